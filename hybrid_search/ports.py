@@ -1,0 +1,304 @@
+"""What the roads need from the stores and models, as Protocols that adapters do not inherit.
+
+One contract suite per port runs against every implementation and the in-memory fakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from hybrid_search.records import (
+    Asset,
+    AssetId,
+    Digest,
+    Filter,
+    Ordinal,
+    PictureFacts,
+    Span,
+    StoredAsset,
+)
+from hybrid_search.text.query_language import ParsedQuery
+
+Vectors = npt.NDArray[np.float32]
+"""``(n, d)`` float32, unit rows."""
+
+Ordinals = npt.NDArray[np.int64]
+"""``(n,)`` int64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A checked asset that is ready to be stored."""
+
+    asset: Asset
+    picture: PictureFacts | None
+    content: Digest
+    """Hash of the record and the picture: equal content changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One step of the catalog's history."""
+
+    sequence: int
+    """From 1 upwards, without reuse."""
+    kind: Literal["add", "drop"]
+    ordinal: Ordinal
+
+
+class Catalog(Protocol):
+    """The store of record. Every other store can be rebuilt from it.
+
+    A write is durable when the call returns. Reads see the last committed write.
+    """
+
+    def contents(self, ids: Sequence[AssetId]) -> dict[AssetId, Digest]:
+        """The content hash of each id that is live."""
+        ...
+
+    def put(self, drafts: Sequence[Draft]) -> list[Ordinal]:
+        """New ordinals in the order of the drafts; earlier versions are dead. All or nothing."""
+        ...
+
+    def delete(self, ids: Sequence[AssetId]) -> list[AssetId]:
+        """The ids that were live and are now dead."""
+        ...
+
+    def live(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
+        """Those of the ordinals that are the live version of their asset."""
+        ...
+
+    def fetch(self, ordinals: Sequence[Ordinal]) -> dict[Ordinal, StoredAsset]:
+        """The versions with these ordinals, dead ones included; unknown ones are left out."""
+        ...
+
+    def find(self, asset_id: AssetId) -> StoredAsset | None:
+        """The live version of the asset."""
+        ...
+
+    def operations(self, after: int, limit: int) -> list[Operation]:
+        """What happened after that sequence number, in order, at most ``limit`` steps."""
+        ...
+
+    def last_sequence(self) -> int:
+        """The sequence number of the last operation, 0 when there is none."""
+        ...
+
+    def count(self) -> int:
+        """The number of live assets."""
+        ...
+
+    def store_embeddings(self, model: str, vectors: Mapping[Digest, Vectors]) -> None:
+        """Keep one vector ``(d,)`` per content hash and model; an existing one is kept."""
+        ...
+
+    def embeddings(self, model: str, digests: Sequence[Digest]) -> dict[Digest, Vectors]:
+        """The stored vectors ``(d,)`` of these contents; unknown ones are left out."""
+        ...
+
+    def close(self) -> None:
+        """Release the files."""
+        ...
+
+
+class PictureStore(Protocol):
+    """Pictures by the hash of their bytes."""
+
+    def put(self, digest: Digest, data: bytes) -> None:
+        """Keep the bytes; durable when the call returns. Known content is left as it is."""
+        ...
+
+    def read(self, digest: Digest) -> bytes:
+        """The bytes; raises ``IndexCorrupt`` when they are missing."""
+        ...
+
+    def thumbnail(self, digest: Digest, side: int) -> bytes:
+        """A WebP whose longer side is at most ``side`` pixels, made once and kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalMatches:
+    """Matches of a lexical search, best first; equal scores stand in order of ordinal."""
+
+    ordinals: tuple[Ordinal, ...]
+    scores: tuple[float, ...]
+    total: int
+    """How many assets match, beyond the limit too."""
+
+
+class LexicalIndex(Protocol):
+    """The inverted index: exact phrases, words ranked by BM25, and filters.
+
+    Writes are visible and durable after ``commit``. A search sees one commit from begin to end.
+    """
+
+    def add(self, entries: Iterable[StoredAsset]) -> None:
+        """Index these versions."""
+        ...
+
+    def remove(self, ordinals: Iterable[Ordinal]) -> None:
+        """Forget these versions; unknown ones are no error."""
+        ...
+
+    def commit(self, watermark: int) -> None:
+        """Make all since the last commit visible and durable, and remember the watermark."""
+        ...
+
+    @property
+    def watermark(self) -> int:
+        """The watermark of the commit that searches see; 0 for a new index."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the analyser (name, version, user words) that this index is built with."""
+        ...
+
+    def words(
+        self,
+        query: ParsedQuery,
+        limit: int,
+        where: Filter | None = None,
+        among: Sequence[Ordinal] | None = None,
+    ) -> LexicalMatches:
+        """The assets that match the query's words and operators, ranked by BM25.
+
+        ``where`` must match but does not score; ``among`` restricts to these versions.
+        """
+        ...
+
+    def phrase(
+        self,
+        phrase: str,
+        limit: int,
+        where: Filter | None = None,
+        among: Sequence[Ordinal] | None = None,
+    ) -> LexicalMatches:
+        """The assets that contain the phrase; written with the same spacing before the rest.
+
+        Inside either group the BM25 score of the phrase's words decides.
+        """
+        ...
+
+    def allowed(self, query: ParsedQuery | None, where: Filter | None) -> Ordinals | None:
+        """The ordinals, ascending, that every list must keep to; ``None`` for no restriction.
+
+        They match the filter and the query's binding operators: ``+must``, ``-not`` and
+        ``field:value``.
+        """
+        ...
+
+    def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
+        """Where the asset's copy matches, in order of field and start, without overlaps."""
+        ...
+
+    def count(self) -> int:
+        """The number of versions that a search sees."""
+        ...
+
+    def refresh(self) -> None:
+        """See what another process has committed."""
+        ...
+
+    def close(self) -> None:
+        """Finish background merges and release the files."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VectorMatches:
+    """Nearest vectors, most similar first; equal scores stand in order of ordinal."""
+
+    ordinals: tuple[Ordinal, ...]
+    scores: tuple[float, ...]
+    """Cosine similarities, -1 to 1."""
+    plan: str
+
+
+class VectorIndex(Protocol):
+    """Nearest neighbours by cosine over unit vectors, under concurrent writes.
+
+    A write is visible when the call returns. A search sees one state from begin to end.
+    """
+
+    def add(self, ordinals: Ordinals, vectors: Vectors) -> None:
+        """Index these vectors ``(n, d)``; the ordinals are new and ascending."""
+        ...
+
+    def remove(self, ordinals: Iterable[Ordinal]) -> None:
+        """Forget these vectors; unknown ones are no error."""
+        ...
+
+    def search(self, vector: Vectors, limit: int, allowed: Ordinals | None = None) -> VectorMatches:
+        """The nearest to ``vector`` ``(d,)``, only among ``allowed`` (ascending) if given."""
+        ...
+
+    def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
+        """The exact cosine of each of these versions that has a vector."""
+        ...
+
+    def vector(self, ordinal: Ordinal) -> Vectors | None:
+        """The vector ``(d,)`` of that version."""
+        ...
+
+    def count(self) -> int:
+        """The number of live vectors."""
+        ...
+
+    def describe(self) -> VectorStatus:
+        """Kind, parameters and sizes, for status reports."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VectorStatus:
+    """The state of a vector index."""
+
+    kind: str
+    parameters: Mapping[str, int | str]
+    sealed: int
+    tail: int
+    tombstones: int
+    dimension: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What identifies an embedding model."""
+
+    name: str
+    weights_sha256: str
+    dimension: int
+    context_length: int
+    image_size: int
+    languages: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Names the space of its vectors: equal keys, comparable vectors."""
+        return f"{self.name}@{self.weights_sha256[:16]}/{self.dimension}"
+
+
+class Embedder(Protocol):
+    """Pictures and texts into one space. Safe to call from several threads."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What identifies the model."""
+        ...
+
+    def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
+        """One unit row per RGB picture, ``(n, d)`` float32."""
+        ...
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """One unit row per text, ``(n, d)`` float32."""
+        ...
