@@ -82,6 +82,10 @@ class Catalog(Protocol):
         """The live version of the asset."""
         ...
 
+    def newest(self, limit: int, before: Ordinal | None = None) -> list[Ordinal]:
+        """Live ordinals in falling order, below ``before`` if given."""
+        ...
+
     def operations(self, after: int, limit: int) -> list[Operation]:
         """What happened after that sequence number, in order, at most ``limit`` steps."""
         ...
@@ -100,6 +104,14 @@ class Catalog(Protocol):
 
     def embeddings(self, model: str, digests: Sequence[Digest]) -> dict[Digest, Vectors]:
         """The stored vectors ``(d,)`` of these contents; unknown ones are left out."""
+        ...
+
+    def live_vectors(self, model: str, above: Ordinal) -> tuple[Ordinals, Vectors]:
+        """The ordinals above that one, ascending, of live pictures, and their vectors."""
+        ...
+
+    def unembedded(self, model: str) -> list[Digest]:
+        """The pictures of live assets that have no vector of that model yet."""
         ...
 
     def close(self) -> None:
@@ -242,6 +254,11 @@ class VectorIndex(Protocol):
 
     def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
         """The exact cosine of each of these versions that has a vector."""
+        ...
+
+    @property
+    def last_ordinal(self) -> Ordinal:
+        """The highest ordinal that was ever added, 0 when there is none."""
         ...
 
     def vector(self, ordinal: Ordinal) -> Vectors | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NewType
+from typing import Literal, NamedTuple, NewType
 
 AssetId = NewType("AssetId", str)
 """The caller's name of an asset; stable over all its versions."""
@@ -269,14 +269,12 @@ class Contribution:
     absent: Absence | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FusedHit:
-    """One asset in the fused order, with what each list gave, in the order of the lists."""
+class FusedHit(NamedTuple):
+    """One asset in the fused order."""
 
     ordinal: Ordinal
     score: float
-    contributions: tuple[Contribution, ...]
-    phrases: int = 0
+    phrases: int
     """How many of the query's quoted phrases the hit contains: the strict tier it stands in."""
 
 

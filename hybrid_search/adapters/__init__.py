@@ -1,0 +1,1 @@
+"""The ports' implementations: one library each, none knowing another."""

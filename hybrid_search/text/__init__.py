@@ -1,0 +1,1 @@
+"""Copy and queries into terms: pure functions over text."""

@@ -1,0 +1,74 @@
+"""Pictures as files named by the hash of their content."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from hybrid_search.durable import sync, write_whole
+from hybrid_search.errors import EngineFailure, IndexCorrupt
+from hybrid_search.images import PictureLimits, check_picture
+from hybrid_search.records import Digest
+
+
+class FolderPictures:
+    """A ``PictureStore`` in two folders: originals, and thumbnails that can be made again."""
+
+    def __init__(self, folder: Path, limits: PictureLimits) -> None:
+        self._originals = folder / "originals"
+        self._thumbnails = folder / "thumbnails"
+        self._limits = limits
+
+    def put(self, digest: Digest, data: bytes) -> None:
+        """Keep the bytes; durable when the call returns. Known content is left as it is."""
+        path = self._path(digest)
+        if path.exists():
+            return
+        try:
+            self._make_folder(path.parent)
+            write_whole(path, data)
+        except OSError as failure:
+            raise EngineFailure(f"pictures: cannot write {path.name}: {failure}") from failure
+
+    def read(self, digest: Digest) -> bytes:
+        """The bytes; raises ``IndexCorrupt`` when they are missing."""
+        try:
+            return self._path(digest).read_bytes()
+        except FileNotFoundError:
+            raise IndexCorrupt(
+                f"pictures: {digest} is missing; ingest its source again to restore it"
+            ) from None
+        except OSError as failure:
+            raise EngineFailure(f"pictures: cannot read {digest}: {failure}") from failure
+
+    def thumbnail(self, digest: Digest, side: int) -> bytes:
+        """A WebP whose longer side is at most ``side`` pixels, made once and kept."""
+        path = self._thumbnails / digest[:2] / f"{digest}.{side}.webp"
+        if path.exists():
+            return path.read_bytes()
+        data = _shrink(check_picture(self.read(digest), self._limits).rgb, side)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, data)
+        except OSError:
+            # A reader may sit on a read-only volume; the thumbnail is then made each time.
+            return data
+        return data
+
+    def _path(self, digest: Digest) -> Path:
+        return self._originals / digest[:2] / digest
+
+    def _make_folder(self, folder: Path) -> None:
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            sync(folder.parent)
+
+
+def _shrink(picture: Image.Image, side: int) -> bytes:
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    small.save(out, "WEBP", quality=82, method=4)
+    return out.getvalue()

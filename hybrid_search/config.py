@@ -1,0 +1,233 @@
+"""The settings: one TOML file, overridden by the environment, read once and range-checked.
+
+``HYBRID_SEARCH_FUSION__RANK_CONSTANT=20`` overrides ``rank_constant`` in section ``[fusion]``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from hybrid_search.errors import InvalidConfig
+from hybrid_search.images import PictureLimits
+from hybrid_search.records import FusionSettings, ListName, ListSettings
+
+CONFIG_NAME = "hybrid_search.toml"
+"""Looked for in the data folder when no file is named."""
+
+Window = Annotated[int, Field(ge=1, le=1000)]
+Weight = Annotated[float, Field(ge=0.0, le=100.0)]
+
+
+class Section(BaseModel):
+    """A part of the settings: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class EmbeddingSection(Section):
+    """Which model turns pictures and texts into vectors."""
+
+    model: str = "embedded"
+    """``embedded`` for the model shipped with the package, an open_clip architecture
+    (``ViT-B-32``), ``hf-hub:…``, or ``local-dir:/folder``."""
+    pretrained: str | None = None
+    """Weights for an architecture: an open_clip tag (downloaded) or a local file."""
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Pictures a forward pass."""
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    """Threads of one forward pass; 0 leaves it to torch."""
+    cached_queries: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
+    """How many query embeddings are kept."""
+
+
+class LexicalSection(Section):
+    """How copy is analysed."""
+
+    analyzer: Literal["kiwi", "rules"] = "kiwi"
+    """``kiwi`` for Korean morphology, ``rules`` for the analyser without a dictionary."""
+    user_words: tuple[str, ...] = ()
+    """Brands and coinages that Kiwi must keep whole."""
+
+
+class VectorSection(Section):
+    """How nearest neighbours are found."""
+
+    kind: Literal["auto", "flat", "hnsw"] = "auto"
+    """``auto`` is exact ``flat`` up to ``flat_limit`` vectors and ``hnsw`` beyond."""
+    flat_limit: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
+    """Vectors up to which ``auto`` searches exactly."""
+    m: Annotated[int, Field(ge=4, le=128)] = 32
+    """HNSW: links a node."""
+    ef_construction: Annotated[int, Field(ge=8, le=2000)] = 100
+    """HNSW: breadth of the search while building."""
+    ef_search: Annotated[int, Field(ge=8, le=5000)] = 256
+    """HNSW: breadth of the search for a query."""
+    fold_after: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
+    """New vectors beyond which the tail is folded into the sealed index, once it is also an
+    eighth of it."""
+
+
+class ListSection(Section):
+    """How one ranked list takes part in fusion."""
+
+    window: Window = 100
+    """Candidates the list may give."""
+    weight: Weight = 1.0
+    """What a rank in it is worth, against the other lists."""
+
+
+class PhraseListSection(ListSection):
+    """How the list of exact phrases takes part: deeper, for its hits stand above all others."""
+
+    window: Window = 200
+    """Candidates the list may give."""
+
+
+class FusionSection(Section):
+    """Reciprocal rank fusion: each list adds weight / (rank_constant + rank)."""
+
+    rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0)] = 60.0
+    """Large values make ranks alike, small ones favour the top."""
+    phrase: PhraseListSection = PhraseListSection()
+    """Assets that contain a quoted phrase."""
+    lexical: ListSection = ListSection()
+    """Assets that match the words, by BM25."""
+    text_to_image: ListSection = ListSection()
+    """Pictures near the meaning of the words."""
+    image_to_image: ListSection = ListSection()
+    """Pictures near the example pictures."""
+
+    def settings(self) -> FusionSettings:
+        """The same as a record."""
+        names: tuple[ListName, ...] = ("phrase", "lexical", "text_to_image", "image_to_image")
+        sections: dict[ListName, ListSection] = {name: getattr(self, name) for name in names}
+        return FusionSettings(
+            rank_constant=self.rank_constant,
+            lists={n: ListSettings(s.window, s.weight) for n, s in sections.items()},
+        )
+
+
+class PictureSection(Section):
+    """Which pictures are accepted."""
+
+    max_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 20 * 1024 * 1024
+    """Size of the file."""
+    max_pixels: Annotated[int, Field(ge=1, le=1_000_000_000)] = 40_000_000
+    """Width times height, checked before decoding."""
+    max_side: Annotated[int, Field(ge=1, le=65_535)] = 16_384
+    """The longer side in pixels."""
+    thumbnail: Annotated[int, Field(ge=32, le=2048)] = 384
+    """The longer side of thumbnails in pixels."""
+
+    def limits(self) -> PictureLimits:
+        """What the checker of pictures takes."""
+        return PictureLimits(self.max_bytes, self.max_pixels, self.max_side)
+
+
+class IngestSection(Section):
+    """How assets come in."""
+
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 128
+    """Assets that are stored, indexed and acknowledged together."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Threads that decode pictures."""
+
+
+class ServerSection(Section):
+    """The service."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; the service has no access control yet, so keep it local."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """Port to listen on; 0 takes a free one."""
+    max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 32 * 1024 * 1024
+    """Size of a request body."""
+    max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Requests worked on at once; further ones are answered 503."""
+    drain_seconds: Annotated[int, Field(ge=0, le=600)] = 10
+    """How long running requests may finish after a signal to stop."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HYBRID_SEARCH_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    data_dir: Path = Path("hybrid-search-data")
+    """The folder that holds everything."""
+    embedding: EmbeddingSection = EmbeddingSection()
+    """Which model turns pictures and texts into vectors."""
+    lexical: LexicalSection = LexicalSection()
+    """How copy is analysed."""
+    vector: VectorSection = VectorSection()
+    """How nearest neighbours are found."""
+    fusion: FusionSection = FusionSection()
+    """How the lists become one."""
+    pictures: PictureSection = PictureSection()
+    """Which pictures are accepted."""
+    ingest: IngestSection = IngestSection()
+    """How assets come in."""
+    server: ServerSection = ServerSection()
+    """The service."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What overrides what: arguments, then the environment, then the file."""
+        file = cls.model_config.get("toml_file")
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, toml
+
+
+def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Settings:
+    """The settings from a TOML file, the environment and the data folder given, in rising order.
+
+    Without ``file``, ``hybrid_search.toml`` in the data folder is read where it exists.
+    Raises ``InvalidConfig`` that names each wrong key, its value and its limit.
+    """
+    if file is None and data_dir is not None and (data_dir / CONFIG_NAME).is_file():
+        file = data_dir / CONFIG_NAME
+    if file is not None and not file.is_file():
+        raise InvalidConfig(f"config: no file at {file}")
+    given: dict[str, Any] = {} if data_dir is None else {"data_dir": data_dir}
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    try:
+        return FromFile(**given)
+    except ValidationError as failure:
+        raise InvalidConfig(_explain(failure)) from None
+    except tomllib.TOMLDecodeError as failure:
+        raise InvalidConfig(f"config: {file} is not TOML: {failure}") from None
+
+
+def _explain(failure: ValidationError) -> str:
+    """Each wrong setting on a line of its own."""
+    lines = []
+    for error in failure.errors():
+        name = ".".join(str(part) for part in error["loc"])
+        lines.append(f"config: {name} = {error['input']!r}: {error['msg']}")
+    return "\n".join(lines)

@@ -1,0 +1,139 @@
+"""Query encoding: the model loaded on first use, encodes batched, results cached.
+
+Requests that arrive while a forward pass runs wait together and are encoded in the next one:
+ten texts cost little more than one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+from PIL import Image
+
+from hybrid_search.errors import IndexMismatch
+from hybrid_search.ports import Embedder, ModelFacts, Vectors
+from hybrid_search.records import Digest
+
+
+class LazyEmbedder:
+    """An ``Embedder`` that is loaded when it is first used, and checked against the index."""
+
+    def __init__(self, load: Callable[[], Embedder]) -> None:
+        self._load = load
+        self._loading = threading.Lock()
+        self._embedder: Embedder | None = None
+        self._expected: str | None = None
+
+    def expect(self, key: str) -> None:
+        """Refuse, when loaded, a model whose vectors do not fit those of the index."""
+        self._expected = key
+        if self._embedder is not None:
+            self._check(self._embedder)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._embedder is not None
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What identifies the model; loads it."""
+        return self._ready().facts
+
+    def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
+        """One unit row per RGB picture, ``(n, d)`` float32."""
+        return self._ready().pictures(pictures)
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """One unit row per text, ``(n, d)`` float32."""
+        return self._ready().texts(texts)
+
+    def _ready(self) -> Embedder:
+        with self._loading:
+            if self._embedder is None:
+                embedder = self._load()
+                self._check(embedder)
+                self._embedder = embedder
+            return self._embedder
+
+    def _check(self, embedder: Embedder) -> None:
+        if self._expected is not None and embedder.facts.key != self._expected:
+            raise IndexMismatch(
+                f"embedding: the index holds vectors of {self._expected}, the configured model"
+                f" gives {embedder.facts.key}; run: hybrid-search rebuild"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingCounts:
+    """How queries were encoded since the start."""
+
+    hits: int
+    misses: int
+    batches: int
+
+
+class QueryEncoder:
+    """Vectors ``(d,)`` of query texts and pictures, cached, concurrent texts batched."""
+
+    def __init__(self, embedder: Embedder, cached: int = 10_000) -> None:
+        self._embedder = embedder
+        self._cache: LRUCache[tuple[str, str], Vectors] = LRUCache(max(1, cached))
+        self._guard = threading.Lock()
+        self._turn = threading.Lock()
+        self._waiting: dict[str, Future[Vectors]] = {}
+        self._hits = self._misses = self._batches = 0
+
+    def text(self, text: str) -> Vectors:
+        """The unit vector of the text."""
+        key = ("text", text)
+        with self._guard:
+            if (known := self._lookup(key)) is not None:
+                return known
+            future = self._waiting.setdefault(text, Future())
+        with self._turn:
+            if not future.done():
+                self._encode_waiting()
+        return self._remember(key, future.result())
+
+    def picture(self, digest: Digest, open_picture: Callable[[], Image.Image]) -> Vectors:
+        """The unit vector of the picture with that digest, which is opened only if unknown."""
+        key = ("picture", digest)
+        with self._guard:
+            if (known := self._lookup(key)) is not None:
+                return known
+        return self._remember(key, self._embedder.pictures([open_picture()])[0])
+
+    def counts(self) -> EncodingCounts:
+        """How queries were encoded since the start."""
+        with self._guard:
+            return EncodingCounts(self._hits, self._misses, self._batches)
+
+    def _lookup(self, key: tuple[str, str]) -> Vectors | None:
+        known: Vectors | None = self._cache.get(key)
+        self._hits += known is not None
+        self._misses += known is None
+        return known
+
+    def _remember(self, key: tuple[str, str], vector: Vectors) -> Vectors:
+        with self._guard:
+            self._cache[key] = vector
+        return vector
+
+    def _encode_waiting(self) -> None:
+        """Encode all that has gathered, in one pass; a failure reaches every waiter."""
+        with self._guard:
+            batch, self._waiting = self._waiting, {}
+            self._batches += 1
+        try:
+            rows = self._embedder.texts(list(batch))
+        except BaseException as failure:
+            for future in batch.values():
+                future.set_exception(failure)
+            raise
+        for future, row in zip(batch.values(), rows, strict=True):
+            future.set_result(row)

@@ -1,0 +1,181 @@
+"""Answers as JSON.
+
+The shapes are typed dictionaries: what is rendered is what the OpenAPI document describes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+from hybrid_search.records import (
+    Answer,
+    Contribution,
+    Hit,
+    ListReport,
+    PictureFacts,
+    Span,
+    StoredAsset,
+)
+from hybrid_search.wire.assets import asset_to_json
+
+
+class PictureJson(TypedDict):
+    """What is known of a picture."""
+
+    digest: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    placeholder: str
+
+
+class StoredAssetJson(TypedDict):
+    """An asset as it is stored."""
+
+    asset: dict[str, Any]
+    picture: PictureJson | None
+    ordinal: int
+    updated_at: str
+
+
+class SpanJson(TypedDict):
+    """A matched stretch of a field: characters [start, end) of its ``index``-th text."""
+
+    field: str
+    index: int
+    start: int
+    end: int
+
+
+class ContributionJson(TypedDict):
+    """What one list gave to a hit; ``absent`` says why it gave nothing."""
+
+    list: str
+    rank: int | None
+    score: float | None
+    weight: float
+    contribution: float
+    absent: str | None
+
+
+class HitJson(TypedDict):
+    """One result."""
+
+    rank: int
+    id: str
+    score: float
+    phrases: int
+    matched_fields: list[str]
+    highlights: list[SpanJson]
+    asset: dict[str, Any]
+    picture: PictureJson | None
+    ordinal: int
+    updated_at: str
+    lists: NotRequired[list[ContributionJson]]
+
+
+class ListReportJson(TypedDict):
+    """What one list did for an answer."""
+
+    list: str
+    window: int
+    weight: float
+    found: int
+    total: int | None
+    plan: str
+
+
+class AnswerJson(TypedDict):
+    """A page of results and how it came about."""
+
+    hits: list[HitJson]
+    candidates: int
+    cursor: str | None
+    phrases: list[str]
+    notes: list[str]
+    rank_constant: float
+    lists: list[ListReportJson]
+    sequence: int
+    took_ms: float
+
+
+def answer_to_json(answer: Answer) -> AnswerJson:
+    """The answer as a JSON object."""
+    return {
+        "hits": [hit_to_json(hit) for hit in answer.hits],
+        "candidates": answer.candidates,
+        "cursor": answer.cursor,
+        "phrases": list(answer.phrases),
+        "notes": list(answer.notes),
+        "rank_constant": answer.rank_constant,
+        "lists": [_report(report) for report in answer.lists],
+        "sequence": answer.sequence,
+        "took_ms": round(answer.took_ms, 3),
+    }
+
+
+def hit_to_json(hit: Hit) -> HitJson:
+    """One hit; ``lists`` is there when the query asked to explain."""
+    rendered: HitJson = {
+        "rank": hit.rank,
+        "id": hit.stored.asset.id,
+        "score": hit.score,
+        "phrases": hit.phrases,
+        "matched_fields": list(hit.matched_fields),
+        "highlights": [_span(span) for span in hit.highlights],
+        "asset": asset_to_json(hit.stored.asset),
+        "picture": None if hit.stored.picture is None else _picture(hit.stored.picture),
+        "ordinal": hit.stored.ordinal,
+        "updated_at": hit.stored.updated_at,
+    }
+    if hit.contributions:
+        rendered["lists"] = [_contribution(part) for part in hit.contributions]
+    return rendered
+
+
+def stored_to_json(stored: StoredAsset) -> StoredAssetJson:
+    """A stored asset as a JSON object."""
+    return {
+        "asset": asset_to_json(stored.asset),
+        "picture": None if stored.picture is None else _picture(stored.picture),
+        "ordinal": stored.ordinal,
+        "updated_at": stored.updated_at,
+    }
+
+
+def _picture(facts: PictureFacts) -> PictureJson:
+    return {
+        "digest": facts.digest,
+        "format": facts.format,
+        "width": facts.width,
+        "height": facts.height,
+        "bytes": facts.bytes,
+        "placeholder": facts.placeholder,
+    }
+
+
+def _span(span: Span) -> SpanJson:
+    return {"field": span.field, "index": span.index, "start": span.start, "end": span.end}
+
+
+def _contribution(part: Contribution) -> ContributionJson:
+    return {
+        "list": part.list,
+        "rank": part.rank,
+        "score": part.score,
+        "weight": part.weight,
+        "contribution": part.contribution,
+        "absent": part.absent,
+    }
+
+
+def _report(report: ListReport) -> ListReportJson:
+    return {
+        "list": report.name,
+        "window": report.window,
+        "weight": report.weight,
+        "found": report.found,
+        "total": report.total,
+        "plan": report.plan,
+    }

@@ -1,0 +1,160 @@
+"""Searches as JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from hybrid_search.errors import InvalidQuery
+from hybrid_search.records import (
+    AssetId,
+    Example,
+    FusionSettings,
+    ListName,
+    ListSettings,
+    Query,
+)
+from hybrid_search.wire.assets import parse_model
+from hybrid_search.wire.filters import filter_from_json
+
+Mode = Literal["hybrid", "text", "vector"]
+
+MAX_SIZE = 200
+MAX_DEPTH = 10_000
+"""How far a page may lie from the first hit: offset + size."""
+_MODE_LISTS: dict[Mode, tuple[ListName, ...]] = {
+    "text": ("phrase", "lexical"),
+    "vector": ("text_to_image", "image_to_image"),
+}
+
+
+class ExampleBody(BaseModel):
+    """A picture to be like: base64 bytes in ``image`` or an asset's ``id``, not both."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    image: str | None = None
+    """The bytes of a picture, base64."""
+    id: str | None = None
+    """The id of an indexed asset that has a picture."""
+    weight: Annotated[float, Field(ge=-10.0, le=10.0, allow_inf_nan=False)] = 1.0
+    """How much it counts against the other examples; negative asks for pictures unlike it."""
+
+    def to_example(self) -> Example:
+        """The same as a record; raises ``InvalidQuery``."""
+        if (self.image is None) == (self.id is None):
+            raise InvalidQuery("like: each example takes either image or id")
+        if self.id is not None:
+            return Example(id=AssetId(self.id), weight=self.weight)
+        return Example(picture=decode_base64(self.image or ""), weight=self.weight)
+
+
+class ListBody(BaseModel):
+    """How one list takes part in this search."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    window: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Candidates the list may give."""
+    weight: Annotated[float, Field(ge=0.0, le=100.0, allow_inf_nan=False)] | None = None
+    """What a rank in it is worth."""
+
+
+class SearchBody(BaseModel):
+    """A search: words, pictures, or both, within a filter."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    q: str = ""
+    """Words and "quoted phrases", with the operators of the query language."""
+    image: str | None = None
+    """The bytes of a picture to be like, base64; short for one example."""
+    like: Annotated[list[ExampleBody], Field(max_length=20)] = []
+    """Pictures to be like or unlike, with weights."""
+    filter: dict[str, Any] | None = None
+    """Conditions by field, see the documentation of filters."""
+    size: Annotated[int, Field(ge=1, le=MAX_SIZE)] = 10
+    """Hits a page."""
+    offset: Annotated[int, Field(ge=0, le=MAX_DEPTH)] = 0
+    """Hits to pass over; prefer ``cursor``, which stays stable while assets are written."""
+    cursor: str | None = None
+    """The ``cursor`` of the page before, with the same search."""
+    mode: Mode = "hybrid"
+    """Which lists answer: all, those of words, or those of vectors."""
+    rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0, allow_inf_nan=False)] | None = None
+    """The k of reciprocal rank fusion."""
+    lists: dict[ListName, ListBody] = {}
+    """Window and weight by list, where they differ from the configured ones."""
+    explain: bool = False
+    """Give each hit's rank, score, weight and contribution by list."""
+
+    @field_validator("q")
+    @classmethod
+    def _no_surrogates(cls, value: str) -> str:
+        return value.encode("utf-8", "replace").decode()
+
+    def to_query(self, defaults: FusionSettings, picture: bytes | None = None) -> Query:
+        """The same as a record; ``picture`` is one more example. Raises ``InvalidQuery``."""
+        if self.offset + self.size > MAX_DEPTH:
+            reach = self.offset + self.size
+            raise InvalidQuery(f"offset + size = {reach:,}, the limit is {MAX_DEPTH:,}")
+        examples = [example.to_example() for example in self.like]
+        if self.image is not None:
+            examples.append(Example(picture=decode_base64(self.image)))
+        if picture is not None:
+            examples.append(Example(picture=picture))
+        return Query(
+            text=self.q,
+            examples=tuple(examples),
+            filter=None if self.filter is None else filter_from_json(self.filter),
+            size=self.size,
+            offset=self.offset,
+            cursor=self.cursor,
+            fusion=self._fusion(defaults),
+            explain=self.explain,
+        )
+
+    def _fusion(self, defaults: FusionSettings) -> FusionSettings:
+        settings = restrict(defaults, self.mode)
+        lists = {
+            name: _override(base, self.lists.get(name)) for name, base in settings.lists.items()
+        }
+        return FusionSettings(self.rank_constant or settings.rank_constant, lists)
+
+
+def restrict(settings: FusionSettings, mode: Mode) -> FusionSettings:
+    """The settings with only the lists of that mode."""
+    if mode == "hybrid":
+        return settings
+    kept = {name: settings.lists[name] for name in _MODE_LISTS[mode] if name in settings.lists}
+    return replace(settings, lists=kept)
+
+
+def _override(base: ListSettings, body: ListBody | None) -> ListSettings:
+    if body is None:
+        return base
+    return ListSettings(
+        window=base.window if body.window is None else body.window,
+        weight=base.weight if body.weight is None else body.weight,
+    )
+
+
+def query_from_json(
+    data: Mapping[str, Any], defaults: FusionSettings, picture: bytes | None = None
+) -> Query:
+    """The query in a decoded JSON object; raises ``InvalidQuery`` that names the wrong part."""
+    return parse_model(SearchBody, data, InvalidQuery).to_query(defaults, picture)
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes; a ``data:`` prefix is passed over. Raises ``InvalidQuery``."""
+    _, comma, rest = text.partition(",")
+    try:
+        return base64.b64decode(rest if comma else text, validate=True)
+    except (binascii.Error, ValueError) as failure:
+        raise InvalidQuery(f"image: not base64, {failure}") from None
