@@ -164,7 +164,7 @@ def _telling_frame(picture: Image.Image) -> Image.Image:
 
 
 def _is_flat(picture: Image.Image) -> bool:
-    return all(low == high for low, high in picture.convert("RGB").getextrema())
+    return all(low == high for low, high in ImageStat.Stat(picture.convert("RGB")).extrema)
 
 
 def _as_rgb(picture: Image.Image) -> Image.Image:

@@ -1,9 +1,35 @@
-"""The query language: what somebody typed, as clauses."""
+"""The query language: what somebody typed, as clauses.
+
+Words; ``"exact phrase"`` in straight, curly or corner quotes; ``"near words"~2``; ``+must``,
+``-not``, ``prefix*``, ``field:value``. Whatever else is typed is taken as words.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
+
+from hybrid_search.errors import InvalidQuery
+
+MAX_CHARACTERS = 512
+MAX_TERMS = 64
+MAX_SLOP = 10
+FIELDS = frozenset({"brand", "campaign", "tags", "language", "source", "id", "orientation"})
+"""Fields that ``field:value`` can name."""
+
+_SPELLINGS = str.maketrans(
+    dict.fromkeys("“”„‟«»「」『』＂", '"') | {"：": ":", "＋": "+", "－": "-"}
+)
+_CLAUSE = re.compile(
+    r"""
+    (?P<sign>[+-](?=\S))?
+    (?:(?P<field>[A-Za-z_]{1,40}):(?=\S))?
+    (?:"(?P<phrase>[^"]*)(?P<closed>")?(?:~(?P<slop>\d{1,3}))?|(?P<word>[^\s"]+))
+    """,
+    re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +71,43 @@ class ParsedQuery:
         """The wanted words without operators, for an embedding model; may be empty."""
         wanted = (c.text for c in self.clauses if c.occur != "not" and c.field is None)
         return " ".join(wanted).strip()
+
+
+def parse_query(text: str, fields: Collection[str] = FIELDS) -> ParsedQuery:
+    """The clauses of a query; raises ``InvalidQuery`` only for one that is too long.
+
+    >>> [(c.kind, c.text, c.occur) for c in parse_query('“무료 배송” -중고').clauses]
+    [('phrase', '무료 배송', 'should'), ('words', '중고', 'not')]
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidQuery(f"q: {len(text):,} characters, the limit is {MAX_CHARACTERS}")
+    clean = text.encode("utf-8", "replace").decode().translate(_SPELLINGS)
+    notes: list[str] = []
+    clauses = [_clause(match, fields, notes) for match in _CLAUSE.finditer(clean)]
+    wanted = tuple(clause for clause in clauses if clause.text.strip())
+    terms = sum(len(clause.text.split()) for clause in wanted)
+    if terms > MAX_TERMS:
+        raise InvalidQuery(f"q: {terms} words, the limit is {MAX_TERMS}")
+    return ParsedQuery(text, wanted, tuple(dict.fromkeys(notes)))
+
+
+def _clause(match: re.Match[str], fields: Collection[str], notes: list[str]) -> Clause:
+    occur: Literal["should", "must", "not"] = "should"
+    if match["sign"]:
+        occur = "must" if match["sign"] == "+" else "not"
+    field, body = match["field"], match["phrase"] if match["word"] is None else match["word"]
+    if field and field not in fields:
+        notes.append(f"{field!r} is no field to search in; taken as words")
+        field, body = None, f"{field} {body}"
+    if match["word"] is not None:
+        return _word_clause(body, occur, field)
+    if not match["closed"] and body.strip():
+        notes.append("a quotation mark is not closed; the phrase goes to the end")
+    slop = min(int(match["slop"] or 0), MAX_SLOP)
+    return Clause("phrase", body, occur, field, slop)
+
+
+def _word_clause(body: str, occur: Literal["should", "must", "not"], field: str | None) -> Clause:
+    if field is None and body.endswith("*") and body.strip("*"):
+        return Clause("prefix", body.rstrip("*"), occur)
+    return Clause("words", body, occur, field)

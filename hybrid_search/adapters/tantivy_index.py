@@ -1,0 +1,309 @@
+"""The inverted index: two views of the copy, filters, and a watermark, in one Tantivy folder."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import tantivy
+from cachetools import LRUCache
+
+from hybrid_search.adapters.tantivy_filters import facet_terms
+from hybrid_search.adapters.tantivy_queries import QueryCompiler
+from hybrid_search.durable import sync, write_whole
+from hybrid_search.errors import (
+    EngineFailure,
+    IndexLocked,
+    IndexMismatch,
+    IndexMissing,
+    SearchError,
+)
+from hybrid_search.ports import LexicalMatches, Ordinals
+from hybrid_search.records import Asset, Filter, Ordinal, Span, StoredAsset
+from hybrid_search.text.analysis import Analyzer, analyse
+from hybrid_search.text.highlight import highlight
+from hybrid_search.text.query_language import ParsedQuery
+
+MAX_LIMIT = 10_000
+TIE_SLACK = 16
+"""Hits asked for beyond the limit, so that ties at the cut are settled by ordinal."""
+RUN_GAP = 100
+"""Positions between two runs of copy: no phrase, however loose, reaches across."""
+_HEAP = 64 << 20
+_FINGERPRINT = "analyzer.txt"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Map what Tantivy raises, its panics included, which are no ``Exception``."""
+    try:
+        yield
+    except (SearchError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as failure:
+        if "LockBusy" in str(failure) or "lock" in str(failure).lower():
+            raise IndexLocked(f"lexical: another process writes to the index: {failure}") from None
+        raise EngineFailure(f"tantivy: {type(failure).__name__}: {failure}") from failure
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("ordinal", indexed=True, fast=True)
+    for view in ("exact", "morph"):
+        builder.add_text_field(view, tokenizer_name="whitespace", index_option="position")
+    builder.add_text_field("facets", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("watermark", stored=True, tokenizer_name="raw", index_option="basic")
+    return builder.build()
+
+
+class TantivyIndex:
+    """A ``LexicalIndex`` over one folder: any number of readers, one writer."""
+
+    def __init__(self, folder: Path, analyzer: Analyzer, *, read_only: bool = False) -> None:
+        """Open the folder, creating the index unless ``read_only``.
+
+        Raises ``IndexMissing``, ``IndexLocked``, and ``IndexMismatch`` when another analyser
+        built it.
+        """
+        self._folder = folder
+        self._analyzer = analyzer
+        self._schema = _schema()
+        self._guard = threading.Lock()
+        self._allowed: LRUCache[object, Ordinals] = LRUCache(64)
+        self._check_analyzer(read_only)
+        with _translated():
+            self._index = tantivy.Index(self._schema, path=str(folder))
+            self._writer = None if read_only else self._open_writer()
+        self.refresh()
+
+    # ------------------------------------------------------------------------------ writes
+
+    def add(self, entries: Iterable[StoredAsset]) -> None:
+        """Index these versions."""
+        for stored in entries:
+            document = self._document(stored)
+            with self._writing() as writer:
+                writer.add_document(document)
+
+    def remove(self, ordinals: Iterable[Ordinal]) -> None:
+        """Forget these versions; unknown ones are no error."""
+        with self._writing() as writer:
+            for ordinal in ordinals:
+                writer.delete_documents_by_term("ordinal", ordinal)
+
+    def commit(self, watermark: int) -> None:
+        """Make all since the last commit visible and durable, and remember the watermark."""
+        mark = tantivy.Document()
+        mark.add_text("watermark", "at")
+        mark.add_text("watermark", str(watermark))
+        with self._writing() as writer:
+            writer.delete_documents_by_term("watermark", "at")
+            writer.add_document(mark)
+            writer.commit()
+            # Tantivy syncs the folder before it renames the new list of segments, not after.
+            sync(self._folder)
+            self.refresh()
+            # After a failed write later commits may succeed and store nothing.
+            if self.watermark != watermark:
+                raise EngineFailure(f"tantivy: committed {watermark}, found {self.watermark}")
+
+    def close(self) -> None:
+        """Finish background merges and release the files."""
+        if self._writer is not None:
+            with _translated():
+                self._writer.wait_merging_threads()
+            self._writer = None
+
+    # ------------------------------------------------------------------------------- reads
+
+    @property
+    def watermark(self) -> int:
+        """The watermark of the commit that searches see; 0 for a new index."""
+        return self._watermark
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the analyser (name, version, user words) that this index is built with."""
+        return self._analyzer.fingerprint
+
+    def words(
+        self,
+        query: ParsedQuery,
+        limit: int,
+        where: Filter | None = None,
+        among: Sequence[Ordinal] | None = None,
+        *,
+        require_all: bool = False,
+    ) -> LexicalMatches:
+        """The assets that match the query's words and operators, ranked by BM25.
+
+        When fewer than ``limit`` match, those follow in which a word begins with a wanted one
+        or holds it. ``require_all`` keeps to assets that match every word.
+        """
+        compiler = self._snapshot()
+        with _translated():
+            asked = compiler.words(query, require_all=require_all)
+            found = self._run(compiler, asked, limit, where, among)
+            if found.total >= limit:
+                return found
+            wide = compiler.words(query, require_all=require_all, widen=True)
+            more = self._run(compiler, wide, limit, where, among)
+        return _appended(found, more, limit)
+
+    def phrase(
+        self,
+        phrase: str,
+        limit: int,
+        where: Filter | None = None,
+        among: Sequence[Ordinal] | None = None,
+    ) -> LexicalMatches:
+        """The assets that contain the phrase; written with the same spacing before the rest.
+
+        Inside either group the BM25 score of the phrase's words decides.
+        """
+        compiler = self._snapshot()
+        with _translated():
+            return self._run(compiler, compiler.phrase(phrase), limit, where, among)
+
+    def allowed(self, query: ParsedQuery | None, where: Filter | None) -> Ordinals | None:
+        """The ordinals, ascending, that every list must keep to; ``None`` for no restriction."""
+        compiler = self._snapshot()
+        bound = (
+            [] if query is None else [c for c in query.clauses if c.occur != "should" or c.field]
+        )
+        if where is None and not bound:
+            return None
+        key = (self.watermark, where, tuple(bound))
+        with self._guard:
+            if (known := self._allowed.get(key)) is not None:
+                return known
+        with _translated():
+            asked = compiler.binding(query, where) or tantivy.Query.empty_query()
+            searcher = compiler.searcher
+            found = searcher.search(asked, max(1, searcher.num_docs), count=False)
+            ordinals = np.sort(np.array(_ordinals_at(searcher, found), np.int64))
+        with self._guard:
+            self._allowed[key] = ordinals
+        return ordinals
+
+    def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
+        """Where the asset's copy matches, in order of field and start, without overlaps."""
+        return highlight(query, asset, self._analyzer)
+
+    def count(self) -> int:
+        """The number of versions that a search sees."""
+        return self._searcher.num_docs - (self._watermark > 0)
+
+    def refresh(self) -> None:
+        """See what another process has committed."""
+        with _translated():
+            self._index.reload()
+            self._searcher = self._index.searcher()
+            self._watermark = self._read_watermark()
+
+    # --------------------------------------------------------------------------- machinery
+
+    def _check_analyzer(self, read_only: bool) -> None:
+        path = self._folder / _FINGERPRINT
+        if path.is_file():
+            built_by = path.read_text("utf-8")
+            if built_by != self._analyzer.fingerprint:
+                raise IndexMismatch(
+                    f"lexical: the index was built by analyzer {built_by!r}, configured is"
+                    f" {self._analyzer.fingerprint!r}; run: hybrid-search rebuild"
+                )
+        elif read_only:
+            raise IndexMissing(f"no lexical index at {self._folder}")
+        else:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_whole(path, self._analyzer.fingerprint.encode())
+
+    def _open_writer(self) -> tantivy.IndexWriter:
+        writer = self._index.writer(_HEAP, 1)
+        # What a killed writer left behind would make every later commit fail.
+        writer.garbage_collect_files()
+        # The first deletion after reopening can be lost when merges were cut: let it be this one.
+        writer.delete_documents_by_term("watermark", "none")
+        return writer
+
+    @contextmanager
+    def _writing(self) -> Iterator[tantivy.IndexWriter]:
+        """The writer; after any failure it is thrown away, for it would lose what follows."""
+        if self._writer is None:
+            raise EngineFailure("lexical: opened for reading only, or a failed writer was closed")
+        try:
+            with _translated():
+                yield self._writer
+        except BaseException:
+            self._writer = None
+            with _translated():
+                self._writer = self._open_writer()
+            raise
+
+    def _read_watermark(self) -> int:
+        asked = tantivy.Query.term_query(self._schema, "watermark", "at", "basic")
+        hits = self._searcher.search(asked, 1).hits
+        return int(self._searcher.doc(hits[0][1])["watermark"][1]) if hits else 0
+
+    def _snapshot(self) -> QueryCompiler:
+        """A compiler that keeps to the commit it was made at, with its searcher."""
+        return QueryCompiler(self._schema, self._searcher, self._analyzer)
+
+    @staticmethod
+    def _run(
+        compiler: QueryCompiler,
+        asked: tantivy.Query,
+        limit: int,
+        where: Filter | None,
+        among: Sequence[Ordinal] | None,
+    ) -> LexicalMatches:
+        if limit < 1 or (among is not None and not among):
+            return LexicalMatches((), (), 0)
+        parts = [(tantivy.Occur.Must, asked)]
+        if (restriction := compiler.binding(None, where)) is not None:
+            parts.append((tantivy.Occur.Must, restriction))
+        if among is not None:
+            parts.append((tantivy.Occur.Must, compiler.among(among)))
+        limit, searcher = min(limit, MAX_LIMIT), compiler.searcher
+        result = searcher.search(tantivy.Query.boolean_query(parts), limit + TIE_SLACK)
+        values = _ordinals_at(searcher, result)
+        best = sorted(zip((-score for score, _ in result.hits), values, strict=True))[:limit]
+        ordinals = tuple(Ordinal(ordinal) for _, ordinal in best)
+        total: int = result.count  # type: ignore[attr-defined]  # missing in the library's stubs
+        return LexicalMatches(ordinals, tuple(-score for score, _ in best), total)
+
+    def _document(self, stored: StoredAsset) -> tantivy.Document:
+        document = tantivy.Document()
+        document.add_unsigned("ordinal", stored.ordinal)
+        for term in facet_terms(stored):
+            document.add_text("facets", term)
+        exact: list[tantivy.Token] = []
+        words: list[tantivy.Token] = []
+        for run in stored.asset.copy_fields():
+            analysed = analyse(run.text, self._analyzer)
+            for tokens, terms in ((exact, analysed.exact), (words, analysed.words)):
+                base = tokens[-1].position + RUN_GAP if tokens else 0
+                tokens += [tantivy.Token(t.text, base + t.position, t.start, t.end) for t in terms]
+        document.add_pre_tokenized_text("exact", tantivy.PreTokenizedString("", exact))
+        document.add_pre_tokenized_text("morph", tantivy.PreTokenizedString("", words))
+        return document
+
+
+def _ordinals_at(searcher: tantivy.Searcher, found: tantivy.SearchResult) -> list[int]:
+    """The ordinals of the hits, in their order."""
+    values = searcher.fast_field_values("ordinal", [address for _, address in found.hits])
+    return [int(value or 0) for value in values]
+
+
+def _appended(first: LexicalMatches, more: LexicalMatches, limit: int) -> LexicalMatches:
+    """The first matches, then those only the second found, never scored above the first."""
+    floor = first.scores[-1] if first.scores else float("inf")
+    known = set(first.ordinals)
+    pairs = zip(more.ordinals, more.scores, strict=True)
+    rest = [(ordinal, min(score, floor)) for ordinal, score in pairs if ordinal not in known]
+    ordinals = (*first.ordinals, *(ordinal for ordinal, _ in rest))[:limit]
+    scores = (*first.scores, *(score for _, score in rest))[:limit]
+    return LexicalMatches(ordinals, scores, max(first.total, more.total))

@@ -1,0 +1,188 @@
+"""What is asked, as Tantivy queries. User text never reaches Tantivy's own parsers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import tantivy
+
+from hybrid_search.adapters.tantivy_filters import FilterCompiler
+from hybrid_search.records import AnyOf, Filter, Ordinal
+from hybrid_search.text.analysis import Analyzer, word_ends, word_terms
+from hybrid_search.text.atoms import Atom, atoms, phrase_terms
+from hybrid_search.text.normalise import normalise
+from hybrid_search.text.query_language import Clause, ParsedQuery
+
+Query, Occur = tantivy.Query, tantivy.Occur
+_WHOLE, _SURFACE, _BEGINNING, _INSIDE = 1.2, 1.5, 0.3, 0.2
+"""What the ways to match a word are worth: a compound in one piece, the word as written, a word
+that begins with it, a word that holds it."""
+
+
+class QueryCompiler:
+    """Builds queries against one snapshot of the index."""
+
+    def __init__(
+        self, schema: tantivy.Schema, searcher: tantivy.Searcher, analyzer: Analyzer
+    ) -> None:
+        self._schema = schema
+        self.searcher = searcher
+        self._analyzer = analyzer
+        self._filters = FilterCompiler(schema, searcher)
+
+    def words(
+        self, query: ParsedQuery, *, require_all: bool = False, widen: bool = False
+    ) -> tantivy.Query:
+        """Assets that match the wanted words and all that binds.
+
+        ``widen`` also looks for words that begin with or hold a wanted one.
+        """
+        wanted = [
+            part
+            for clause in query.clauses
+            if clause.occur == "should" and clause.field is None
+            for part in self._clause(clause, widen)
+        ]
+        binding = self._binding(query)
+        if not wanted:
+            return self._joined(binding)
+        if require_all:
+            return self._joined([*((Occur.Must, part) for part in wanted), *binding])
+        any_wanted = Query.boolean_query([(Occur.Should, part) for part in wanted])
+        return self._joined([(Occur.Must, any_wanted), *binding])
+
+    def phrase(self, phrase: str) -> tantivy.Query:
+        """Assets that contain the phrase: written with the same spacing before the rest."""
+        wanted = self._atoms(phrase)
+        tiers = [self.exact(wanted), self.exact(wanted, loose=True)]
+        tiered = [Query.const_score_query(tier, 1000.0) for tier in tiers]
+        ranking = [(Occur.Should, part) for part in self._words(phrase, widen=False)]
+        either = Query.boolean_query([(Occur.Should, tier) for tier in tiered])
+        return Query.boolean_query([(Occur.Must, either), *ranking])
+
+    def binding(self, query: ParsedQuery | None, where: Filter | None) -> tantivy.Query | None:
+        """What every list must keep to, without a score; ``None`` for no restriction."""
+        parts = [] if query is None else self._binding(query)
+        if where is not None:
+            parts.append((Occur.Must, self._silent(self._filters.compile(where))))
+        return self._joined(parts) if parts else None
+
+    def among(self, ordinals: Sequence[Ordinal]) -> tantivy.Query:
+        """Only these versions, without a score."""
+        return self._silent(Query.term_set_query(self._schema, "ordinal", list(ordinals)))
+
+    def exact(
+        self, wanted: Sequence[Atom], *, loose: bool = False, open_end: bool = False
+    ) -> tantivy.Query:
+        """Assets that hold these atoms one after the other."""
+        return self._sequence("exact", phrase_terms(list(wanted), loose=loose, open_end=open_end))
+
+    def _binding(self, query: ParsedQuery) -> list[tuple[tantivy.Occur, tantivy.Query]]:
+        parts = []
+        for clause in query.clauses:
+            if clause.occur == "should" and clause.field is None:
+                continue
+            occur = Occur.MustNot if clause.occur == "not" else Occur.Must
+            parts.append((occur, self._bound(clause)))
+        return parts
+
+    def _bound(self, clause: Clause) -> tantivy.Query:
+        if clause.field is not None:
+            return self._silent(self._filters.compile(AnyOf(clause.field, (clause.text,))))
+        if clause.kind == "phrase" and not clause.slop:
+            return Query.const_score_query(self.exact(self._atoms(clause.text), loose=True), 1.0)
+        return Query.boolean_query([(Occur.Must, part) for part in self._clause(clause, False)])
+
+    def _clause(self, clause: Clause, widen: bool) -> Iterator[tantivy.Query]:
+        wanted = self._atoms(clause.text)
+        if not wanted:
+            return
+        if clause.kind == "prefix":
+            yield Query.const_score_query(self.exact(wanted, loose=True, open_end=True), 1.0)
+            return
+        yield from self._words(clause.text, widen)
+        if clause.kind == "phrase":
+            near = self._near(clause) if clause.slop else self.exact(wanted, loose=True)
+            yield Query.const_score_query(near, _SURFACE)
+
+    def _near(self, clause: Clause) -> tantivy.Query:
+        """The words of the phrase within its slop."""
+        text = normalise(clause.text).text
+        lemmas = word_terms(text, atoms(text), self._analyzer.morphemes(text))
+        one_each = [next(group)[0] for _, group in groupby(lemmas, key=lambda item: item[1])]
+        if len(one_each) < 2:
+            return self._sequence("morph", one_each)
+        return Query.phrase_query(self._schema, "morph", [*one_each], clause.slop)
+
+    def _words(self, text: str, widen: bool) -> Iterator[tantivy.Query]:
+        """One query a word, from the lemmas the word has in its surroundings."""
+        norm = normalise(text).text
+        morphemes = self._analyzer.morphemes(norm)
+        surface = atoms(norm, word_ends(morphemes))
+        lemmas = word_terms(norm, surface, morphemes)
+        start = 0
+        for word in norm.split():
+            start = norm.index(word, start)
+            end = start + len(word)
+            parts = [item for item in lemmas if start <= item[2] and item[3] <= end]
+            if own := self._atoms(word):
+                yield self._word(own, parts, widen)
+            start = end
+
+    def _word(
+        self, own: list[Atom], lemmas: list[tuple[str, int, int, int]], widen: bool
+    ) -> tantivy.Query:
+        if any(atom.kind == "symbol" for atom in own) or not lemmas:
+            # 1+1, 50%, c++, #신상: lemmas would lose what the symbol says.
+            return Query.const_score_query(self.exact(own, loose=True), _SURFACE * 2)
+        by_place = [list(group) for _, group in groupby(lemmas, key=lambda item: item[1])]
+        parts = [min(group, key=lambda item: item[3] - item[2])[0] for group in by_place]
+        wholes = {item[0] for group in by_place for item in group} - set(parts)
+        ways = [self._all_of(parts)]
+        ways += [Query.boost_query(self._term("morph", whole), _WHOLE) for whole in sorted(wholes)]
+        unknown = any(not self.searcher.doc_freq("morph", part) for part in parts)
+        if len(parts) > 1 or unknown or widen:
+            ways.append(Query.const_score_query(self.exact(own, loose=True), _SURFACE))
+        if (unknown or widen) and len(own) > 1 and all(atom.kind == "hangul" for atom in own):
+            ways += self._parts_of_words(own)
+        return ways[0] if len(ways) == 1 else Query.disjunction_max_query(ways, 0.1)
+
+    def _parts_of_words(self, own: list[Atom]) -> list[tantivy.Query]:
+        terms = phrase_terms(own, open_end=True)
+        inside = [own[0].text, *terms[1:]]
+        return [
+            Query.const_score_query(self._sequence("exact", terms), _BEGINNING),
+            Query.const_score_query(self._sequence("exact", inside), _INSIDE),
+        ]
+
+    def _atoms(self, text: str) -> list[Atom]:
+        return atoms(normalise(text).text)
+
+    def _all_of(self, terms: Sequence[str]) -> tantivy.Query:
+        if len(terms) == 1:
+            return self._term("morph", terms[0])
+        return Query.boolean_query([(Occur.Must, self._term("morph", term)) for term in terms])
+
+    def _term(self, field: str, term: str) -> tantivy.Query:
+        return Query.term_query(self._schema, field, term)
+
+    def _sequence(self, field: str, terms: Sequence[str]) -> tantivy.Query:
+        """A phrase; Tantivy's own panics on fewer than two terms."""
+        if not terms:
+            return Query.empty_query()
+        if len(terms) == 1:
+            return self._term(field, terms[0])
+        return Query.phrase_query(self._schema, field, [*terms])
+
+    def _joined(self, parts: list[tuple[tantivy.Occur, tantivy.Query]]) -> tantivy.Query:
+        if not parts:
+            return Query.empty_query()
+        if all(occur == Occur.MustNot for occur, _ in parts):
+            # Tantivy finds nothing by exclusions alone.
+            parts = [*parts, (Occur.Must, self._filters.every_asset())]
+        return Query.boolean_query(parts)
+
+    @staticmethod
+    def _silent(query: tantivy.Query) -> tantivy.Query:
+        return Query.const_score_query(query, 0.0)

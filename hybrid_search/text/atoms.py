@@ -1,0 +1,100 @@
+"""Surface atoms: the units of an exact phrase.
+
+A Hangul syllable, a kana or Han character, a Latin word, a number, a symbol that carries
+meaning in copy (50%, 1+1, #신상), an emoji. Each knows whether a word begins or ends at it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_HANGUL = "\uac00-\ud7a3"
+_CJK = "\u3040-\u30ff\u3400-\u9fff"
+_JAMO = "\u1100-\u11ff\u3130-\u318f"
+_ATOM = re.compile(
+    rf"""
+    (?P<hangul>[{_HANGUL}])
+  | (?P<cjk>[{_CJK}])
+  | (?P<jamo>[{_JAMO}]+)
+  | (?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)
+  | (?P<symbol>[%₩$€£¥+&\#@°★♥♡])
+  | (?P<word>(?:(?![{_HANGUL}{_CJK}{_JAMO}])[^\W\d_][\u0300-\u036f]*)+)
+  | (?P<emoji>[\u2190-\u2bff\U0001f000-\U0001faff])
+    """,
+    re.VERBOSE,
+)
+EDGE = "▁"
+INNER = "·"
+"""Marks on index terms: ``▁`` at a word's edge, ``·`` inside a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """One atom of a normalised text, at its characters [start, end)."""
+
+    text: str
+    kind: str
+    start: int
+    end: int
+    begins: bool
+    """Whether a word begins at it."""
+    ends: bool
+    """Whether a word ends at it; a particle behind it ends the word too."""
+
+
+def atoms(normalised: str, word_ends: frozenset[int] = frozenset()) -> list[Atom]:
+    """The atoms in order; ``word_ends`` are characters at which a particle begins.
+
+    >>> [atom.text for atom in atoms("50% 할인, 9,900원")]
+    ['50', '%', '할', '인', '9900', '원']
+    """
+    found = list(_ATOM.finditer(normalised))
+    return [
+        Atom(
+            text=match.group().replace(",", "") if match.lastgroup == "number" else match.group(),
+            kind=match.lastgroup or "",
+            start=match.start(),
+            end=match.end(),
+            begins=not _same_word(found, place),
+            ends=not _same_word(found, place + 1) or match.end() in word_ends,
+        )
+        for place, match in enumerate(found)
+    ]
+
+
+def _same_word(found: list[re.Match[str]], place: int) -> bool:
+    """Whether the atom at ``place`` continues the word of the one before it."""
+    if not 0 < place < len(found):
+        return False
+    before, here = found[place - 1], found[place]
+    return before.end() == here.start() and before.lastgroup == here.lastgroup == "hangul"
+
+
+def index_terms(atom: Atom) -> Iterator[str]:
+    """The terms an atom is indexed under, from plain to fully marked."""
+    edge = EDGE if atom.begins else INNER
+    yield atom.text
+    yield edge + atom.text
+    if atom.ends:
+        yield atom.text + EDGE
+        yield edge + atom.text + EDGE
+
+
+def phrase_terms(wanted: list[Atom], *, loose: bool = False, open_end: bool = False) -> list[str]:
+    """The terms of a phrase, one a position; empty for no atoms.
+
+    Whole words are asked for at both ends. ``loose`` lets the spacing inside differ,
+    ``open_end`` lets the last word go on.
+
+    >>> phrase_terms(atoms("여름 신발"))
+    ['▁여', '·름', '▁신', '·발▁']
+    """
+    terms = []
+    for place, atom in enumerate(wanted):
+        first, last = place == 0, place == len(wanted) - 1
+        edge = EDGE if atom.begins else INNER
+        start = "" if loose and not first else edge
+        terms.append(start + atom.text + (EDGE if last and not open_end else ""))
+    return terms

@@ -1,0 +1,56 @@
+"""Where a text matches a query, as stretches of the original."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from hybrid_search.records import Asset, Span
+from hybrid_search.text.analysis import Analyzer, Term, analyse
+from hybrid_search.text.atoms import atoms, phrase_terms
+from hybrid_search.text.normalise import normalise
+from hybrid_search.text.query_language import ParsedQuery
+
+
+def highlight(query: ParsedQuery, asset: Asset, analyzer: Analyzer) -> tuple[Span, ...]:
+    """The matching stretches of every copy field, in order of field and start, merged."""
+    wanted = [c for c in query.clauses if c.occur != "not" and c.field is None]
+    words = {t.text for c in wanted if c.kind == "words" for t in analyse(c.text, analyzer).words}
+    sequences = [
+        phrase_terms(atoms(normalise(part).text), loose=True, open_end=clause.kind == "prefix")
+        for clause in wanted
+        for part in ([clause.text] if clause.kind != "words" else clause.text.split())
+    ]
+    runs: dict[str, int] = defaultdict(int)
+    spans: list[Span] = []
+    for run in asset.copy_fields():
+        analysed = analyse(run.text, analyzer)
+        found = [(t.start, t.end) for t in analysed.words if t.text in words]
+        for sequence in sequences:
+            found += _sequences(analysed.exact, sequence)
+        spans += [Span(run.name, s, e, runs[run.name]) for s, e in _merged(found)]
+        runs[run.name] += 1
+    return tuple(spans)
+
+
+def _sequences(terms: Iterable[Term], wanted: list[str]) -> list[tuple[int, int]]:
+    """Where the wanted terms stand at successive positions."""
+    at: dict[tuple[int, str], Term] = {(term.position, term.text): term for term in terms}
+    starts = [position for position, text in at if wanted and text == wanted[0]]
+    found = []
+    for start in starts:
+        held = [at.get((start + step, text)) for step, text in enumerate(wanted)]
+        real = [term for term in held if term is not None]
+        if len(real) == len(wanted):
+            found.append((real[0].start, real[-1].end))
+    return found
+
+
+def _merged(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
