@@ -1,0 +1,209 @@
+"""The one place that names concrete adapters: settings in, a running engine out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from hybrid_search.adapters.clip_embedder import ClipEmbedder, ModelChoice
+from hybrid_search.adapters.faiss_index import FaissIndex, VectorPlan
+from hybrid_search.adapters.folder_pictures import FolderPictures
+from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
+from hybrid_search.adapters.tantivy_index import TantivyIndex
+from hybrid_search.config import Settings
+from hybrid_search.encoding import LazyEmbedder, QueryEncoder
+from hybrid_search.errors import IndexLocked, IndexMissing
+from hybrid_search.following import LexicalFollower, VectorFollower
+from hybrid_search.generations import Generations, Manifest, read_manifest, write_manifest
+from hybrid_search.ingest import Indexer, embed_missing
+from hybrid_search.records import Ordinal
+from hybrid_search.search import Searcher
+from hybrid_search.text.analysis import Analyzer
+from hybrid_search.text.kiwi import KiwiAnalyzer
+from hybrid_search.text.rules import RulesAnalyzer
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything that runs over one data folder. Close it, or use it as a context."""
+
+    settings: Settings
+    catalog: SqliteCatalog
+    pictures: FolderPictures
+    lexical: TantivyIndex
+    vectors: FaissIndex
+    embedder: LazyEmbedder
+    encoder: QueryEncoder
+    searcher: Searcher
+    indexer: Indexer | None
+    """``None`` when the engine was opened for reading."""
+    model: str
+    """The key of the model whose vectors are searched."""
+    closing: ExitStack
+
+    def close(self) -> None:
+        """Finish what runs and release the files."""
+        self.closing.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_engine(settings: Settings, *, write: bool = False) -> Engine:
+    """A running engine over the settings' data folder; with ``write``, created where missing.
+
+    Raises ``IndexMissing`` without anything to read, ``IndexLocked`` when another process
+    writes, ``IndexMismatch`` when analyser or model are not those of the index.
+    """
+    with ExitStack() as stack:
+        if write:
+            _lock(settings.data_dir, stack)
+        catalog = SqliteCatalog(settings.data_dir / "catalog.sqlite", read_only=not write)
+        stack.callback(catalog.close)
+        embedder = LazyEmbedder(lambda: ClipEmbedder(_choice(settings)))
+        folder = _generation(settings, embedder, write=write)
+        model = read_manifest(folder).model
+        embedder.expect(model)
+        lexical = TantivyIndex(folder / "lexical", _analyzer(settings), read_only=not write)
+        stack.callback(lexical.close)
+        vectors = FaissIndex(_dimension(model), _plan(settings))
+        follower = _load_vectors(catalog, vectors, model)
+        encoder = QueryEncoder(embedder, settings.embedding.cached_queries)
+        pictures = FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
+        indexer = None
+        if write:
+            indexer = _indexer(settings, catalog, pictures, embedder, (lexical, follower))
+            stack.callback(indexer.close)
+            indexer.catch_up()
+        searcher = Searcher(
+            catalog=catalog,
+            lexical=lexical,
+            vectors=vectors,
+            follower=follower,
+            encoder=encoder,
+            limits=settings.pictures.limits(),
+            fusion=settings.fusion.settings(),
+        )
+        return Engine(
+            settings,
+            catalog,
+            pictures,
+            lexical,
+            vectors,
+            embedder,
+            encoder,
+            searcher,
+            indexer,
+            model,
+            stack.pop_all(),
+        )
+
+
+def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = None) -> None:
+    """Build a new generation from the catalog with the configured analyser and model.
+
+    Only pictures without a vector of that model are embedded. The old generation serves until
+    the new one is whole.
+    """
+    with ExitStack() as stack:
+        _lock(settings.data_dir, stack)
+        catalog = SqliteCatalog(settings.data_dir / "catalog.sqlite")
+        stack.callback(catalog.close)
+        embedder = ClipEmbedder(_choice(settings))
+        pictures = FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
+        embed_missing(catalog, pictures, embedder, settings.pictures.limits(), progress)
+        generations = Generations(settings.data_dir / "generations")
+        folder = generations.begin()
+        _write_manifest(folder, settings, embedder.facts.key)
+        lexical = TantivyIndex(folder / "lexical", _analyzer(settings))
+        LexicalFollower(catalog, lexical).catch_up()
+        lexical.close()
+        generations.publish(folder)
+
+
+def _lock(data_dir: Path, stack: ExitStack) -> None:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(data_dir / "writer.lock", timeout=0)
+    try:
+        stack.enter_context(lock)
+    except Timeout:
+        raise IndexLocked(
+            f"another process writes to {data_dir}; stop it, or write through its service"
+        ) from None
+
+
+def _choice(settings: Settings) -> ModelChoice:
+    section = settings.embedding
+    return ModelChoice(section.model, section.pretrained, section.batch_size, section.threads)
+
+
+def _plan(settings: Settings) -> VectorPlan:
+    return VectorPlan(**settings.vector.model_dump())
+
+
+def _analyzer(settings: Settings) -> Analyzer:
+    if settings.lexical.analyzer == "rules":
+        return RulesAnalyzer()
+    return KiwiAnalyzer(settings.lexical.user_words)
+
+
+def _generation(settings: Settings, embedder: LazyEmbedder, *, write: bool) -> Path:
+    """The folder of the generation that serves; a writer makes the first one."""
+    generations = Generations(settings.data_dir / "generations")
+    folder = generations.current()
+    if folder is None and not write:
+        raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
+    if folder is None:
+        folder = generations.begin()
+        _write_manifest(folder, settings, embedder.facts.key)
+        generations.publish(folder)
+    return folder
+
+
+def _write_manifest(folder: Path, settings: Settings, model: str) -> None:
+    write_manifest(folder, Manifest(_analyzer(settings).fingerprint, model))
+
+
+def _dimension(model: str) -> int:
+    """The dimension that a model's key ends in."""
+    return int(model.rsplit("/", 1)[-1])
+
+
+def _load_vectors(catalog: SqliteCatalog, vectors: FaissIndex, model: str) -> VectorFollower:
+    sequence = catalog.last_sequence()
+    ordinals, matrix = catalog.live_vectors(model, Ordinal(0))
+    if len(ordinals):
+        vectors.load(ordinals, matrix)
+    return VectorFollower(catalog, vectors, model, sequence)
+
+
+def _indexer(
+    settings: Settings,
+    catalog: SqliteCatalog,
+    pictures: FolderPictures,
+    embedder: LazyEmbedder,
+    indexes: tuple[TantivyIndex, VectorFollower],
+) -> Indexer:
+    lexical, follower = indexes
+    return Indexer(
+        catalog=catalog,
+        pictures=pictures,
+        embedder=embedder,
+        followers=(LexicalFollower(catalog, lexical), follower),
+        limits=settings.pictures.limits(),
+        batch_size=settings.ingest.batch_size,
+        workers=settings.ingest.workers,
+    )

@@ -1,0 +1,68 @@
+"""Answers as tables for a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hybrid_search.records import Answer, Hit
+
+# A pipe has no width; 80 columns would cut what a log is read for.
+_width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
+console = Console(width=_width)
+errors = Console(stderr=True, width=_width)
+
+
+def print_json(data: Any) -> None:
+    """Write one JSON object to standard output."""
+    sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def print_answer(answer: Answer, *, explain: bool) -> None:
+    """Show a page of hits, and how each list took part."""
+    table = Table(box=None, header_style="bold")
+    for column in ("#", "id", "title", "brand", "score"):
+        table.add_column(column, justify="right" if column in {"#", "score"} else "left")
+    if explain:
+        table.add_column("ranks by list")
+        table.add_column("matched")
+    for hit in answer.hits:
+        table.add_row(*_cells(hit, explain=explain))
+    console.print(table if answer.hits else "nothing found")
+    for note in answer.notes:
+        console.print(f"note: {escape(note)}")
+    lists = ", ".join(f"{r.name} {r.found} ({r.plan})" for r in answer.lists)
+    console.print(
+        f"{answer.candidates} candidates in {answer.took_ms:.1f} ms: {lists}", style="dim"
+    )
+
+
+def _cells(hit: Hit, *, explain: bool) -> list[str]:
+    asset = hit.stored.asset
+    title = asset.title or asset.body or ("(picture without copy)" if hit.stored.picture else "")
+    phrase = " ❝" if hit.phrases else ""
+    cells = [str(hit.rank), asset.id, title[:60], asset.brand, f"{hit.score:.4f}{phrase}"]
+    if explain:
+        ranks = [f"{c.list} {c.rank or c.absent}" for c in hit.contributions]
+        cells += [", ".join(ranks), ", ".join(hit.matched_fields)]
+    return [escape(cell) for cell in cells]
+
+
+def print_measures(types: Mapping[str, Mapping[str, float]], mode: str) -> None:
+    """Show measures by query type."""
+    table = Table(title=f"mode {mode}", box=None, header_style="bold")
+    names = list(next(iter(types.values())))
+    table.add_column("type")
+    for name in names:
+        table.add_column(name, justify="right")
+    for kind, values in types.items():
+        figures = [f"{v:.0f}" if name == "n" else f"{v:.3f}" for name, v in values.items()]
+        table.add_row(kind, *figures, style="bold" if kind == "all" else "")
+    console.print(table)

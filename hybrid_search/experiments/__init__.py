@@ -1,0 +1,1 @@
+"""Judgments, measures and what they say of a configuration."""

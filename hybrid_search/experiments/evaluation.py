@@ -1,0 +1,103 @@
+"""How well queries with judgments are answered, by the measures that research reports.
+
+Queries are JSONL (``qid``, ``type``, ``text`` or ``image``, ``scope``), judgments TREC qrels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ir_measures
+from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
+
+from hybrid_search.errors import InvalidInput
+from hybrid_search.ports import Catalog
+from hybrid_search.records import Example, FusionSettings, Query
+from hybrid_search.search import Searcher
+from hybrid_search.wire.assets import read_json
+
+MEASURES = {"R@1": R @ 1, "R@5": R @ 5, "R@10": R @ 10, "MRR@10": RR @ 10, "nDCG@10": nDCG @ 10}
+DEPTH = 200
+"""Hits asked for, so that ten remain after those of other sources are dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestQuery:
+    """A query with its kind and the source its answers are looked for in."""
+
+    qid: str
+    type: str
+    scope: str
+    query: Query
+
+
+def read_queries(path: Path, settings: FusionSettings) -> Iterator[TestQuery]:
+    """The queries of a JSONL file; a picture is named by its path beside the file.
+
+    Raises ``InvalidInput`` that names the line.
+    """
+    if not path.is_file():
+        raise InvalidInput(f"queries: no file at {path}")
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            data = read_json(line, InvalidInput)
+            yield _test_query(data, path.parent, settings)
+        except (KeyError, TypeError, OSError) as failure:
+            raise InvalidInput(f"queries: {path.name} line {number}: {failure!r}") from None
+
+
+def _test_query(data: dict[str, Any], folder: Path, settings: FusionSettings) -> TestQuery:
+    examples: tuple[Example, ...] = ()
+    if image := data.get("image"):
+        examples = (Example(picture=(folder / image).read_bytes()),)
+    query = Query(data.get("text", ""), examples, size=DEPTH, fusion=settings)
+    return TestQuery(data["qid"], data["type"], data.get("scope", "all"), query)
+
+
+def evaluate(
+    searcher: Searcher,
+    catalog: Catalog,
+    queries: list[TestQuery],
+    qrels: Path,
+    progress: Callable[[], None] | None = None,
+) -> dict[str, dict[str, float]]:
+    """Each measure by query type and over ``all``, with the number of queries as ``n``.
+
+    A judged query without hits counts as zero. Hits of other sources than a query's ``scope``
+    are dropped before scoring.
+    """
+    if not qrels.is_file():
+        raise InvalidInput(f"qrels: no file at {qrels}")
+    judged: list[Qrel] = list(ir_measures.read_trec_qrels(str(qrels)))  # type: ignore[no-untyped-call]  # the library has no types
+    run: list[ScoredDoc] = []
+    for query in queries:
+        run += _ranked(searcher, query)
+        if progress is not None:
+            progress()
+    types = dict.fromkeys(query.type for query in queries)
+    by_type = {
+        kind: _scores([q.qid for q in queries if q.type == kind], judged, run) for kind in types
+    }
+    return {**by_type, "all": _scores([query.qid for query in queries], judged, run)}
+
+
+def _ranked(searcher: Searcher, test: TestQuery) -> Iterator[ScoredDoc]:
+    """The hits in scope, scored by falling rank, so that ties stay as they were served."""
+    hits = searcher.search(test.query).hits
+    kept = [h for h in hits if test.scope in {"all", h.stored.asset.source}]
+    for place, hit in enumerate(kept):
+        yield ScoredDoc(test.qid, hit.stored.asset.id, float(-place))
+
+
+def _scores(qids: list[str], judged: list[Qrel], run: list[ScoredDoc]) -> dict[str, float]:
+    wanted = set(qids)
+    qrels = [judgment for judgment in judged if judgment.query_id in wanted]
+    ranked = [document for document in run if document.query_id in wanted]
+    found = ir_measures.calc_aggregate(list(MEASURES.values()), qrels, ranked)
+    values = {name: round(float(found[measure]), 4) for name, measure in MEASURES.items()}
+    return {"n": len(wanted), **values}
