@@ -1,0 +1,225 @@
+"""Both roads over real stores and the embedded model, in a folder of their own."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from hybrid_search.assembly import Engine, open_engine, rebuild
+from hybrid_search.config import Settings, load_settings
+from hybrid_search.errors import (
+    IndexLocked,
+    IndexMismatch,
+    IndexMissing,
+    InvalidQuery,
+    UnknownAsset,
+)
+from hybrid_search.ingest import IngestReport
+from hybrid_search.manifests import read_assets
+from hybrid_search.records import AnyOf, AssetId, Example, Query
+
+ROWS = [
+    {"id": "phrase", "title": "여름 신발 특가", "brand": "하늘", "price": 9900},
+    {"id": "apart", "title": "여름 특가 신발", "brand": "하늘", "price": 19900},
+    {"id": "english", "title": "Summer shoes sale", "brand": "Sky", "tags": ["shoes", "summer"]},
+    {"id": "red", "image": "red.png", "title": "Red circle"},
+    {"id": "red-again", "image": "red.png"},
+    {"id": "blue", "image": "blue.png", "brand": "Sky"},
+]
+
+
+def draw(path: Path, colour: str) -> None:
+    picture = Image.new("RGB", (200, 160), "white")
+    ImageDraw.Draw(picture).ellipse((40, 20, 160, 140), fill=colour)
+    picture.save(path)
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ads")
+    draw(folder / "red.png", "red")
+    draw(folder / "blue.png", "blue")
+    path = folder / "assets.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in ROWS), "utf-8")
+    return path
+
+
+def settings_in(folder: Path) -> Settings:
+    return load_settings(folder)
+
+
+def ingest(engine: Engine, path: Path) -> IngestReport:
+    assert engine.indexer is not None
+    return engine.indexer.ingest(read_assets(path, 1 << 20))
+
+
+@pytest.fixture
+def engine(tmp_path: Path, manifest: Path) -> Iterator[Engine]:
+    with open_engine(settings_in(tmp_path / "data"), write=True) as opened:
+        ingest(opened, manifest)
+        yield opened
+
+
+def ids(engine: Engine, query: Query) -> list[str]:
+    return [hit.stored.asset.id for hit in engine.searcher.search(query).hits]
+
+
+def test_the_same_content_again_changes_nothing(engine: Engine, manifest: Path) -> None:
+    before = engine.catalog.last_sequence()
+    report = ingest(engine, manifest)
+    assert (report.indexed, report.updated, report.unchanged) == (0, 0, len(ROWS))
+    assert engine.catalog.last_sequence() == before
+
+
+def test_a_quoted_phrase_stands_above_all_that_lack_it(engine: Engine) -> None:
+    answer = engine.searcher.search(Query('"여름 신발"'))
+    assert [hit.stored.asset.id for hit in answer.hits if hit.phrases] == ["phrase"]
+    assert answer.hits[0].stored.asset.id == "phrase"
+
+
+def test_an_update_replaces_and_a_deletion_shows_at_once(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "more.jsonl"
+    path.write_text(json.dumps({"id": "phrase", "title": "겨울 장갑"}), "utf-8")
+    assert ingest(engine, path).updated == 1
+    assert ids(engine, Query("장갑"))[0] == "phrase"
+    assert engine.indexer is not None
+    assert engine.indexer.delete([AssetId("phrase"), AssetId("unknown")]) == ["phrase"]
+    assert "phrase" not in ids(engine, Query("장갑"))
+
+
+def test_one_bad_row_never_stops_the_rest(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    rows = [
+        '{"id": "x", "image": "../up.png"}',
+        "{broken",
+        '{"id": "ok", "title": "fine"}',
+        '{"id": "ok"}',
+        '{"id": "empty"}',
+    ]
+    path.write_text("\n".join(rows), "utf-8")
+    report = ingest(engine, path)
+    assert report.indexed == 1
+    assert [skipped.id for skipped in report.skipped] == ["x", "line 2", "ok", "empty"]
+
+
+def test_looks_like_finds_the_same_picture_first_and_not_itself(engine: Engine) -> None:
+    found = ids(engine, Query(examples=(Example(id=AssetId("red")),)))
+    assert found[0] == "red-again"
+    assert "red" not in found
+
+
+def test_picture_bytes_find_pictures_and_never_text_alone(engine: Engine) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (10, 10), "blue").save(out, "PNG")
+    assert set(ids(engine, Query(examples=(Example(picture=out.getvalue()),)))) == {
+        "red",
+        "red-again",
+        "blue",
+    }
+
+
+def test_filters_bind_every_list(engine: Engine) -> None:
+    assert ids(engine, Query("circle", filter=AnyOf("brand", ("sky",)))) == ["blue"]
+    assert ids(engine, Query(filter=AnyOf("price", (9900.0,)))) == ["phrase"]
+    assert "english" not in ids(engine, Query("shoes -summer"))
+
+
+def test_pages_neither_repeat_nor_skip_while_assets_are_deleted(engine: Engine) -> None:
+    whole = ids(engine, Query("shoes 신발 circle", size=50))
+    first = engine.searcher.search(Query("shoes 신발 circle", size=2))
+    seen = [hit.stored.asset.id for hit in first.hits]
+    assert engine.indexer is not None
+    engine.indexer.delete([AssetId(whole[3])])
+    cursor = first.cursor
+    while cursor:
+        page = engine.searcher.search(Query("shoes 신발 circle", size=2, cursor=cursor))
+        seen += [hit.stored.asset.id for hit in page.hits]
+        cursor = page.cursor
+    assert seen == [asset_id for asset_id in whole if asset_id != whole[3]]
+
+
+def test_a_cursor_of_another_search_is_refused(engine: Engine) -> None:
+    cursor = engine.searcher.search(Query("shoes 신발 circle", size=1)).cursor
+    with pytest.raises(InvalidQuery, match="another search"):
+        engine.searcher.search(Query("other", cursor=cursor))
+    with pytest.raises(InvalidQuery, match="cursor"):
+        engine.searcher.search(Query("other", cursor="%%%"))
+
+
+def test_every_hit_explains_itself(engine: Engine) -> None:
+    for hit in engine.searcher.search(Query("red circle", explain=True)).hits:
+        assert sum(part.contribution for part in hit.contributions) == pytest.approx(hit.score)
+        assert all((part.rank is None) == (part.absent is not None) for part in hit.contributions)
+    top = engine.searcher.search(Query("red circle", explain=True)).hits[0]
+    assert (top.stored.asset.id, top.matched_fields) == ("red", ("title",))
+
+
+def test_nothing_asked_shows_the_newest(engine: Engine) -> None:
+    assert ids(engine, Query(size=2)) == ["blue", "red-again"]
+
+
+def test_an_unknown_example_is_named(engine: Engine) -> None:
+    with pytest.raises(UnknownAsset, match="nobody"):
+        engine.searcher.search(Query(examples=(Example(id=AssetId("nobody")),)))
+
+
+def test_a_second_writer_is_refused_and_a_reader_follows(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(IndexLocked, match="another process"):
+        open_engine(engine.settings, write=True)
+    with open_engine(engine.settings) as reader:
+        path = tmp_path / "late.jsonl"
+        path.write_text(json.dumps({"id": "late", "title": "늦은 등록"}), "utf-8")
+        ingest(engine, path)
+        assert ids(reader, Query("등록"))[0] == "late"
+
+
+def test_nothing_to_read_says_which_command_to_run(tmp_path: Path) -> None:
+    with pytest.raises(IndexMissing, match="hybrid-search ingest"):
+        open_engine(settings_in(tmp_path / "none"))
+
+
+def test_another_analyser_is_refused_until_rebuilt(tmp_path: Path, manifest: Path) -> None:
+    folder = tmp_path / "data"
+    with open_engine(settings_in(folder), write=True) as engine:
+        ingest(engine, manifest)
+        before = ids(engine, Query("red circle"))
+    (folder / "hybrid_search.toml").write_text('[lexical]\nanalyzer = "rules"\n', "utf-8")
+    with pytest.raises(IndexMismatch, match="hybrid-search rebuild"):
+        open_engine(settings_in(folder))
+    rebuild(settings_in(folder))
+    with open_engine(settings_in(folder)) as engine:
+        assert ids(engine, Query("red circle")) == before
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.15, 0.3])
+def test_killed_while_writing_it_restarts_whole(tmp_path: Path, seconds: float) -> None:
+    rows = [{"id": f"a{n}", "title": f"광고 {n} 할인"} for n in range(600)]
+    path = tmp_path / "many.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
+    data = tmp_path / "data"
+    command = [sys.executable, "-m", "hybrid_search.cli.main", "ingest", str(path)]
+    child = subprocess.Popen(
+        [*command, "--data-dir", str(data), "--json"],
+        env={**os.environ, "HYBRID_SEARCH_INGEST__BATCH_SIZE": "50"},
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not (data / "generations" / "CURRENT").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(seconds)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    with open_engine(settings_in(data), write=True) as engine:
+        stored = engine.catalog.count()
+        assert engine.lexical.count() == stored
+        report = ingest(engine, path)
+        assert (report.unchanged, report.indexed) == (stored, 600 - stored)
+        assert engine.searcher.search(Query('"광고 599"')).hits[0].stored.asset.id == "a599"
