@@ -1,9 +1,9 @@
-# make demo: set up and show; make test: everything that must hold
+# make setup: an environment with the program; make test: everything that must hold
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: setup test lint
+.PHONY: setup lint test
 
 setup: $(VENV)/.ready
 

@@ -1,0 +1,79 @@
+"""The model that is shipped with the package."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hybrid_search.adapters.clip_embedder import EMBEDDED_FOLDER, ClipEmbedder, ModelChoice
+from hybrid_search.durable import sha256_of
+from hybrid_search.errors import InvalidConfig
+
+WEIGHTS_SHA256 = "0e562d07559eb16ebc017abc841f870d07f01c8385d8598aba8ef27680942646"
+
+
+@pytest.fixture(scope="module")
+def embedder() -> ClipEmbedder:
+    return ClipEmbedder(ModelChoice(batch_size=3))
+
+
+def test_the_weights_are_those_that_were_measured() -> None:
+    assert sha256_of(EMBEDDED_FOLDER / "open_clip_model.safetensors") == WEIGHTS_SHA256
+
+
+def test_the_facts(embedder: ClipEmbedder) -> None:
+    facts = embedder.facts
+    assert facts.name == "embedded"
+    assert facts.dimension == 512
+    assert facts.languages == ("en", "ko")
+    assert facts.context_length > 0
+    assert facts.image_size > 0
+    assert facts.key == f"embedded@{facts.weights_sha256[:16]}/512"
+
+
+def test_texts_are_unit_rows(embedder: ClipEmbedder) -> None:
+    rows = embedder.texts(["a red shoe", "빨간 구두", "", "x " * 500])
+    assert rows.shape == (4, 512)
+    assert rows.dtype == np.float32
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
+
+
+def test_pictures_are_unit_rows_whatever_their_shape(embedder: ClipEmbedder) -> None:
+    pictures = [Image.new("RGB", size, "teal") for size in ((8, 8), (600, 20), (30, 300), (1, 1))]
+    rows = embedder.pictures(pictures)
+    assert rows.shape == (4, 512)
+    assert rows.dtype == np.float32
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
+
+
+def test_nothing_gives_no_rows(embedder: ClipEmbedder) -> None:
+    assert embedder.texts([]).shape == (0, 512)
+    assert embedder.pictures([]).shape == (0, 512)
+
+
+def test_a_batch_gives_what_its_parts_give(embedder: ClipEmbedder) -> None:
+    texts = ["puppy", "강아지", "car", "여름 세일", "summer sale"]
+    together = embedder.texts(texts)
+    apart = np.concatenate([embedder.texts([text]) for text in texts])
+    assert np.allclose(together, apart, atol=1e-4)
+
+
+def test_equal_meanings_in_two_languages_lie_near(embedder: ClipEmbedder) -> None:
+    puppy, korean, car = embedder.texts(["puppy", "강아지", "car"])
+    assert puppy @ korean > puppy @ car
+    assert puppy @ korean > korean @ car
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        ModelChoice("no-such-architecture", "openai"),
+        ModelChoice("no-such-architecture"),
+        ModelChoice("ViT-B-32"),
+        ModelChoice("ViT-B-32", "no-such-weights"),
+        ModelChoice("local-dir:/no/such/folder"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_refused_by_name(choice: ModelChoice) -> None:
+    with pytest.raises(InvalidConfig, match=r"embedding\.model") as refusal:
+        ClipEmbedder(choice)
+    assert repr(choice.name) in str(refusal.value)
