@@ -285,7 +285,7 @@ class FaissIndex:
         ok = _allowed(state.sealed_ordinals, allowed, state.dead)
         left = total if ok is None else int(ok.sum())
         exact = f"{state.kind}, exact over {left:,} of {total:,} vectors"
-        if state.kind == "flat" or (allowed is not None and left < EXACT_BELOW):
+        if state.kind == "flat" or not left or (allowed is not None and left < EXACT_BELOW):
             return _exact(query, state.sealed_ordinals, state.sealed_vectors, ok), exact
         positions = self._walk(state.sealed, query, limit, ok)
         if len(positions) < min(limit, left):
