@@ -26,13 +26,13 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
 def test_the_file_in_the_data_folder_is_read(tmp_path: Path) -> None:
     written(
         tmp_path,
-        '[fusion]\nrank_constant = 20\nlexical = {window = 7}\n[lexical]\nuser_words = ["무지개"]\n',
+        '[fusion]\nrank_constant = 20\nlexical = {window = 7}\n[lexical]\nuser_words = ["봄"]\n',
     )
     settings = load_settings(tmp_path)
     assert settings.fusion.rank_constant == 20.0
     assert settings.fusion.lexical.window == 7
     assert settings.fusion.lexical.weight == 1.0
-    assert settings.lexical.user_words == ("무지개",)
+    assert settings.lexical.user_words == ("봄",)
 
 
 def test_a_named_file_goes_before_the_one_in_the_data_folder(tmp_path: Path) -> None:

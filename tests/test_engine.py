@@ -93,6 +93,7 @@ def test_an_update_replaces_and_a_deletion_shows_at_once(engine: Engine, tmp_pat
     assert engine.indexer is not None
     assert engine.indexer.delete([AssetId("phrase"), AssetId("unknown")]) == ["phrase"]
     assert "phrase" not in ids(engine, Query("장갑"))
+    assert engine.lexical.count() == engine.catalog.count() == len(ROWS) - 1
 
 
 def test_one_bad_row_never_stops_the_rest(engine: Engine, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ FOLD_SHARE = 8
 """The tail is folded when it is also at least this fraction (1/8) of the sealed index."""
 TIE_SLACK = 16
 """Candidates asked for beyond the limit, so that ties at the cut are settled by ordinal."""
+SCORE_PLACES = 6
+"""Decimal places of a cosine that count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,14 +343,16 @@ def _contained(ordinals: Ordinals, allowed: Ordinals) -> Mask:
 
 
 def _exact(query: Vectors, ordinals: Ordinals, vectors: Vectors, ok: Mask | None) -> _Scored:
-    """Every allowed ordinal and its cosine, by one kernel, so that equal vectors tie."""
+    """Every allowed ordinal and its cosine, rounded so that equal vectors tie."""
     if ok is not None:
         ordinals, vectors = ordinals[ok], vectors[ok]
     scores = np.empty(len(ordinals), np.float32)
     if len(ordinals):
         pointers = [faiss.swig_ptr(array) for array in (scores, query, vectors)]
         faiss.fvec_inner_products_ny(*pointers, query.shape[0], len(ordinals))
-    return ordinals, scores
+    # The kernel rounds the last rows of a block otherwise than the first: below this nothing
+    # is told apart.
+    return ordinals, np.round(scores, SCORE_PLACES)
 
 
 def _top(ordinals: Ordinals, scores: Scores, limit: int) -> Ordinals:
