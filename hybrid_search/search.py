@@ -91,6 +91,8 @@ class Searcher:
         notes: list[str] = []
         ranking, position = self._place(query, notes)
         page, position = self._page(ranking, position, query.size)
+        if any(c.name == "phrase" and not c.ordinals for c in ranking.retrieved.lists):
+            notes.append("no asset contains the quoted phrase; these are near it")
         more = position < len(ranking.hits)
         return Answer(
             hits=self._render(ranking, page, query.explain),

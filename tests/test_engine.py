@@ -83,6 +83,13 @@ def test_a_quoted_phrase_stands_above_all_that_lack_it(engine: Engine) -> None:
     answer = engine.searcher.search(Query('"여름 신발"'))
     assert [hit.stored.asset.id for hit in answer.hits if hit.phrases] == ["phrase"]
     assert answer.hits[0].stored.asset.id == "phrase"
+    assert answer.notes == ()
+
+
+def test_a_phrase_that_nobody_holds_is_said(engine: Engine) -> None:
+    answer = engine.searcher.search(Query('"신발 여름"'))
+    assert not any(hit.phrases for hit in answer.hits)
+    assert "no asset contains" in answer.notes[0]
 
 
 def test_an_update_replaces_and_a_deletion_shows_at_once(engine: Engine, tmp_path: Path) -> None:

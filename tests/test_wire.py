@@ -1,0 +1,257 @@
+"""What comes in as JSON: aliases, filters and searches, refused by the name of the field."""
+
+import base64
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid_search.errors import InvalidAsset, InvalidQuery
+from hybrid_search.records import (
+    LIST_NAMES,
+    AllOf,
+    AnyOf,
+    Asset,
+    AssetId,
+    Between,
+    Exists,
+    Filter,
+    FusionSettings,
+    ListSettings,
+    Not,
+    OneOf,
+    Prefix,
+    Query,
+)
+from hybrid_search.wire.assets import (
+    asset_from_json,
+    asset_from_stored,
+    asset_to_json,
+    asset_to_stored,
+)
+from hybrid_search.wire.filters import filter_from_json, filter_from_terms
+from hybrid_search.wire.queries import decode_base64, query_from_json
+
+DEFAULTS = FusionSettings(60.0, {name: ListSettings(100, 1.0) for name in LIST_NAMES})
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+ATTRIBUTES = st.one_of(
+    st.booleans(),
+    st.integers(-(1 << 62), 1 << 62),
+    st.floats(allow_nan=False, allow_infinity=False),
+    TEXT,
+    st.lists(TEXT, max_size=3).map(tuple),
+)
+
+
+def query(**body: Any) -> Query:
+    return query_from_json(body, DEFAULTS)
+
+
+def test_aliases_of_manifests() -> None:
+    body = {"id": "a", "lang": "en", "text_ko": "강아지", "text.ja": "犬", "title": None}
+    asset = asset_from_json({**body, "tags": ["dog"], "tags_ko": ["개", "dog", " "]})
+    assert asset.language == "en"
+    assert asset.texts == {"ko": "강아지", "ja": "犬"}
+    assert asset.tags == ("dog", "개")
+    assert asset.title == ""
+
+
+def test_further_keys_are_attributes() -> None:
+    asset = asset_from_json({"id": "a", "price": 9900, "new": True, "x": 1.5, "sizes": ["S"]})
+    assert asset.attributes == {"price": 9900, "new": True, "x": 1.5, "sizes": ("S",)}
+    assert asset.attributes["new"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({}, "id"),
+        ({"id": ""}, "id"),
+        ({"id": 7}, "id"),
+        ({"id": "a\nb"}, "id"),
+        ({"id": "a/similar"}, "id"),
+        ({"id": "x" * 513}, "512"),
+        ({"id": "a", "title": "x" * 1_001}, "title"),
+        ({"id": "a", "starts": "yesterday"}, "starts"),
+        ({"id": "a", "tags": ["x"] * 501}, "tags"),
+        ({"id": "a", "price": {"won": 1}}, "price"),
+        ({"id": "a", "not": "x"}, "'not'"),
+        ({"id": "a"} | {f"n{n}": n for n in range(101)}, "the limit is 100"),
+    ],
+)
+def test_a_wrong_asset_is_refused_by_field(body: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidAsset) as refusal:
+        asset_from_json(body)
+    assert named in str(refusal.value)
+
+
+@given(
+    TEXT, st.lists(TEXT).map(tuple), st.dictionaries(TEXT, TEXT), st.dictionaries(TEXT, ATTRIBUTES)
+)
+def test_stored_bytes_give_the_asset_back(
+    title: str, tags: tuple[str, ...], texts: dict[str, str], attributes: dict[str, Any]
+) -> None:
+    asset = Asset(AssetId("a"), title=title, tags=tags, texts=texts, attributes=attributes)
+    stored = asset_to_stored(asset)
+    assert asset_from_stored(stored) == asset
+    assert asset_to_stored(asset_from_stored(stored)) == stored
+
+
+def test_json_gives_the_asset_back() -> None:
+    asset = asset_from_json({"id": "a", "title": "봄", "tags": ["x"], "text_en": "y", "price": 3})
+    assert asset_from_json(asset_to_json(asset)) == asset
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"brand": "봄"}, AnyOf("brand", ("봄",))),
+        ({"brand": ["a", 1]}, AnyOf("brand", ("a", 1))),
+        ({"price": {"gte": 1, "lte": 2.5}}, Between("price", 1, 2.5)),
+        ({"starts": {"gte": "2026-01-01"}}, Between("starts", "2026-01-01", None)),
+        ({"id": {"prefix": "ab"}}, Prefix("id", "ab")),
+        ({"x": {"exists": True}}, Exists("x")),
+        ({"x": {"exists": False}}, Not(Exists("x"))),
+        ({"a": 1, "b": 2}, AllOf((AnyOf("a", (1,)), AnyOf("b", (2,))))),
+        ({"or": [{"a": 1}, {"b": 2}]}, OneOf((AnyOf("a", (1,)), AnyOf("b", (2,))))),
+        ({"and": [{"a": 1}]}, AllOf((AnyOf("a", (1,)),))),
+        ({"not": {"a": 1}}, Not(AnyOf("a", (1,)))),
+    ],
+)
+def test_filters_of_each_shape(data: dict[str, Any], expected: Filter) -> None:
+    assert filter_from_json(data) == expected
+
+
+def nested(depth: int) -> dict[str, Any]:
+    return {"a": 1} if depth == 1 else {"not": nested(depth - 1)}
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        ({}, "object"),
+        ([], "object"),
+        ({"brand": None}, "brand"),
+        ({"brand": []}, "brand"),
+        ({"brand": [["a"]]}, "brand"),
+        ({"price": {"gt": 1}}, "price"),
+        ({"price": {"gte": 1, "lte": "2"}}, "price"),
+        ({"price": {"gte": True}}, "price"),
+        ({"price": {"gte": None}}, "price"),
+        ({"id": {"prefix": 1}}, "id"),
+        ({"id": {"exists": "yes"}}, "id"),
+        ({"or": {"a": 1}}, "'or'"),
+        ({"and": []}, "'and'"),
+        (nested(9), "8"),
+        ({"a": list(range(257))}, "256"),
+    ],
+)
+def test_wrong_filters_are_refused(data: Any, named: str) -> None:
+    with pytest.raises(InvalidQuery) as refusal:
+        filter_from_json(data)
+    assert named in str(refusal.value)
+
+
+def test_filters_at_their_limits() -> None:
+    assert isinstance(filter_from_json(nested(8)), Not)
+    assert filter_from_json({"a": list(range(256))}) == AnyOf("a", tuple(range(256)))
+
+
+def test_filters_in_terms() -> None:
+    assert filter_from_terms([]) is None
+    assert filter_from_terms(["p:1..2"]) == Between("p", 1, 2)
+    assert filter_from_terms(["p:..2"]) == Between("p", None, 2)
+    assert filter_from_terms(["b:*"]) == Exists("b")
+    assert filter_from_terms(["b:ab*"]) == Prefix("b", "ab")
+    both = OneOf((AnyOf("b", ("x",)), AnyOf("b", ("y",))))
+    assert filter_from_terms(["b:x", "b:y", "n:7"]) == AllOf((both, AnyOf("n", ("7", 7))))
+    for wrong in ("b", ":x", "b:"):
+        with pytest.raises(InvalidQuery, match="FIELD:VALUE"):
+            filter_from_terms([wrong])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"size": 1},
+        {"size": 200},
+        {"size": 200, "offset": 9_800},
+        {"rank_constant": 10_000},
+        {"like": [{"id": "a", "weight": -10}] * 20},
+        {"lists": {"lexical": {"window": 1000, "weight": 0}}},
+    ],
+)
+def test_searches_at_their_limits(body: dict[str, Any]) -> None:
+    found = query(**body)
+    assert found.size == body.get("size", 10)
+    assert len(found.examples) == len(body.get("like", []))
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"size": 0}, "size"),
+        ({"size": 201}, "200"),
+        ({"offset": -1}, "offset"),
+        ({"size": 200, "offset": 9_801}, "10,001"),
+        ({"rank_constant": 0}, "rank_constant"),
+        ({"rank_constant": 10_001}, "rank_constant"),
+        ({"like": [{"id": "a"}] * 21}, "like"),
+        ({"like": [{}]}, "like"),
+        ({"like": [{"id": "a", "image": "AA=="}]}, "like"),
+        ({"like": [{"id": "a", "weight": 11}]}, "like.0"),
+        ({"lists": {"lexical": {"window": 1001}}}, "lists.lexical"),
+        ({"lists": {"bm25": {}}}, "lists.bm25"),
+        ({"mode": "fast"}, "mode"),
+        ({"sise": 1}, "sise"),
+        ({"image": "not base64!"}, "image"),
+        ({"filter": {"a": None}}, "a = "),
+    ],
+)
+def test_searches_over_their_limits_are_refused(body: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidQuery) as refusal:
+        query(**body)
+    assert named in str(refusal.value)
+
+
+@given(st.binary(max_size=100))
+def test_base64_gives_the_bytes_back(data: bytes) -> None:
+    text = base64.b64encode(data).decode()
+    assert decode_base64(text) == decode_base64(f"data:image/png;base64,{text}") == data
+
+
+@pytest.mark.parametrize("text", ["a", "AA=", "AA==\n", "한글", "A-_="])
+def test_what_is_not_base64_is_refused(text: str) -> None:
+    with pytest.raises(InvalidQuery, match="not base64"):
+        decode_base64(text)
+
+
+@pytest.mark.parametrize(
+    ("mode", "lists"),
+    [
+        ("hybrid", LIST_NAMES),
+        ("text", ("phrase", "lexical")),
+        ("vector", ("text_to_image", "image_to_image")),
+    ],
+)
+def test_a_mode_keeps_to_its_lists(mode: str, lists: tuple[str, ...]) -> None:
+    fusion = query(mode=mode, rank_constant=5).fusion
+    assert fusion is not None
+    assert tuple(fusion.lists) == lists
+    assert fusion.rank_constant == 5
+
+
+def test_a_list_is_overridden_in_part() -> None:
+    fusion = query(lists={"lexical": {"weight": 0}}).fusion
+    assert fusion is not None
+    assert fusion.lists["lexical"] == ListSettings(100, 0.0)
+    assert fusion.lists["phrase"] == ListSettings(100, 1.0)
+
+
+def test_pictures_become_examples() -> None:
+    like = [{"id": "a", "weight": -1}, {"image": "AAE="}]
+    found = query_from_json({"like": like, "image": "Ag=="}, DEFAULTS, b"upload")
+    assert [example.id for example in found.examples] == ["a", None, None, None]
+    assert [e.picture for e in found.examples] == [None, b"\0\1", b"\2", b"upload"]
+    assert found.examples[0].weight == -1
