@@ -255,3 +255,9 @@ def test_pictures_become_examples() -> None:
     assert [example.id for example in found.examples] == ["a", None, None, None]
     assert [e.picture for e in found.examples] == [None, b"\0\1", b"\2", b"upload"]
     assert found.examples[0].weight == -1
+
+
+@pytest.mark.parametrize("wrong", [{"texts": "x", "text_ko": "y"}, {"tags": 5, "tags_ko": ["y"]}])
+def test_a_wrong_type_beside_its_alias_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidAsset, match=r"texts|tags"):
+        asset_from_json({"id": "a", **wrong})

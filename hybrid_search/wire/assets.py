@@ -161,10 +161,11 @@ def asset_from_json(data: Mapping[str, Any]) -> Asset:
             more_tags += value
         else:
             body["language" if key == "lang" else key] = value
-    if texts:
-        body["texts"] = {**body.get("texts", {}), **texts}
-    if more_tags:
-        body["tags"] = [*body.get("tags", []), *more_tags]
+    # A field of the wrong type stays as it is, for the model to refuse by name.
+    if texts and isinstance(body.setdefault("texts", {}), Mapping):
+        body["texts"] = {**body["texts"], **texts}
+    if more_tags and isinstance(body.setdefault("tags", []), list):
+        body["tags"] = [*body["tags"], *more_tags]
     return parse_model(AssetBody, body, InvalidAsset).to_asset()
 
 
