@@ -10,7 +10,6 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from hybrid_search.adapters.clip_embedder import ClipEmbedder, ModelChoice
 from hybrid_search.adapters.faiss_index import FaissIndex, VectorPlan
 from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
@@ -21,7 +20,9 @@ from hybrid_search.errors import IndexLocked, IndexMissing
 from hybrid_search.following import LexicalFollower, VectorFollower
 from hybrid_search.generations import Generations, Manifest, read_manifest, write_manifest
 from hybrid_search.ingest import Indexer, embed_missing
+from hybrid_search.ports import Embedder
 from hybrid_search.records import Ordinal
+from hybrid_search.retrieval import Retriever
 from hybrid_search.search import Searcher
 from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.kiwi import KiwiAnalyzer
@@ -73,7 +74,7 @@ def open_engine(settings: Settings, *, write: bool = False) -> Engine:
             _lock(settings.data_dir, stack)
         catalog = SqliteCatalog(settings.data_dir / "catalog.sqlite", read_only=not write)
         stack.callback(catalog.close)
-        embedder = LazyEmbedder(lambda: ClipEmbedder(_choice(settings)))
+        embedder = LazyEmbedder(lambda: _load_embedder(settings))
         folder = _generation(settings, embedder, write=write)
         model = read_manifest(folder).model
         embedder.expect(model)
@@ -88,13 +89,18 @@ def open_engine(settings: Settings, *, write: bool = False) -> Engine:
             indexer = _indexer(settings, catalog, pictures, embedder, (lexical, follower))
             stack.callback(indexer.close)
             indexer.catch_up()
-        searcher = Searcher(
+        retriever = Retriever(
             catalog=catalog,
             lexical=lexical,
             vectors=vectors,
             follower=follower,
             encoder=encoder,
             limits=settings.pictures.limits(),
+        )
+        searcher = Searcher(
+            catalog=catalog,
+            lexical=lexical,
+            retriever=retriever,
             fusion=settings.fusion.settings(),
         )
         return Engine(
@@ -122,7 +128,7 @@ def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = No
         _lock(settings.data_dir, stack)
         catalog = SqliteCatalog(settings.data_dir / "catalog.sqlite")
         stack.callback(catalog.close)
-        embedder = ClipEmbedder(_choice(settings))
+        embedder = _load_embedder(settings)
         pictures = FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
         embed_missing(catalog, pictures, embedder, settings.pictures.limits(), progress)
         generations = Generations(settings.data_dir / "generations")
@@ -145,9 +151,13 @@ def _lock(data_dir: Path, stack: ExitStack) -> None:
         ) from None
 
 
-def _choice(settings: Settings) -> ModelChoice:
+def _load_embedder(settings: Settings) -> Embedder:
+    # Torch takes seconds to import, and most commands embed nothing.
+    from hybrid_search.adapters.clip_embedder import ClipEmbedder, ModelChoice  # noqa: PLC0415
+
     section = settings.embedding
-    return ModelChoice(section.model, section.pretrained, section.batch_size, section.threads)
+    choice = ModelChoice(section.model, section.pretrained, section.batch_size, section.threads)
+    return ClipEmbedder(choice)
 
 
 def _plan(settings: Settings) -> VectorPlan:

@@ -6,49 +6,28 @@ import base64
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-import numpy as np
 import orjson
 from cachetools import LRUCache
 
-from hybrid_search.encoding import QueryEncoder
-from hybrid_search.errors import InvalidQuery, UnknownAsset
-from hybrid_search.following import VectorFollower
+from hybrid_search.errors import InvalidQuery
 from hybrid_search.fusion import contributions, fuse
-from hybrid_search.images import PictureLimits, check_picture, digest_of
-from hybrid_search.ports import Catalog, LexicalIndex, Ordinals, VectorIndex, Vectors
+from hybrid_search.images import digest_of
+from hybrid_search.ports import Catalog, LexicalIndex
 from hybrid_search.records import (
     Answer,
-    AssetId,
     CandidateList,
     Contribution,
-    Example,
     FusedHit,
     FusionSettings,
     Hit,
-    ListName,
     ListReport,
     Ordinal,
     Query,
 )
-from hybrid_search.text.query_language import ParsedQuery, parse_query
-
-BROWSED = 10_000
-"""How deep a search for nothing, which shows the newest assets, can be paged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieved:
-    """A query's candidate lists, before fusion."""
-
-    parsed: ParsedQuery
-    lists: tuple[CandidateList, ...]
-    vectors: dict[ListName, Vectors]
-    """The query vector behind each list of nearest pictures."""
-    sequence: int
+from hybrid_search.retrieval import Retrieved, Retriever
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +48,12 @@ class Searcher:
         *,
         catalog: Catalog,
         lexical: LexicalIndex,
-        vectors: VectorIndex,
-        follower: VectorFollower,
-        encoder: QueryEncoder,
-        limits: PictureLimits,
+        retriever: Retriever,
         fusion: FusionSettings,
     ) -> None:
         self._catalog = catalog
         self._lexical = lexical
-        self._vectors = vectors
-        self._follower = follower
-        self._encoder = encoder
-        self._limits = limits
+        self._retriever = retriever
         self._fusion = fusion
         self._rankings: LRUCache[str, _Ranking] = LRUCache(256)
         self._guard = threading.Lock()
@@ -108,109 +81,7 @@ class Searcher:
 
     def retrieve(self, query: Query) -> Retrieved:
         """The candidate lists, each to its window: what fusion settings are tried on."""
-        self._refresh()
-        settings = query.fusion or self._fusion
-        parsed = parse_query(query.text)
-        allowed = self._lexical.allowed(parsed, query.filter)
-        lists: list[CandidateList] = []
-        vectors: dict[ListName, Vectors] = {}
-        for name, make in self._makers(query, parsed).items():
-            if name not in settings.lists:
-                continue
-            window = settings.lists[name].window
-            vector = make()
-            if vector is None:
-                lists.append(self._lexical_list(name, parsed, query, window))
-            else:
-                vectors[name] = vector
-                lists.append(self._nearest(name, vector, window, allowed))
-        if not parsed.clauses and not query.examples and "lexical" in settings.lists:
-            lists.append(self._newest(allowed))
-        return Retrieved(parsed, tuple(lists), vectors, self._follower.sequence)
-
-    # ----------------------------------------------------------------------------- retrieve
-
-    def _refresh(self) -> None:
-        """See what was written since, here or by another process."""
-        if self._catalog.last_sequence() > self._follower.sequence:
-            self._lexical.refresh()
-            self._follower.catch_up()
-
-    def _makers(
-        self, query: Query, parsed: ParsedQuery
-    ) -> dict[ListName, Callable[[], Vectors | None]]:
-        """The lists that the query asks for; each gives its query vector, or ``None`` for words."""
-        makers: dict[ListName, Callable[[], Vectors | None]] = {}
-        if parsed.phrases:
-            makers["phrase"] = lambda: None
-        if parsed.clauses:
-            makers["lexical"] = lambda: None
-        if parsed.meaning:
-            makers["text_to_image"] = lambda: self._encoder.text(parsed.meaning)
-        if query.examples:
-            makers["image_to_image"] = lambda: self._blend(query.examples)
-        return makers
-
-    def _lexical_list(
-        self, name: ListName, parsed: ParsedQuery, query: Query, window: int
-    ) -> CandidateList:
-        if name == "phrase":
-            return self._phrase_list(parsed, query, window)
-        found = self._lexical.words(parsed, window, query.filter)
-        return CandidateList(name, found.ordinals, found.scores, window, found.total, "BM25")
-
-    def _phrase_list(self, parsed: ParsedQuery, query: Query, window: int) -> CandidateList:
-        """Holders of most phrases first, then by the sum of their scores."""
-        held: dict[Ordinal, list[float]] = {}
-        totals = []
-        for phrase in parsed.phrases:
-            found = self._lexical.phrase(phrase, window, query.filter)
-            totals.append(found.total)
-            for ordinal, score in zip(found.ordinals, found.scores, strict=True):
-                held.setdefault(ordinal, []).append(score)
-        best = sorted(held, key=lambda o: (-len(held[o]), -sum(held[o]), o))[:window]
-        total = len(held) if max(totals) <= window else max(totals)
-        scores = tuple(float(sum(held[ordinal])) for ordinal in best)
-        return CandidateList("phrase", tuple(best), scores, window, total, "exact phrase")
-
-    def _nearest(
-        self, name: ListName, vector: Vectors, window: int, allowed: Ordinals | None
-    ) -> CandidateList:
-        found = self._vectors.search(vector, window, allowed)
-        return CandidateList(name, found.ordinals, found.scores, window, None, found.plan)
-
-    def _newest(self, allowed: Ordinals | None) -> CandidateList:
-        """Without words and pictures: the newest assets."""
-        if allowed is None:
-            newest = tuple(self._catalog.newest(BROWSED))
-        else:
-            newest = tuple(Ordinal(o) for o in allowed[::-1][:BROWSED].tolist())
-        scores = (0.0,) * len(newest)
-        return CandidateList("lexical", newest, scores, BROWSED, len(newest), "newest first")
-
-    def _blend(self, examples: Sequence[Example]) -> Vectors:
-        """The unit vector towards the weighted sum of the examples."""
-        weights = np.array([example.weight for example in examples], np.float32)
-        total = weights @ np.stack([self._example(example) for example in examples])
-        length = float(np.linalg.norm(total))
-        if length < 1e-6:
-            raise InvalidQuery("like: the examples cancel each other out")
-        return np.asarray(total / length, np.float32)
-
-    def _example(self, example: Example) -> Vectors:
-        if example.id is not None:
-            return self._stored_vector(example.id)
-        data = example.picture or b""
-        return self._encoder.picture(digest_of(data), lambda: check_picture(data, self._limits).rgb)
-
-    def _stored_vector(self, asset_id: AssetId) -> Vectors:
-        stored = self._catalog.find(asset_id)
-        if stored is None:
-            raise UnknownAsset(f"no asset has the id {asset_id!r}")
-        vector = self._vectors.vector(stored.ordinal)
-        if vector is None:
-            raise InvalidQuery(f"like: the asset {asset_id!r} has no picture")
-        return vector
+        return self._retriever.retrieve(query, query.fusion or self._fusion)
 
     # --------------------------------------------------------------------------------- rank
 
@@ -233,29 +104,20 @@ class Searcher:
     def _rank(self, query: Query) -> _Ranking:
         settings = query.fusion or self._fusion
         retrieved = self.retrieve(query)
-        hits = fuse(retrieved.lists, settings, self._held(retrieved))
+        hits = fuse(retrieved.lists, settings, self._retriever.phrases_held(retrieved))
         hits = self._strict(hits, retrieved)
-        if query.examples:
-            known = {e.id for e in query.examples if e.id is not None}
-            own = {s.ordinal for i in known if (s := self._catalog.find(i)) is not None}
-            hits = [hit for hit in hits if hit.ordinal not in own]
-        live = self._catalog.live([hit.ordinal for hit in hits])
+        shown = self._catalog.live([hit.ordinal for hit in hits]) - self._own(query)
         key = f"{_fingerprint(query)}.{retrieved.sequence}"
-        kept = tuple(hit for hit in hits if hit.ordinal in live)
+        kept = tuple(hit for hit in hits if hit.ordinal in shown)
         ranking = _Ranking(key, kept, retrieved, settings)
         with self._guard:
             self._rankings[key] = ranking
         return ranking
 
-    def _held(self, retrieved: Retrieved) -> dict[Ordinal, int]:
-        """How many of the phrases each candidate of any list contains."""
-        candidates = list(dict.fromkeys(o for c in retrieved.lists for o in c.ordinals))
-        held: dict[Ordinal, int] = {}
-        for phrase in retrieved.parsed.phrases:
-            found = self._lexical.phrase(phrase, len(candidates), among=candidates)
-            for ordinal in found.ordinals:
-                held[ordinal] = held.get(ordinal, 0) + 1
-        return held
+    def _own(self, query: Query) -> set[Ordinal]:
+        """The examples themselves: nobody looks for what they hold already."""
+        found = [self._catalog.find(e.id) for e in query.examples if e.id is not None]
+        return {stored.ordinal for stored in found if stored is not None}
 
     def _strict(self, hits: list[FusedHit], retrieved: Retrieved) -> list[FusedHit]:
         """Without the lower tier where more holders of a phrase exist than the list could give."""
@@ -302,7 +164,7 @@ class Searcher:
     ) -> dict[Ordinal, tuple[Contribution, ...]]:
         """Each hit's contributions; of lists that lack it, its score there and why it is absent."""
         lists, settings = ranking.retrieved.lists, ranking.settings
-        beyond = {c.name: self._beyond(c, ranking.retrieved, page) for c in lists}
+        beyond = {c.name: self._retriever.scores_beyond(c, ranking.retrieved, page) for c in lists}
         return {
             ordinal: tuple(
                 part if part.rank is not None else _absent(part, beyond[part.list].get(ordinal))
@@ -310,25 +172,6 @@ class Searcher:
             )
             for ordinal in page
         }
-
-    def _beyond(
-        self, candidates: CandidateList, retrieved: Retrieved, page: list[Ordinal]
-    ) -> dict[Ordinal, float]:
-        """The scores of hits in a list they did not reach, as far as they match it at all."""
-        missing = [ordinal for ordinal in page if ordinal not in candidates.ordinals]
-        if not missing or candidates.exhausted:
-            return {}
-        if candidates.name in retrieved.vectors:
-            return self._vectors.similarities(retrieved.vectors[candidates.name], missing)
-        if candidates.name == "lexical":
-            found = self._lexical.words(retrieved.parsed, len(missing), among=missing)
-            return dict(zip(found.ordinals, found.scores, strict=True))
-        scores: dict[Ordinal, float] = {}
-        for phrase in retrieved.parsed.phrases:
-            found = self._lexical.phrase(phrase, len(missing), among=missing)
-            for ordinal, score in zip(found.ordinals, found.scores, strict=True):
-                scores[ordinal] = scores.get(ordinal, 0.0) + score
-        return scores
 
 
 def _absent(part: Contribution, score: float | None) -> Contribution:

@@ -1,0 +1,194 @@
+"""Candidate lists for a query: what every fusion setting is tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hybrid_search.encoding import QueryEncoder
+from hybrid_search.errors import InvalidQuery, UnknownAsset
+from hybrid_search.following import VectorFollower
+from hybrid_search.images import PictureLimits, check_picture, digest_of
+from hybrid_search.ports import Catalog, LexicalIndex, Ordinals, VectorIndex, Vectors
+from hybrid_search.records import (
+    AssetId,
+    CandidateList,
+    Example,
+    FusionSettings,
+    ListName,
+    ListSettings,
+    Ordinal,
+    Query,
+)
+from hybrid_search.text.query_language import ParsedQuery, parse_query
+
+BROWSED = 10_000
+"""How deep a search for nothing, which shows the newest assets, can be paged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """A query's candidate lists, before fusion."""
+
+    parsed: ParsedQuery
+    lists: tuple[CandidateList, ...]
+    vectors: Mapping[ListName, Vectors]
+    """The query vector behind each list of nearest pictures."""
+    sequence: int
+    """The last operation the lists saw."""
+
+
+class Retriever:
+    """Asks the indexes. Safe to call from several threads."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        lexical: LexicalIndex,
+        vectors: VectorIndex,
+        follower: VectorFollower,
+        encoder: QueryEncoder,
+        limits: PictureLimits,
+    ) -> None:
+        self._catalog = catalog
+        self._lexical = lexical
+        self._vectors = vectors
+        self._follower = follower
+        self._encoder = encoder
+        self._limits = limits
+
+    def retrieve(self, query: Query, settings: FusionSettings) -> Retrieved:
+        """Every list that the query asks for and the settings name, each to its window.
+
+        Raises ``InvalidQuery`` and ``UnknownAsset``.
+        """
+        self._refresh()
+        parsed = parse_query(query.text)
+        allowed = self._lexical.allowed(parsed, query.filter)
+        vectors = self._query_vectors(query, parsed, settings.lists)
+        lists = list(self._word_lists(query, parsed, settings.lists))
+        for name, vector in vectors.items():
+            lists.append(self._nearest(name, vector, settings.lists[name].window, allowed))
+        if not parsed.clauses and not query.examples and "lexical" in settings.lists:
+            lists.append(self._newest(allowed))
+        return Retrieved(parsed, tuple(lists), vectors, self._follower.sequence)
+
+    def phrases_held(self, retrieved: Retrieved) -> dict[Ordinal, int]:
+        """How many of the quoted phrases each candidate of any list contains, where any."""
+        candidates = list(dict.fromkeys(o for c in retrieved.lists for o in c.ordinals))
+        found = self._phrase_scores(retrieved.parsed, candidates)
+        return {ordinal: len(scores) for ordinal, scores in found.items()}
+
+    def scores_beyond(
+        self, candidates: CandidateList, retrieved: Retrieved, ordinals: Sequence[Ordinal]
+    ) -> dict[Ordinal, float]:
+        """The scores of these versions in a list they did not reach, where they match at all."""
+        missing = [ordinal for ordinal in ordinals if ordinal not in candidates.ordinals]
+        if not missing or candidates.exhausted:
+            return {}
+        if candidates.name in retrieved.vectors:
+            return self._vectors.similarities(retrieved.vectors[candidates.name], missing)
+        if candidates.name == "lexical":
+            found = self._lexical.words(retrieved.parsed, len(missing), among=missing)
+            return dict(zip(found.ordinals, found.scores, strict=True))
+        held = self._phrase_scores(retrieved.parsed, missing)
+        return {ordinal: sum(scores) for ordinal, scores in held.items()}
+
+    def _refresh(self) -> None:
+        """See what was written since, here or by another process."""
+        if self._catalog.last_sequence() > self._follower.sequence:
+            self._lexical.refresh()
+            self._follower.catch_up()
+
+    # -------------------------------------------------------------------------------- words
+
+    def _word_lists(
+        self, query: Query, parsed: ParsedQuery, lists: Mapping[ListName, ListSettings]
+    ) -> Iterator[CandidateList]:
+        if "phrase" in lists and parsed.phrases:
+            yield self._holders(query, parsed, lists["phrase"].window)
+        if "lexical" in lists and parsed.clauses:
+            window = lists["lexical"].window
+            found = self._lexical.words(parsed, window, query.filter)
+            yield CandidateList(
+                "lexical", found.ordinals, found.scores, window, found.total, "BM25"
+            )
+
+    def _holders(self, query: Query, parsed: ParsedQuery, window: int) -> CandidateList:
+        """Holders of most phrases first, then by the sum of their scores."""
+        held: dict[Ordinal, list[float]] = {}
+        totals = []
+        for phrase in parsed.phrases:
+            found = self._lexical.phrase(phrase, window, query.filter)
+            totals.append(found.total)
+            for ordinal, score in zip(found.ordinals, found.scores, strict=True):
+                held.setdefault(ordinal, []).append(score)
+        best = sorted(held, key=lambda o: (-len(held[o]), -sum(held[o]), o))[:window]
+        total = len(held) if max(totals) <= window else max(totals)
+        scores = tuple(sum(held[ordinal]) for ordinal in best)
+        return CandidateList("phrase", tuple(best), scores, window, total, "exact phrase")
+
+    def _phrase_scores(
+        self, parsed: ParsedQuery, among: Sequence[Ordinal]
+    ) -> dict[Ordinal, list[float]]:
+        """A score for each phrase that each of these versions contains."""
+        held: dict[Ordinal, list[float]] = {}
+        for phrase in parsed.phrases:
+            found = self._lexical.phrase(phrase, len(among), among=among)
+            for ordinal, score in zip(found.ordinals, found.scores, strict=True):
+                held.setdefault(ordinal, []).append(score)
+        return held
+
+    def _newest(self, allowed: Ordinals | None) -> CandidateList:
+        """Without words and pictures: the newest assets."""
+        if allowed is None:
+            newest = tuple(self._catalog.newest(BROWSED))
+        else:
+            newest = tuple(Ordinal(o) for o in allowed[::-1][:BROWSED].tolist())
+        scores = (0.0,) * len(newest)
+        return CandidateList("lexical", newest, scores, BROWSED, len(newest), "newest first")
+
+    # ------------------------------------------------------------------------------ vectors
+
+    def _query_vectors(
+        self, query: Query, parsed: ParsedQuery, lists: Mapping[ListName, ListSettings]
+    ) -> dict[ListName, Vectors]:
+        vectors: dict[ListName, Vectors] = {}
+        if "text_to_image" in lists and parsed.meaning:
+            vectors["text_to_image"] = self._encoder.text(parsed.meaning)
+        if "image_to_image" in lists and query.examples:
+            vectors["image_to_image"] = self._blend(query.examples)
+        return vectors
+
+    def _nearest(
+        self, name: ListName, vector: Vectors, window: int, allowed: Ordinals | None
+    ) -> CandidateList:
+        found = self._vectors.search(vector, window, allowed)
+        return CandidateList(name, found.ordinals, found.scores, window, None, found.plan)
+
+    def _blend(self, examples: Sequence[Example]) -> Vectors:
+        """The unit vector towards the weighted sum of the examples."""
+        weights = np.array([example.weight for example in examples], np.float32)
+        total = weights @ np.stack([self._example(example) for example in examples])
+        length = float(np.linalg.norm(total))
+        if length < 1e-6:
+            raise InvalidQuery("like: the examples cancel each other out")
+        return np.asarray(total / length, np.float32)
+
+    def _example(self, example: Example) -> Vectors:
+        if example.id is not None:
+            return self._stored_vector(example.id)
+        data = example.picture or b""
+        return self._encoder.picture(digest_of(data), lambda: check_picture(data, self._limits).rgb)
+
+    def _stored_vector(self, asset_id: AssetId) -> Vectors:
+        stored = self._catalog.find(asset_id)
+        if stored is None:
+            raise UnknownAsset(f"no asset has the id {asset_id!r}")
+        vector = self._vectors.vector(stored.ordinal)
+        if vector is None:
+            raise InvalidQuery(f"like: the asset {asset_id!r} has no picture")
+        return vector
