@@ -16,12 +16,12 @@ from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.config import Settings
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
-from hybrid_search.errors import IndexLocked, IndexMissing
+from hybrid_search.errors import IndexLocked, IndexMissing, IndexUnusable
 from hybrid_search.following import LexicalFollower, VectorFollower
 from hybrid_search.generations import Generations, Manifest, read_manifest, write_manifest
 from hybrid_search.ingest import Indexer, embed_missing
 from hybrid_search.ports import Embedder
-from hybrid_search.records import Ordinal
+from hybrid_search.records import Ordinal, Query
 from hybrid_search.retrieval import Retriever
 from hybrid_search.search import Searcher
 from hybrid_search.text.analysis import Analyzer
@@ -43,9 +43,21 @@ class Engine:
     searcher: Searcher
     indexer: Indexer | None
     """``None`` when the engine was opened for reading."""
+    generation: str
+    """The name of the generation that serves."""
     model: str
     """The key of the model whose vectors are searched."""
     closing: ExitStack
+
+    def writer(self) -> Indexer:
+        """The indexer; raises ``IndexUnusable`` when the engine was opened for reading."""
+        if self.indexer is None:
+            raise IndexUnusable("the engine was opened for reading only")
+        return self.indexer
+
+    def warm_up(self) -> None:
+        """Load what is otherwise loaded by the first search: the model, and Kiwi's dictionary."""
+        self.searcher.search(Query("가", size=1))
 
     def close(self) -> None:
         """Finish what runs and release the files."""
@@ -113,6 +125,7 @@ def open_engine(settings: Settings, *, write: bool = False) -> Engine:
             encoder,
             searcher,
             indexer,
+            folder.name,
             model,
             stack.pop_all(),
         )

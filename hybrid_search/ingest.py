@@ -18,6 +18,7 @@ from hybrid_search.images import CheckedPicture, PictureLimits, check_picture, d
 from hybrid_search.manifests import Row, Skipped
 from hybrid_search.ports import Catalog, Draft, Embedder, PictureStore
 from hybrid_search.records import AssetId, Digest
+from hybrid_search.wire.answers import IngestReportJson
 from hybrid_search.wire.assets import asset_to_stored
 
 
@@ -37,6 +38,22 @@ class IngestReport:
     def total(self) -> int:
         """All rows that were seen."""
         return self.indexed + self.unchanged + self.updated + len(self.skipped)
+
+    def add(self, other: IngestReport) -> None:
+        """Count the rows of another report too."""
+        self.indexed += other.indexed
+        self.unchanged += other.unchanged
+        self.updated += other.updated
+        self.skipped += other.skipped
+
+    def as_json(self) -> IngestReportJson:
+        """The report as a JSON object."""
+        return {
+            "indexed": self.indexed,
+            "unchanged": self.unchanged,
+            "updated": self.updated,
+            "skipped": [{"id": part.id, "reason": part.reason} for part in self.skipped],
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pyarrow import parquet
 from pyarrow.lib import ArrowException
 
 from hybrid_search.errors import InvalidAsset, InvalidInput
 from hybrid_search.records import Asset
-from hybrid_search.wire.assets import asset_from_json, read_json
+from hybrid_search.wire.assets import asset_from_json, decode_base64, read_json
 
 MAX_LINE = 1 << 20
 """Bytes of one JSONL row."""
@@ -57,9 +57,16 @@ def read_assets(path: Path, max_bytes: int) -> Iterator[Row | Skipped]:
     return _rows(reader(path), path.parent, max_bytes)
 
 
-def row_from_json(data: Any, root: Path | None, max_bytes: int) -> Row:
-    """The asset in a decoded JSON object, its picture given as bytes or as a path below root.
+def read_stream(file: BinaryIO, max_bytes: int) -> Iterator[Row | Skipped]:
+    """The rows of JSONL that comes from elsewhere: pictures stand in it as base64."""
+    longest = MAX_LINE + max_bytes * 4 // 3
+    return _rows(_jsonl_lines(file, longest), None, max_bytes)
 
+
+def row_from_json(data: Any, root: Path | None, max_bytes: int) -> Row:
+    """The asset in a decoded JSON object.
+
+    Its picture is given as bytes, or as a text: a path below ``root``, or base64 without a root.
     Raises ``InvalidAsset``.
     """
     if not isinstance(data, Mapping):
@@ -80,7 +87,7 @@ def estimate_rows(path: Path) -> int | None:
 
 
 def _rows(
-    decoded: Iterator[tuple[str, Any]], root: Path, max_bytes: int
+    decoded: Iterator[tuple[str, Any]], root: Path | None, max_bytes: int
 ) -> Iterator[Row | Skipped]:
     for place, data in decoded:
         name = data.get("id") if isinstance(data, Mapping) else None
@@ -94,23 +101,26 @@ def _rows(
 
 def _jsonl(path: Path) -> Iterator[tuple[str, Any]]:
     with path.open("rb") as file:
-        for number, line in enumerate(_lines(file), start=1):
-            if not line.strip():
-                continue
-            yield f"line {number}", _decoded(line)
+        yield from _jsonl_lines(file, MAX_LINE)
 
 
-def _lines(file: Any) -> Iterator[bytes]:
-    """Lines of at most ``MAX_LINE`` bytes; of a longer one the rest is passed over."""
-    while line := file.readline(MAX_LINE + 1):
+def _jsonl_lines(file: BinaryIO, longest: int) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(_lines(file, longest), start=1):
+        if line.strip():
+            yield f"line {number}", _decoded(line, longest)
+
+
+def _lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
+    """Lines with at most ``longest`` bytes of text; of a longer one the rest is passed over."""
+    while line := file.readline(longest + 1):
         yield line
-        while len(line) > MAX_LINE and not line.endswith(b"\n") and line:
-            line = file.readline(MAX_LINE + 1)
+        while len(line) > longest and not line.endswith(b"\n") and line:
+            line = file.readline(longest + 1)
 
 
-def _decoded(line: bytes) -> Any:
-    if len(line) > MAX_LINE:
-        return InvalidAsset(f"a line of more than {MAX_LINE:,} bytes, the limit")
+def _decoded(line: bytes, longest: int) -> Any:
+    if len(line) > longest:
+        return InvalidAsset(f"a line of more than {longest:,} bytes, the limit")
     try:
         return read_json(line.removeprefix(b"\xef\xbb\xbf"), InvalidAsset)
     except InvalidAsset as failure:
@@ -190,6 +200,8 @@ def _picture_source(image: Any, root: Path | None, max_bytes: int) -> Callable[[
         return None
     if isinstance(image, Mapping) and isinstance(image.get("bytes"), bytes):
         image = image["bytes"]  # the shape in which data sets keep pictures in Parquet
+    if isinstance(image, str) and root is None:
+        image = decode_base64(image, InvalidAsset)
     if isinstance(image, bytes):
         data = image
         return lambda: data

@@ -227,7 +227,10 @@ class Query:
     cursor: str | None = None
     fusion: FusionSettings | None = None
     """``None`` asks for the configured settings."""
+    highlight: bool = False
+    """Whether hits say where in their copy the words stand."""
     explain: bool = False
+    """Whether hits say what each list gave them; highlights too."""
 
 
 # ------------------------------------------------------------------------------- answers

@@ -68,7 +68,7 @@ class Searcher:
             notes.append("no asset contains the quoted phrase; these are near it")
         more = position < len(ranking.hits)
         return Answer(
-            hits=self._render(ranking, page, query.explain),
+            hits=self._render(ranking, page, query),
             candidates=len(ranking.hits),
             cursor=_cursor(ranking.key, position) if more else None,
             sequence=ranking.retrieved.sequence,
@@ -140,24 +140,23 @@ class Searcher:
         return page, position
 
     def _render(
-        self, ranking: _Ranking, page: list[tuple[int, FusedHit]], explain: bool
+        self, ranking: _Ranking, page: list[tuple[int, FusedHit]], query: Query
     ) -> tuple[Hit, ...]:
-        stored = self._catalog.fetch([hit.ordinal for _, hit in page])
-        explained = self._explain(ranking, [hit.ordinal for _, hit in page]) if explain else {}
+        ordinals = [hit.ordinal for _, hit in page]
+        stored = self._catalog.fetch(ordinals)
+        explained = self._explain(ranking, ordinals) if query.explain else {}
         hits = []
         for rank, fused in page:
             hit = Hit(rank, fused.score, stored[fused.ordinal], fused.phrases)
-            if explain:
-                spans = self._lexical.highlight(ranking.retrieved.parsed, hit.stored.asset)
-                fields = tuple(dict.fromkeys(span.field for span in spans))
-                hit = replace(
-                    hit,
-                    matched_fields=fields,
-                    highlights=spans,
-                    contributions=explained[fused.ordinal],
-                )
-            hits.append(hit)
+            if query.highlight or query.explain:
+                hit = self._highlighted(ranking, hit)
+            hits.append(replace(hit, contributions=explained.get(fused.ordinal, ())))
         return tuple(hits)
+
+    def _highlighted(self, ranking: _Ranking, hit: Hit) -> Hit:
+        spans = self._lexical.highlight(ranking.retrieved.parsed, hit.stored.asset)
+        fields = tuple(dict.fromkeys(span.field for span in spans))
+        return replace(hit, matched_fields=fields, highlights=spans)
 
     def _explain(
         self, ranking: _Ranking, page: list[Ordinal]

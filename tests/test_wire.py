@@ -29,9 +29,10 @@ from hybrid_search.wire.assets import (
     asset_from_stored,
     asset_to_json,
     asset_to_stored,
+    decode_base64,
 )
 from hybrid_search.wire.filters import filter_from_json, filter_from_terms
-from hybrid_search.wire.queries import decode_base64, query_from_json
+from hybrid_search.wire.queries import query_from_json
 
 DEFAULTS = FusionSettings(60.0, {name: ListSettings(100, 1.0) for name in LIST_NAMES})
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -251,7 +252,7 @@ def test_a_list_is_overridden_in_part() -> None:
 
 def test_pictures_become_examples() -> None:
     like = [{"id": "a", "weight": -1}, {"image": "AAE="}]
-    found = query_from_json({"like": like, "image": "Ag=="}, DEFAULTS, b"upload")
+    found = query_from_json({"like": like, "image": "Ag=="}, DEFAULTS, [b"upload"])
     assert [example.id for example in found.examples] == ["a", None, None, None]
     assert [e.picture for e in found.examples] == [None, b"\0\1", b"\2", b"upload"]
     assert found.examples[0].weight == -1

@@ -1,4 +1,4 @@
-"""``hybrid-search``: ingest, search, similar, eval, status, rebuild."""
+"""``hybrid-search``: one command for each public use."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hybrid_search.assembly import Engine, open_engine, rebuild
-from hybrid_search.cli.tables import console, errors, print_answer, print_json, print_measures
+from hybrid_search.assembly import open_engine, rebuild
+from hybrid_search.cli.demo import show_demo
+from hybrid_search.cli.ingesting import ingest_paths
+from hybrid_search.cli.serving import serve_folder
+from hybrid_search.cli.tables import (
+    console,
+    errors,
+    print_answer,
+    print_json,
+    print_measures,
+    print_report,
+    print_status,
+    progress_bar,
+)
 from hybrid_search.config import load_settings
 from hybrid_search.errors import IndexUnusable, InvalidInput, SearchError, UnknownAsset
 from hybrid_search.experiments.evaluation import evaluate, read_queries
-from hybrid_search.ingest import IngestReport
-from hybrid_search.manifests import estimate_rows, read_assets
 from hybrid_search.records import AssetId, Example, Query
+from hybrid_search.status import engine_status
 from hybrid_search.wire.answers import answer_to_json
 from hybrid_search.wire.filters import filter_from_terms
 from hybrid_search.wire.queries import Mode, restrict
@@ -45,22 +55,11 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Index assets; content that is indexed already is passed over."""
-    settings = load_settings(data_dir)
-    total = IngestReport()
-    with open_engine(settings, write=True) as engine:
-        for path in paths:
-            _add(total, _ingest_path(engine, path, quiet=json))
+    total = ingest_paths(load_settings(data_dir), paths, quiet=json)
     if json:
-        print_json(_report(total))
-        return
-    console.print(
-        f"{total.indexed} indexed, {total.updated} updated, {total.unchanged} unchanged,"
-        f" {len(total.skipped)} skipped"
-    )
-    for skipped in total.skipped[:20]:
-        console.print(f"  skipped {skipped.id}: {skipped.reason}", markup=False)
-    if len(total.skipped) > 20:
-        console.print(f"  and {len(total.skipped) - 20} more; --json lists all")
+        print_json(total.as_json())
+    else:
+        print_report(total)
 
 
 @app.command()
@@ -104,7 +103,7 @@ def evaluation(
 ) -> None:
     """Measure how well judged queries are answered."""
     settings = load_settings(data_dir)
-    with open_engine(settings) as engine, _progress(quiet=json) as bar:
+    with open_engine(settings) as engine, progress_bar(quiet=json) as bar:
         tests = list(read_queries(queries, restrict(settings.fusion.settings(), mode)))
         task = bar.add_task("queries", total=len(tests))
         types = evaluate(engine.searcher, engine.catalog, tests, qrels, lambda: bar.advance(task))
@@ -116,21 +115,52 @@ def evaluation(
 
 
 @app.command()
+def serve(
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+    ] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Leave writing to another process.")
+    ] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Serve the API and the search page until stopped."""
+    serve_folder(load_settings(data_dir), host, port, read_only=read_only, json=json)
+
+
+@app.command()
+def demo(
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="End after the searches.")] = False,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Index the adverts that come with the program, search them, measure, and serve."""
+    settings = load_settings(data_dir or Path("hybrid-search-demo"))
+    show_demo(settings, json=json)
+    if not no_serve:
+        serve_folder(settings, None, port, read_only=False, json=json)
+
+
+@app.command()
 def status(data_dir: DataDir = None, json: Json = False) -> None:
     """Show what is indexed, and how."""
     with open_engine(load_settings(data_dir)) as engine:
-        facts = _status(engine)
+        facts = engine_status(engine)
     if json:
         print_json(facts)
-        return
-    for name, value in facts.items():
-        console.print(f"{name:>18}  {value}", markup=False)
+    else:
+        print_status(facts)
 
 
 @app.command("rebuild")
 def rebuild_index(data_dir: DataDir = None) -> None:
     """Build the index anew from the catalog, with the configured analyser and model."""
-    with _progress(quiet=False) as bar:
+    with progress_bar(quiet=False) as bar:
         task = bar.add_task("pictures", total=None)
         rebuild(
             load_settings(data_dir),
@@ -177,58 +207,11 @@ def _answer(
         print_answer(answer, explain=explain)
 
 
-def _ingest_path(engine: Engine, path: Path, *, quiet: bool) -> IngestReport:
-    rows = read_assets(path, engine.settings.pictures.max_bytes)
-    if engine.indexer is None:
-        raise IndexUnusable("the engine was opened for reading")
-    with _progress(quiet=quiet) as bar:
-        task = bar.add_task(path.name, total=estimate_rows(path))
-        return engine.indexer.ingest(rows, lambda report: bar.update(task, completed=report.total))
-
-
-def _add(total: IngestReport, part: IngestReport) -> None:
-    total.indexed += part.indexed
-    total.unchanged += part.unchanged
-    total.updated += part.updated
-    total.skipped += part.skipped
-
-
-def _report(report: IngestReport) -> dict[str, object]:
-    return {
-        "indexed": report.indexed,
-        "unchanged": report.unchanged,
-        "updated": report.updated,
-        "skipped": [{"id": part.id, "reason": part.reason} for part in report.skipped],
-    }
-
-
-def _status(engine: Engine) -> dict[str, object]:
-    vectors = engine.vectors.describe()
-    return {
-        "data_dir": str(engine.settings.data_dir),
-        "assets": engine.catalog.count(),
-        "sequence": engine.catalog.last_sequence(),
-        "lexical_documents": engine.lexical.count(),
-        "lexical_watermark": engine.lexical.watermark,
-        "analyzer": engine.lexical.fingerprint,
-        "model": engine.model,
-        "vectors": engine.vectors.count(),
-        "vector_index": vectors.kind,
-        "vector_parameters": dict(vectors.parameters),
-        "vector_bytes": vectors.bytes,
-    }
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as failure:
         raise InvalidInput(f"image: {path} cannot be read, {failure.strerror}") from None
-
-
-def _progress(*, quiet: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=errors, disable=quiet)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,14 @@ from typing import Any
 import orjson
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from hybrid_search.ingest import IngestReport
 from hybrid_search.records import Answer, Hit
+from hybrid_search.status import StatusJson
+
+MAX_SKIPPED = 20
 
 # A pipe has no width; 80 columns would cut what a log is read for.
 _width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
@@ -66,3 +71,31 @@ def print_measures(types: Mapping[str, Mapping[str, float]], mode: str) -> None:
         figures = [f"{v:.0f}" if name == "n" else f"{v:.3f}" for name, v in values.items()]
         table.add_row(kind, *figures, style="bold" if kind == "all" else "")
     console.print(table)
+
+
+def print_report(report: IngestReport) -> None:
+    """Show what became of the rows of an ingest, and the first that were passed over."""
+    console.print(
+        f"{report.indexed} indexed, {report.updated} updated, {report.unchanged} unchanged,"
+        f" {len(report.skipped)} skipped"
+    )
+    for skipped in report.skipped[:MAX_SKIPPED]:
+        console.print(f"  skipped {skipped.id}: {skipped.reason}", markup=False)
+    if len(report.skipped) > MAX_SKIPPED:
+        console.print(f"  and {len(report.skipped) - MAX_SKIPPED} more; --json lists all")
+
+
+def print_status(facts: StatusJson) -> None:
+    """Show an engine's state, one fact a line."""
+    table = Table(box=None, show_header=False)
+    for section, value in facts.items():
+        pairs = value.items() if isinstance(value, dict) else [("", value)]
+        for name, fact in pairs:
+            table.add_row(f"{section} {name}".strip(), escape(str(fact)))
+    console.print(table)
+
+
+def progress_bar(*, quiet: bool) -> Progress:
+    """A bar with a count and the time left, on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=errors, disable=quiet)

@@ -5,7 +5,9 @@ The shapes are typed dictionaries: what is rendered is what the OpenAPI document
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from hybrid_search.records import (
     Answer,
@@ -98,6 +100,22 @@ class AnswerJson(TypedDict):
     lists: list[ListReportJson]
     sequence: int
     took_ms: float
+
+
+class SkippedJson(TypedDict):
+    """A row that was passed over: its id or its place, and why."""
+
+    id: str
+    reason: str
+
+
+class IngestReportJson(TypedDict):
+    """What became of the rows of a batch."""
+
+    indexed: int
+    unchanged: int
+    updated: int
+    skipped: list[SkippedJson]
 
 
 def answer_to_json(answer: Answer) -> AnswerJson:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -202,3 +204,12 @@ def read_json(data: bytes, error: type[InvalidInput] = InvalidQuery) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError as failure:
         raise error(f"JSON: {failure}") from None
+
+
+def decode_base64(text: str, error: type[InvalidInput] = InvalidQuery) -> bytes:
+    """The bytes of a picture; a ``data:`` prefix is passed over. Raises ``error``."""
+    _, comma, rest = text.partition(",")
+    try:
+        return base64.b64decode(rest if comma else text, validate=True)
+    except (binascii.Error, ValueError) as failure:
+        raise error(f"image: not base64, {failure}") from None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -14,17 +12,19 @@ from hybrid_search.errors import InvalidQuery
 from hybrid_search.records import (
     AssetId,
     Example,
+    Filter,
     FusionSettings,
     ListName,
     ListSettings,
     Query,
 )
-from hybrid_search.wire.assets import parse_model
+from hybrid_search.wire.assets import decode_base64, parse_model
 from hybrid_search.wire.filters import filter_from_json
 
 Mode = Literal["hybrid", "text", "vector"]
 
 MAX_SIZE = 200
+MAX_EXAMPLES = 20
 MAX_DEPTH = 10_000
 """How far a page may lie from the first hit: offset + size."""
 _MODE_LISTS: dict[Mode, tuple[ListName, ...]] = {
@@ -74,7 +74,7 @@ class SearchBody(BaseModel):
     """Words and "quoted phrases", with the operators of the query language."""
     image: str | None = None
     """The bytes of a picture to be like, base64; short for one example."""
-    like: Annotated[list[ExampleBody], Field(max_length=20)] = []
+    like: Annotated[list[ExampleBody], Field(max_length=MAX_EXAMPLES)] = []
     """Pictures to be like or unlike, with weights."""
     filter: dict[str, Any] | None = None
     """Conditions by field, see the documentation of filters."""
@@ -90,32 +90,44 @@ class SearchBody(BaseModel):
     """The k of reciprocal rank fusion."""
     lists: dict[ListName, ListBody] = {}
     """Window and weight by list, where they differ from the configured ones."""
+    highlight: bool = False
+    """Give each hit's matched fields, and where in them the query's words stand."""
     explain: bool = False
-    """Give each hit's rank, score, weight and contribution by list."""
+    """Give each hit's rank, score, weight and contribution by list; highlights too."""
 
     @field_validator("q")
     @classmethod
     def _no_surrogates(cls, value: str) -> str:
         return value.encode("utf-8", "replace").decode()
 
-    def to_query(self, defaults: FusionSettings, picture: bytes | None = None) -> Query:
-        """The same as a record; ``picture`` is one more example. Raises ``InvalidQuery``."""
+    def to_query(
+        self,
+        defaults: FusionSettings,
+        pictures: Sequence[bytes] = (),
+        where: Filter | None = None,
+    ) -> Query:
+        """The same as a record; ``pictures`` are further examples to be like.
+
+        ``where`` is the filter when the body has none. Raises ``InvalidQuery``.
+        """
         if self.offset + self.size > MAX_DEPTH:
             reach = self.offset + self.size
             raise InvalidQuery(f"offset + size = {reach:,}, the limit is {MAX_DEPTH:,}")
         examples = [example.to_example() for example in self.like]
         if self.image is not None:
             examples.append(Example(picture=decode_base64(self.image)))
-        if picture is not None:
-            examples.append(Example(picture=picture))
+        examples += [Example(picture=picture) for picture in pictures]
+        if len(examples) > MAX_EXAMPLES:
+            raise InvalidQuery(f"like: {len(examples)} examples, the limit is {MAX_EXAMPLES}")
         return Query(
             text=self.q,
             examples=tuple(examples),
-            filter=None if self.filter is None else filter_from_json(self.filter),
+            filter=where if self.filter is None else filter_from_json(self.filter),
             size=self.size,
             offset=self.offset,
             cursor=self.cursor,
             fusion=self._fusion(defaults),
+            highlight=self.highlight,
             explain=self.explain,
         )
 
@@ -145,16 +157,7 @@ def _override(base: ListSettings, body: ListBody | None) -> ListSettings:
 
 
 def query_from_json(
-    data: Mapping[str, Any], defaults: FusionSettings, picture: bytes | None = None
+    data: Mapping[str, Any], defaults: FusionSettings, pictures: Sequence[bytes] = ()
 ) -> Query:
     """The query in a decoded JSON object; raises ``InvalidQuery`` that names the wrong part."""
-    return parse_model(SearchBody, data, InvalidQuery).to_query(defaults, picture)
-
-
-def decode_base64(text: str) -> bytes:
-    """The bytes; a ``data:`` prefix is passed over. Raises ``InvalidQuery``."""
-    _, comma, rest = text.partition(",")
-    try:
-        return base64.b64decode(rest if comma else text, validate=True)
-    except (binascii.Error, ValueError) as failure:
-        raise InvalidQuery(f"image: not base64, {failure}") from None
+    return parse_model(SearchBody, data, InvalidQuery).to_query(defaults, pictures)

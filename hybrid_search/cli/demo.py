@@ -1,0 +1,84 @@
+"""The adverts that come with the program: indexed, searched and measured before one's eyes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.cli.ingesting import ingest_paths
+from hybrid_search.cli.tables import (
+    console,
+    print_answer,
+    print_json,
+    print_measures,
+    print_report,
+    progress_bar,
+)
+from hybrid_search.config import Settings
+from hybrid_search.errors import InvalidInput
+from hybrid_search.experiments.evaluation import evaluate, read_queries
+from hybrid_search.records import Query
+from hybrid_search.wire.answers import answer_to_json
+
+SHOWN = 5
+SEARCHES: dict[str, Query] = {
+    'words with an exact phrase: "free shipping" shoes': Query('"free shipping" shoes'),
+    "Korean: 강아지를 위한 간식": Query("강아지를 위한 간식"),
+}
+
+
+def fixtures() -> Path:
+    """The folder of the demonstration adverts: in the package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "fixtures", package.parent / "fixtures"):
+        if (folder / "assets.jsonl").is_file():
+            return folder
+    raise InvalidInput("demo: the demonstration adverts are missing from this installation")
+
+
+def show_demo(settings: Settings, *, json: bool) -> None:
+    """Ingest, a text search, a Korean search, a looks-like search, and an evaluation."""
+    folder = fixtures()
+    report = ingest_paths(settings, [folder / "assets.jsonl"], quiet=json)
+    shown: dict[str, Any] = {"ingest": report.as_json()}
+    if not json:
+        print_report(report)
+    with open_engine(settings) as engine:
+        shown["searches"] = {
+            title: _search(engine, title, query, json=json)
+            for title, query in _searches(engine).items()
+        }
+        shown["evaluation"] = _evaluate(engine, folder, json=json)
+    if json:
+        print_json(shown)
+
+
+def _searches(engine: Engine) -> dict[str, Query]:
+    """The searches that are shown; the last is by the picture of one of the adverts."""
+    return SEARCHES
+
+
+def _search(engine: Engine, title: str, query: Query, *, json: bool) -> Any:
+    answer = engine.searcher.search(replace(query, size=SHOWN, explain=True))
+    if not json:
+        console.rule(title, align="left")
+        print_answer(answer, explain=True)
+    return answer_to_json(answer)
+
+
+def _evaluate(engine: Engine, folder: Path, *, json: bool) -> Any:
+    tests = list(read_queries(folder / "queries.jsonl", engine.settings.fusion.settings()))
+    with progress_bar(quiet=json) as bar:
+        task = bar.add_task("judged queries", total=len(tests))
+        types = evaluate(
+            engine.searcher,
+            engine.catalog,
+            tests,
+            folder / "qrels.txt",
+            lambda: bar.advance(task),
+        )
+    if not json:
+        print_measures(types, "hybrid")
+    return types

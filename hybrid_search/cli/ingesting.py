@@ -1,0 +1,28 @@
+"""Assets out of files into the index, with a bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.cli.tables import progress_bar
+from hybrid_search.config import Settings
+from hybrid_search.ingest import IngestReport
+from hybrid_search.manifests import estimate_rows, read_assets
+
+
+def ingest_paths(settings: Settings, paths: Iterable[Path], *, quiet: bool) -> IngestReport:
+    """What became of the rows of all these manifests and folders."""
+    total = IngestReport()
+    with open_engine(settings, write=True) as engine:
+        for path in paths:
+            total.add(_ingest(engine, path, quiet=quiet))
+    return total
+
+
+def _ingest(engine: Engine, path: Path, *, quiet: bool) -> IngestReport:
+    rows = read_assets(path, engine.settings.pictures.max_bytes)
+    with progress_bar(quiet=quiet) as bar:
+        task = bar.add_task(path.name, total=estimate_rows(path))
+        return engine.writer().ingest(rows, lambda r: bar.update(task, completed=r.total))

@@ -1,0 +1,255 @@
+"""Assets: written one by one or in bulk, read, shown and deleted."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Literal
+
+from anyio import from_thread
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from hybrid_search.assembly import Engine
+from hybrid_search.errors import InvalidAsset, UnknownAsset
+from hybrid_search.ingest import Indexer, IngestReport
+from hybrid_search.manifests import read_stream, row_from_json
+from hybrid_search.records import AssetId, PictureFacts, StoredAsset
+from hybrid_search.web.answers import cached, json_response
+from hybrid_search.web.operations import Operation, Parameter
+from hybrid_search.web.service import Service, service_of
+from hybrid_search.wire.answers import IngestReportJson, StoredAssetJson, stored_to_json
+from hybrid_search.wire.assets import AssetBody, read_json
+
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+_VERSION = (
+    Parameter("v", "The picture's digest: the answer may then be kept.", {"type": "string"}),
+)
+
+
+class UploadBody(AssetBody):
+    """An asset with its picture; the id of the path counts."""
+
+    id: str = ""
+    """The id of the path, or nothing."""
+    image: str | None = None
+    """The bytes of the picture, base64."""
+
+
+class WrittenJson(TypedDict):
+    """What became of a written asset; ``stored`` is null when it was deleted meanwhile."""
+
+    result: Literal["indexed", "updated", "unchanged"]
+    stored: StoredAssetJson | None
+
+
+def operations(max_body: int) -> list[Operation]:
+    """The routes of assets. Those that end in a fixed name stand before the bare id."""
+    show, one = (404, 500, 503), "/v1/assets/{id:path}"
+    return [
+        Operation(
+            "GET",
+            f"{one}/image",
+            "image",
+            "The picture as it was given.",
+            image,
+            media="image/*",
+            parameters=_VERSION,
+            problems=show,
+        ),
+        Operation(
+            "GET",
+            f"{one}/thumbnail",
+            "thumbnail",
+            "The picture, small, as WebP.",
+            thumbnail,
+            media="image/webp",
+            parameters=_VERSION,
+            problems=show,
+        ),
+        Operation("GET", one, "asset", "The asset.", read_asset, StoredAssetJson, problems=show),
+        Operation(
+            "PUT",
+            one,
+            "putAsset",
+            "Store the asset, in place of an earlier version.",
+            put_asset,
+            WrittenJson,
+            bodies=(("application/json", UploadBody), ("multipart/form-data", bytes)),
+            problems=(400, 403, 413, 415, 422, 500, 503),
+            max_body=max_body,
+        ),
+        Operation(
+            "DELETE",
+            one,
+            "deleteAsset",
+            "Delete the asset.",
+            delete_asset,
+            status=204,
+            problems=(403, *show),
+            max_body=max_body,
+        ),
+        Operation(
+            "POST",
+            "/v1/assets",
+            "bulk",
+            "Store many assets, one JSON object a line; a bad line stops no other.",
+            bulk,
+            IngestReportJson,
+            bodies=tuple((media, bytes) for media in NDJSON),
+            problems=(403, 415, 500, 503),
+        ),
+    ]
+
+
+async def read_asset(request: Request) -> Response:
+    """The live version of an asset."""
+    stored = await _read(request, _find)
+    return json_response(stored_to_json(stored))
+
+
+async def image(request: Request) -> Response:
+    """The original bytes."""
+
+    def work(engine: Engine, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
+        facts = _picture(engine, asset_id)
+        return engine.pictures.read(facts.digest), facts
+
+    data, facts = await _read(request, work)
+    return cached(request, data, f"image/{facts.format.lower()}", facts.digest)
+
+
+async def thumbnail(request: Request) -> Response:
+    """A small picture, made on the first request."""
+
+    def work(engine: Engine, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
+        facts = _picture(engine, asset_id)
+        return engine.pictures.thumbnail(facts.digest, engine.settings.pictures.thumbnail), facts
+
+    data, facts = await _read(request, work)
+    return cached(request, data, "image/webp", facts.digest)
+
+
+async def put_asset(request: Request) -> Response:
+    """Store one asset; 201 for a new one."""
+    service, asset_id = service_of(request), request.path_params["id"]
+    fields = await _fields(request)
+    if fields.setdefault("id", asset_id) != asset_id:
+        raise InvalidAsset(f"id: {str(fields['id'])[:60]!r} is not the id of the path")
+    most = service.engine.settings.pictures.max_bytes
+
+    def work() -> Response:
+        report = _indexer(service).ingest([row_from_json(fields, None, most)])
+        if report.skipped:
+            raise InvalidAsset(report.skipped[0].reason)
+        stored = service.engine.catalog.find(AssetId(asset_id))
+        written: WrittenJson = {
+            "result": _result(report),
+            "stored": None if stored is None else stored_to_json(stored),
+        }
+        return json_response(written, 201 if report.indexed else 200)
+
+    return await service.write(work)
+
+
+def _result(report: IngestReport) -> Literal["indexed", "updated", "unchanged"]:
+    if report.indexed:
+        return "indexed"
+    return "updated" if report.updated else "unchanged"
+
+
+async def delete_asset(request: Request) -> Response:
+    """Delete one asset."""
+    service, asset_id = service_of(request), AssetId(request.path_params["id"])
+    if not await service.write(lambda: _indexer(service).delete([asset_id])):
+        raise _unknown(asset_id)
+    return Response(status_code=204)
+
+
+async def bulk(request: Request) -> Response:
+    """Store the lines of a body as they arrive; batches are durable one by one."""
+    service = service_of(request)
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media not in NDJSON:
+        raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not taken; {NDJSON[0]} is")
+    lines = io.BufferedReader(_Upload(request.stream()), 1 << 16)
+    most = service.engine.settings.pictures.max_bytes
+    report = await service.write(lambda: _indexer(service).ingest(read_stream(lines, most)))
+    return json_response(report.as_json())
+
+
+class _Upload(io.RawIOBase):
+    """A request's body as a file, for a worker thread that reads while it arrives."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """The number of bytes put into the buffer; 0 at the end."""
+        # Starlette ends a body with an empty chunk.
+        self._rest = self._rest or from_thread.run(anext, self._chunks, b"")
+        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+async def _fields(request: Request) -> dict[str, Any]:
+    """The asset's fields in a body of JSON, or in a form of ``asset`` and ``image``."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == "application/json":
+        return _object(read_json(await request.body(), InvalidAsset))
+    if media != "multipart/form-data":
+        raise HTTPException(
+            415,
+            f"Content-Type: {media or 'none'!r} is not taken;"
+            " one of application/json, multipart/form-data is",
+        )
+    async with request.form(max_files=1, max_fields=1) as form:
+        record, picture = form.get("asset", "{}"), form.get("image")
+        fields = _object(read_json(str(record).encode(), InvalidAsset))
+        if isinstance(picture, UploadFile):
+            fields["image"] = await picture.read()
+        return fields
+
+
+def _object(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise InvalidAsset("body: must be a JSON object with the asset's fields")
+    return data
+
+
+async def _read(request: Request, work: Callable[[Engine, AssetId], Any]) -> Any:
+    service, asset_id = service_of(request), AssetId(request.path_params["id"])
+    return await service.read(lambda: work(service.engine, asset_id))
+
+
+def _find(engine: Engine, asset_id: AssetId) -> StoredAsset:
+    stored = engine.catalog.find(asset_id)
+    if stored is None:
+        raise _unknown(asset_id)
+    return stored
+
+
+def _picture(engine: Engine, asset_id: AssetId) -> PictureFacts:
+    facts = _find(engine, asset_id).picture
+    if facts is None:
+        raise UnknownAsset(f"the asset {asset_id[:100]!r} has no picture")
+    return facts
+
+
+def _unknown(asset_id: AssetId) -> UnknownAsset:
+    return UnknownAsset(f"no asset has the id {asset_id[:100]!r}")
+
+
+def _indexer(service: Service) -> Indexer:
+    if service.engine.indexer is None:
+        raise HTTPException(403, "this service only reads; write through the one that writes")
+    return service.engine.indexer

@@ -1,0 +1,79 @@
+"""What monitors read: counts and times of requests, and the state of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from hybrid_search.assembly import Engine
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class Metrics:
+    """A registry of its own, so that two services in one process do not mix."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "hybrid_search_requests",
+            "Requests by operation and status.",
+            ("operation", "status"),
+            registry=self._registry,
+        )
+        self.seconds = Histogram(
+            "hybrid_search_request_seconds",
+            "Time from the first byte of a request to the last of its answer.",
+            ("operation",),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self.in_flight = Gauge(
+            "hybrid_search_in_flight", "Requests being worked on.", registry=self._registry
+        )
+        self._registry.register(_EngineCollector(engine))
+
+    def observe(self, operation: str, status: int, seconds: float) -> None:
+        """Count one finished request."""
+        self.requests.labels(operation, str(status)).inc()
+        self.seconds.labels(operation).observe(seconds)
+
+    def text(self) -> bytes:
+        """Everything in the text format of Prometheus."""
+        return generate_latest(self._registry)
+
+
+class _EngineCollector(Collector):
+    """Reads the engine when asked, so that nothing is counted twice."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """The engine's sizes and counts."""
+        counts, vectors = self._engine.encoder.counts(), self._engine.vectors.describe()
+        gauges = {
+            "assets": ("Live assets.", self._engine.catalog.count()),
+            "sequence": ("The catalog's last operation.", self._engine.catalog.last_sequence()),
+            "lexical_watermark": (
+                "The last operation in the inverted index.",
+                self._engine.lexical.watermark,
+            ),
+            "vectors_sealed": ("Vectors in the sealed index.", vectors.sealed),
+            "vectors_tail": ("Vectors in the exact tail.", vectors.tail),
+            "vectors_tombstones": ("Dead vectors not yet removed.", vectors.tombstones),
+            "vectors_bytes": ("Memory of the vector index.", vectors.bytes),
+        }
+        for name, (text, value) in gauges.items():
+            yield GaugeMetricFamily(f"hybrid_search_{name}", text, value)
+        totals = {
+            "query_cache_hits": ("Query embeddings found in the cache.", counts.hits),
+            "query_cache_misses": ("Query embeddings that were encoded.", counts.misses),
+            "encode_batches": ("Forward passes for query texts.", counts.batches),
+        }
+        for name, (text, value) in totals.items():
+            yield CounterMetricFamily(f"hybrid_search_{name}", text, value)

@@ -1,0 +1,100 @@
+"""What monitors and operators ask: alive, ready, how much, how fast, and the API's document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from hybrid_search.errors import IndexUnusable
+from hybrid_search.status import StatusJson, engine_status
+from hybrid_search.web.answers import json_response
+from hybrid_search.web.metrics import CONTENT_TYPE
+from hybrid_search.web.operations import Operation
+from hybrid_search.web.service import service_of
+
+
+class HealthJson(TypedDict):
+    """That the service answers."""
+
+    status: str
+
+
+def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
+    """The routes for monitors; ``document`` gives the OpenAPI document."""
+
+    async def openapi(request: Request) -> Response:
+        return json_response(document())
+
+    return [
+        Operation(
+            "GET", "/healthz", "health", "Is the process alive?", health, HealthJson, limited=False
+        ),
+        Operation(
+            "GET",
+            "/readyz",
+            "ready",
+            "Can it answer searches at full speed?",
+            ready,
+            HealthJson,
+            problems=(503,),
+            limited=False,
+        ),
+        Operation(
+            "GET",
+            "/metrics",
+            "metrics",
+            "Counts and times, in the text format of Prometheus.",
+            metrics,
+            media="text/plain",
+            limited=False,
+        ),
+        Operation(
+            "GET",
+            "/v1/status",
+            "status",
+            "What is indexed, and how.",
+            status,
+            StatusJson,
+            problems=(500, 503),
+            limited=False,
+        ),
+        Operation(
+            "GET",
+            "/openapi.json",
+            "openapi",
+            "This document.",
+            openapi,
+            dict[str, Any],
+            limited=False,
+        ),
+    ]
+
+
+async def health(request: Request) -> Response:
+    """Always well, while anything is answered at all."""
+    return json_response({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """Ready once model and dictionary are loaded and the stores answer."""
+    service = service_of(request)
+    if (reason := service.not_ready()) is not None:
+        raise IndexUnusable(reason)
+    await service.read(service.engine.catalog.last_sequence)
+    return json_response({"status": "ready"})
+
+
+async def metrics(request: Request) -> Response:
+    """The metrics of requests and engine."""
+    service = service_of(request)
+    return Response(await service.read(service.metrics.text), media_type=CONTENT_TYPE)
+
+
+async def status(request: Request) -> Response:
+    """The state of the engine."""
+    service = service_of(request)
+    return json_response(await service.read(lambda: engine_status(service.engine)))

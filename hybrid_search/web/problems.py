@@ -1,0 +1,109 @@
+"""Errors as RFC 9457 problem details: one handler for each branch of the error tree."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import NotRequired, cast
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+from typing_extensions import TypedDict
+
+from hybrid_search.errors import (
+    IndexUnusable,
+    InvalidInput,
+    Overloaded,
+    SearchError,
+    UnknownAsset,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = "1"
+_log = logging.getLogger("hybrid_search.web")
+
+
+class ProblemJson(TypedDict):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: NotRequired[str]
+
+
+def problem(
+    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A problem details response; its type is a name made from the title."""
+    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    content: ProblemJson = {
+        "type": f"urn:hybrid-search:{name}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+    }
+    return Response(orjson.dumps(content), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def handlers() -> dict[int | type[Exception], ExceptionHandler]:
+    """The handlers that an application takes; the nearest branch of an error counts."""
+    return {
+        InvalidInput: _invalid_input,
+        UnknownAsset: _unknown_asset,
+        Overloaded: _overloaded,
+        IndexUnusable: _index_unusable,
+        SearchError: _engine_failure,
+        HTTPException: _http_exception,
+        ClientDisconnect: _gone,
+        Exception: _unexpected,
+    }
+
+
+def _invalid_input(request: Request, failure: Exception) -> Response:
+    title = re.sub(r"(?<!^)(?=[A-Z])", " ", type(failure).__name__).capitalize()
+    return problem(422, title, str(failure))
+
+
+def _unknown_asset(request: Request, failure: Exception) -> Response:
+    return problem(404, "Unknown asset", str(failure))
+
+
+def _overloaded(request: Request, failure: Exception) -> Response:
+    return problem(503, "Overloaded", str(failure), {"Retry-After": RETRY_SECONDS})
+
+
+def _index_unusable(request: Request, failure: Exception) -> Response:
+    _log.error("index unusable: %s", failure)
+    return problem(503, "Index unusable", str(failure))
+
+
+def _engine_failure(request: Request, failure: Exception) -> Response:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=failure)
+    return problem(500, "Engine failure", str(failure))
+
+
+def _http_exception(request: Request, failure: Exception) -> Response:
+    refused = cast(HTTPException, failure)
+    detail, status = refused.detail, HTTPStatus(refused.status_code)
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        limit = request.scope.get(MAX_BODY_SIZE_SCOPE_KEY)
+        detail = f"body: larger than {limit:,} bytes, the limit" if limit else detail
+    return problem(status.value, status.phrase, detail, refused.headers)
+
+
+def _gone(request: Request, failure: Exception) -> Response:
+    """Nobody hears this: the client closed the connection."""
+    return Response(status_code=400)
+
+
+def _unexpected(request: Request, failure: Exception) -> Response:
+    # Starlette logs the trace; the caller learns nothing of the inside.
+    return problem(500, "Internal error", "the request failed; the service's log has the cause")

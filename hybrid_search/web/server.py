@@ -1,0 +1,59 @@
+"""One process that serves one data folder."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from hybrid_search.assembly import open_engine
+from hybrid_search.config import Settings
+from hybrid_search.errors import InvalidConfig
+from hybrid_search.web.app import create_app
+
+BACKLOG = 1024
+
+
+def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -> None:
+    """Serve until a signal to stop; running requests may finish.
+
+    ``announce`` is told the address once connections are taken. Raises ``InvalidConfig`` for an
+    address that cannot be listened on, and what opening the engine raises.
+    """
+    section = settings.server
+    with _listen(section.host, section.port) as listener:
+        app = create_app(open_engine(settings, write=write))
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=section.drain_seconds,
+        )
+        announce(_address(listener))
+        _run(uvicorn.Server(config), listener)
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    # Uvicorn sends itself the signal again once it has stopped: by then all is done.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as failure:
+        raise InvalidConfig(
+            f"server: cannot listen on {host} port {port}, {failure.strerror};"
+            " choose another with --port, or --port 0 for any free one"
+        ) from None
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

@@ -1,0 +1,69 @@
+"""Searches as the query string of a URL, or as the fields of a form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hybrid_search.errors import InvalidQuery
+from hybrid_search.records import AllOf, Filter, FusionSettings, Query
+from hybrid_search.wire.assets import parse_model, read_json
+from hybrid_search.wire.filters import filter_from_json, filter_from_terms
+from hybrid_search.wire.queries import SearchBody
+
+SINGLE = ("q", "size", "offset", "cursor", "mode", "rank_constant", "highlight", "explain")
+"""Fields of ``SearchBody`` that a parameter of the same name sets."""
+REPEATED = {
+    "filter": "A condition: field:value, field:10..20, field:abc*, field:*, or a JSON filter.",
+    "like": "The id of an asset that hits shall look like.",
+    "unlike": "The id of an asset that hits shall not look like.",
+}
+"""Parameters that may be given several times, and what each says."""
+BY_LIST = {
+    "window": "Candidates that list may give, for example window.lexical=200.",
+    "weight": "What a rank in that list is worth, for example weight.text_to_image=0.5.",
+}
+"""Parameters that name a list behind a point, and what each says."""
+
+
+def query_from_parameters(
+    pairs: Iterable[tuple[str, str]],
+    defaults: FusionSettings,
+    pictures: Sequence[bytes] = (),
+) -> Query:
+    """The query in these parameters; ``pictures`` are further examples to be like.
+
+    Raises ``InvalidQuery`` that names the wrong parameter.
+    """
+    body: dict[str, Any] = {"like": [], "lists": {}}
+    conditions: list[str] = []
+    for name, value in pairs:
+        what, point, ranked = name.partition(".")
+        if name == "filter":
+            conditions.append(value)
+        elif name in {"like", "unlike"}:
+            body["like"].append({"id": value, "weight": 1.0 if name == "like" else -1.0})
+        elif what in BY_LIST and point:
+            body["lists"].setdefault(ranked, {})[what] = value
+        else:
+            _set_once(body, name, value)
+    return parse_model(SearchBody, body, InvalidQuery).to_query(
+        defaults, pictures, where=_filter(conditions)
+    )
+
+
+def _set_once(body: dict[str, Any], name: str, value: str) -> None:
+    if name not in SINGLE:
+        known = ", ".join((*SINGLE, *REPEATED, *(f"{name}.LIST" for name in BY_LIST)))
+        raise InvalidQuery(f"{name[:60]!r} is no parameter; known are {known}")
+    if name in body:
+        raise InvalidQuery(f"{name}: given twice")
+    body[name] = value
+
+
+def _filter(conditions: list[str]) -> Filter | None:
+    """All conditions together; one that begins with a brace is JSON."""
+    trees = [filter_from_json(read_json(c.encode())) for c in conditions if c.startswith("{")]
+    terms = filter_from_terms([c for c in conditions if not c.startswith("{")])
+    parts = [*trees, *([] if terms is None else [terms])]
+    return AllOf(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)
