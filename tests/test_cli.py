@@ -24,7 +24,7 @@ def test_ingest_search_and_status(tmp_path: Path) -> None:
     filtered = json.loads(run("search", "--filter", "brand:sky", *where).stdout)
     assert [hit["id"] for hit in filtered["hits"]] == ["b"]
     status = json.loads(run("status", *where).stdout)
-    assert (status["assets"], status["lexical_documents"]) == (2, 2)
+    assert (status["assets"], status["lexical"]["documents"]) == (2, 2)
     assert "무료배송" in run("search", "배송", "--mode", "text", *where[:2]).stdout
 
 

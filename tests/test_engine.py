@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from hybrid_search.assembly import Engine, open_engine, rebuild
 from hybrid_search.config import Settings, load_settings
@@ -25,31 +25,7 @@ from hybrid_search.errors import (
 from hybrid_search.ingest import IngestReport
 from hybrid_search.manifests import read_assets
 from hybrid_search.records import AnyOf, AssetId, Example, Query
-
-ROWS = [
-    {"id": "phrase", "title": "여름 신발 특가", "brand": "하늘", "price": 9900},
-    {"id": "apart", "title": "여름 특가 신발", "brand": "하늘", "price": 19900},
-    {"id": "english", "title": "Summer shoes sale", "brand": "Sky", "tags": ["shoes", "summer"]},
-    {"id": "red", "image": "red.png", "title": "Red circle"},
-    {"id": "red-again", "image": "red.png"},
-    {"id": "blue", "image": "blue.png", "brand": "Sky"},
-]
-
-
-def draw(path: Path, colour: str) -> None:
-    picture = Image.new("RGB", (200, 160), "white")
-    ImageDraw.Draw(picture).ellipse((40, 20, 160, 140), fill=colour)
-    picture.save(path)
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ads")
-    draw(folder / "red.png", "red")
-    draw(folder / "blue.png", "blue")
-    path = folder / "assets.jsonl"
-    path.write_text("\n".join(json.dumps(row) for row in ROWS), "utf-8")
-    return path
+from tests.small_corpus import ROWS
 
 
 def settings_in(folder: Path) -> Settings:

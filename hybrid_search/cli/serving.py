@@ -14,7 +14,7 @@ def serve_folder(
 
     def announce(address: str) -> None:
         if json:
-            print_json({"address": address})
+            print_json({"address": address}, one_line=True)
         else:
             console.print(f"search page   {address}\nAPI document  {address}openapi.json")
             console.print("stop with Ctrl+C", style="dim")

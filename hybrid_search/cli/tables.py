@@ -25,9 +25,11 @@ console = Console(width=_width)
 errors = Console(stderr=True, width=_width)
 
 
-def print_json(data: Any) -> None:
-    """Write one JSON object to standard output."""
-    sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
+def print_json(data: Any, *, one_line: bool = False) -> None:
+    """Write one JSON object to standard output, at once."""
+    option = 0 if one_line else orjson.OPT_INDENT_2
+    sys.stdout.write(orjson.dumps(data, option=option).decode() + "\n")
+    sys.stdout.flush()
 
 
 def print_answer(answer: Answer, *, explain: bool) -> None:

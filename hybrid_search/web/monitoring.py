@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from hybrid_search.errors import IndexUnusable
 from hybrid_search.status import StatusJson, engine_status
 from hybrid_search.web.answers import json_response
 from hybrid_search.web.metrics import CONTENT_TYPE
 from hybrid_search.web.operations import Operation
+from hybrid_search.web.problems import RETRY_SECONDS, problem
 from hybrid_search.web.service import service_of
 
 
@@ -83,7 +83,7 @@ async def ready(request: Request) -> Response:
     """Ready once model and dictionary are loaded and the stores answer."""
     service = service_of(request)
     if (reason := service.not_ready()) is not None:
-        raise IndexUnusable(reason)
+        return problem(503, "Not ready", reason, {"Retry-After": RETRY_SECONDS})
     await service.read(service.engine.catalog.last_sequence)
     return json_response({"status": "ready"})
 

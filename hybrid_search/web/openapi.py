@@ -60,7 +60,7 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
             *(_parameter(parameter) for parameter in operation.parameters),
         ],
         "responses": {
-            str(operation.status): _answer(operation, schemas),
+            **{str(status): _answer(status, operation, schemas) for status in operation.statuses},
             **{str(status): _problem(status, schemas) for status in operation.problems},
         },
     }
@@ -78,9 +78,9 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _answer(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
-    said = HTTPStatus(operation.status).phrase
-    if operation.status == HTTPStatus.NO_CONTENT:
+def _answer(status: int, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    said = HTTPStatus(status).phrase
+    if status == HTTPStatus.NO_CONTENT:
         return {"description": said}
     schema = (
         schemas[operation.answer, "serialization"]

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Message
 
 from hybrid_search.web.service import service_of
 
@@ -39,7 +41,8 @@ class Operation:
     answer: Any = None
     """The type of the JSON answer; ``None`` where ``media`` says what comes."""
     media: str = "application/json"
-    status: int = 200
+    statuses: tuple[int, ...] = (200,)
+    """What success is answered with."""
     parameters: tuple[Parameter, ...] = ()
     bodies: tuple[tuple[str, Any], ...] = ()
     """(media type, type of its JSON or ``bytes``) of each body that is taken."""
@@ -63,11 +66,26 @@ def _route(path: str, operations: list[Operation]) -> Route:
     async def serve(request: Request) -> Response:
         operation = by_method["GET" if request.method == "HEAD" else request.method]
         request.scope["operation"] = operation.name
+        if operation.max_body is not None:
+            request = _bounded(request, operation.max_body)
         if not operation.limited:
             return await operation.endpoint(request)
         with service_of(request).admitted():
             return await operation.endpoint(request)
 
-    limits = {operation.max_body for operation in operations if operation.method != "GET"}
-    limit = next(iter(limits)) if len(limits) == 1 else None
-    return Route(path, serve, methods=list(by_method), max_body_size=limit)
+    return Route(path, serve, methods=list(by_method))
+
+
+def _bounded(request: Request, limit: int) -> Request:
+    """The request, whose body is refused as soon as it is known to pass the limit."""
+    announced, taken = int(request.headers.get("content-length", "0")), 0
+
+    async def receive() -> Message:
+        nonlocal taken
+        message = await request.receive()
+        taken += len(message.get("body", b""))
+        if max(announced, taken) > limit:
+            raise HTTPException(413, f"body: larger than {limit:,} bytes, the limit")
+        return message
+
+    return Request(request.scope, receive)

@@ -10,7 +10,6 @@ from typing import NotRequired, cast
 
 import orjson
 from starlette.exceptions import HTTPException
-from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
@@ -92,11 +91,8 @@ def _engine_failure(request: Request, failure: Exception) -> Response:
 
 def _http_exception(request: Request, failure: Exception) -> Response:
     refused = cast(HTTPException, failure)
-    detail, status = refused.detail, HTTPStatus(refused.status_code)
-    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        limit = request.scope.get(MAX_BODY_SIZE_SCOPE_KEY)
-        detail = f"body: larger than {limit:,} bytes, the limit" if limit else detail
-    return problem(status.value, status.phrase, detail, refused.headers)
+    title = HTTPStatus(refused.status_code).phrase
+    return problem(refused.status_code, title, refused.detail, refused.headers)
 
 
 def _gone(request: Request, failure: Exception) -> Response:

@@ -137,4 +137,7 @@ async def _parts(form: FormData) -> tuple[list[tuple[str, str]], list[bytes]]:
             pictures.append(await value.read())
         else:
             pairs.append((name, value))
+    if not pairs and not pictures:
+        # What a broken form looks like once it was parsed.
+        raise HTTPException(400, "form: holds no whole part")
     return pairs, pictures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -39,7 +40,7 @@ def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:
     # Uvicorn sends itself the signal again once it has stopped: by then all is done.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: sys.exit(0))
     server.run(sockets=[listener])
 
 

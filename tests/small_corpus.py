@@ -1,0 +1,31 @@
+"""Six adverts: enough to tell every list apart."""
+
+import json
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+ROWS = [
+    {"id": "phrase", "title": "여름 신발 특가", "brand": "하늘", "price": 9900},
+    {"id": "apart", "title": "여름 특가 신발", "brand": "하늘", "price": 19900},
+    {"id": "english", "title": "Summer shoes sale", "brand": "Sky", "tags": ["shoes", "summer"]},
+    {"id": "red", "image": "red.png", "title": "Red circle"},
+    {"id": "red-again", "image": "red.png"},
+    {"id": "blue", "image": "blue.png", "brand": "Sky"},
+]
+
+
+def draw(path: Path, colour: str) -> None:
+    """A disc of that colour on white."""
+    picture = Image.new("RGB", (200, 160), "white")
+    ImageDraw.Draw(picture).ellipse((40, 20, 160, 140), fill=colour)
+    picture.save(path)
+
+
+def write_manifest(folder: Path) -> Path:
+    """The adverts as a JSONL file beside their pictures."""
+    draw(folder / "red.png", "red")
+    draw(folder / "blue.png", "blue")
+    path = folder / "assets.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in ROWS), "utf-8")
+    return path

@@ -1,0 +1,181 @@
+"""Searches over HTTP, in every form a search can take."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+SEARCH = "/v1/search"
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [hit["id"] for hit in answer.json()["hits"]]
+
+
+@pytest.fixture(scope="module")
+def red(manifest: Path) -> bytes:
+    return (manifest.parent / "red.png").read_bytes()
+
+
+def test_words_as_a_parameter_and_as_json_are_one_search(client: httpx.Client) -> None:
+    by_parameter = client.get(SEARCH, params={"q": '"여름 신발"', "explain": "true"})
+    by_body = client.post(SEARCH, json={"q": '"여름 신발"', "explain": True})
+    assert ids(by_parameter) == ids(by_body)
+    hit = by_parameter.json()["hits"][0]
+    assert (hit["id"], hit["phrases"]) == ("phrase", 1)
+    assert {part["list"] for part in hit["lists"]} == {"phrase", "lexical", "text_to_image"}
+    assert hit["score"] == pytest.approx(sum(part["contribution"] for part in hit["lists"]))
+
+
+def test_a_picture_in_every_form_finds_its_like(client: httpx.Client, red: bytes) -> None:
+    encoded = base64.b64encode(red).decode()
+    raw = client.post(SEARCH, content=red, headers={"content-type": "image/png"})
+    assert ids(raw)[:2] == ["red", "red-again"]
+    assert ids(client.post(SEARCH, json={"image": encoded})) == ids(raw)
+    assert ids(client.post(SEARCH, json={"like": [{"image": encoded}]})) == ids(raw)
+    assert ids(client.post(SEARCH, files={"image": ("x.png", red)})) == ids(raw)
+
+
+def test_words_and_a_picture_together(client: httpx.Client, red: bytes) -> None:
+    form = client.post(SEARCH, files={"image": red}, data={"q": "summer", "size": "2"})
+    assert {r["list"] for r in form.json()["lists"]} == {
+        "lexical",
+        "text_to_image",
+        "image_to_image",
+    }
+    raw = client.post(
+        SEARCH, params={"q": "summer", "size": 2}, content=red, headers={"content-type": "image/*"}
+    )
+    assert ids(form) == ids(raw)
+    assert len(ids(form)) == 2
+
+
+def test_similar_and_like_leave_the_example_out(client: httpx.Client) -> None:
+    found = ids(client.get("/v1/assets/red/similar"))
+    assert found[0] == "red-again"
+    assert "red" not in found
+    assert ids(client.get(SEARCH, params={"like": "red"})) == found
+
+
+def test_unlike_turns_the_order_round(client: httpx.Client) -> None:
+    found = ids(client.get(SEARCH, params={"unlike": "red"}))
+    assert found.index("blue") < found.index("red-again")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        (["brand:sky"], {"english", "blue"}),
+        (["brand:sky", "brand:하늘"], {"english", "blue", "phrase", "apart"}),
+        (["price:..10000"], {"phrase"}),
+        (['{"not": {"has_picture": true}}', "brand:sky"], {"english"}),
+    ],
+)
+def test_filters(client: httpx.Client, conditions: list[str], expected: set[str]) -> None:
+    assert set(ids(client.get(SEARCH, params={"filter": conditions}))) == expected
+
+
+def test_pages_hold_every_hit_once(client: httpx.Client) -> None:
+    whole = ids(client.get(SEARCH, params={"q": "summer", "size": 100}))
+    paged, cursor = [], None
+    for _ in range(len(whole) + 1):
+        asked = {"q": "summer", "size": 1} | ({"cursor": cursor} if cursor else {})
+        page = client.get(SEARCH, params=asked)
+        paged += ids(page)
+        if (cursor := page.json()["cursor"]) is None:
+            break
+    assert paged == whole
+    assert len(set(whole)) == len(whole) > 1
+
+
+def test_fusion_settings_of_one_request(client: httpx.Client) -> None:
+    asked = {"q": "summer", "rank_constant": 2, "weight.lexical": 3, "window.text_to_image": 1}
+    by_parameter = client.get(SEARCH, params=asked).json()
+    lists = {"lexical": {"weight": 3}, "text_to_image": {"window": 1}}
+    by_body = client.post(SEARCH, json={"q": "summer", "rank_constant": 2, "lists": lists}).json()
+    assert by_parameter["lists"] == by_body["lists"]
+    assert by_parameter["hits"][0]["score"] == pytest.approx(3 / (2 + 1), abs=0.34)
+    found = {r["list"]: r for r in by_parameter["lists"]}
+    assert (found["lexical"]["weight"], found["text_to_image"]["found"]) == (3.0, 1)
+
+
+def test_highlights_point_into_the_copy(client: httpx.Client) -> None:
+    hit = client.get(SEARCH, params={"q": "신발", "highlight": "true"}).json()["hits"][0]
+    span = hit["highlights"][0]
+    assert hit["asset"][span["field"]][span["start"] : span["end"]] == "신발"
+    assert "lists" not in hit
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"size": "0"}, "size = '0'"),
+        ({"size": "201"}, "200"),
+        ({"offset": "10000"}, "10,000"),
+        ({"q": "x" * 513}, "512"),
+        ({"mode": "magic"}, "mode"),
+        ({"colour": "red"}, "'colour' is no parameter"),
+        ({"q": ["a", "b"]}, "given twice"),
+        ({"filter": "brand"}, "FIELD:VALUE"),
+        ({"filter": "{"}, "JSON"),
+        ({"cursor": "????"}, "cursor"),
+        ({"weight.magic": "1"}, "magic"),
+        ({"weight.lexical": "-1"}, "lists.lexical"),
+        ({"rank_constant": "nan"}, "rank_constant"),
+    ],
+)
+def test_wrong_parameters_are_named(
+    client: httpx.Client, parameters: dict[str, Any], said: str
+) -> None:
+    answer = client.get(SEARCH, params=parameters)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == 422
+    assert said in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("media", "body", "status"),
+    [
+        ("application/json", b"{", 422),
+        ("application/json", b"[]", 422),
+        ("application/json", b'{"q": 5}', 422),
+        ("application/json", b"[" * 100_000, 422),
+        ("application/json", b'{"q": "\\ud800"}', 422),
+        ("application/json", b'{"size": ' + b"9" * 5000 + b"}", 422),
+        ("application/json", b'{"image": "no base64"}', 422),
+        ("text/plain", b"red", 415),
+        ("", b"red", 415),
+        ("image/png", b"not a picture", 422),
+        ("image/svg+xml", b"<svg/>", 422),
+        ("application/json", b" " * 200_001, 413),
+        ("multipart/form-data; boundary=x", b"--x\r\nbroken", 400),
+        ("multipart/form-data", b"no boundary", 400),
+    ],
+)
+def test_bodies(client: httpx.Client, media: str, body: bytes, status: int) -> None:
+    answer = client.post(SEARCH, content=body, headers={"content-type": media})
+    assert answer.status_code == status, answer.text
+    if status >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["detail"]
+
+
+def test_a_body_that_does_not_say_its_length_is_limited_too(client: httpx.Client) -> None:
+    chunks = (b"x" * 50_000 for _ in range(10))
+    answer = client.post(SEARCH, content=chunks, headers={"content-type": "image/png"})
+    assert answer.status_code == 413
+    assert "200,000 bytes" in answer.json()["detail"]
+
+
+def test_an_unknown_example_is_not_found(client: httpx.Client) -> None:
+    for answer in (
+        client.get("/v1/assets/nobody/similar"),
+        client.get(SEARCH, params={"like": "nobody"}),
+    ):
+        assert answer.status_code == 404
+        assert "nobody" in answer.json()["detail"]
