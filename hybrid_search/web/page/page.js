@@ -42,6 +42,7 @@ function shown(hit) {
     image.width = hit.picture.width;
     image.height = hit.picture.height;
     image.style.backgroundColor = hit.picture.placeholder;
+    image.addEventListener("load", () => (image.style.backgroundColor = ""));
     image.src = thumbnail(hit.id, hit.picture.digest);
     image.alt = hit.asset.title || hit.id;
     card.querySelector("a").href = `/v1/assets/${encodeURIComponent(hit.id)}/image`;
