@@ -1,9 +1,13 @@
-# make setup: an environment with the program; make test: everything that must hold
+# make demo: index, search and measure the demonstration adverts, then serve them
+# make demo SERVE=0: the same, without serving
+# make test: everything that must hold
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: setup lint test
+SERVE ?= 1
+
+.PHONY: setup demo lint test
 
 setup: $(VENV)/.ready
 
@@ -12,6 +16,9 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@
+
+demo: setup
+	$(BIN)/hybrid-search demo --data-dir demo-data $(if $(filter 0,$(SERVE)),--no-serve)
 
 lint: setup
 	$(BIN)/ruff format --check .

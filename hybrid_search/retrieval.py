@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,11 +70,14 @@ class Retriever:
         allowed = self._lexical.allowed(parsed, query.filter)
         vectors = self._query_vectors(query, parsed, settings.lists)
         lists = list(self._word_lists(query, parsed, settings.lists))
+        own = self._own(query)
         for name, vector in vectors.items():
-            lists.append(self._nearest(name, vector, settings.lists[name].window, allowed))
+            window = settings.lists[name].window
+            lists.append(self._nearest(name, vector, window, allowed, len(own)))
         if not parsed.clauses and not query.examples and "lexical" in settings.lists:
             lists.append(self._newest(allowed))
-        return Retrieved(parsed, tuple(lists), vectors, self._follower.sequence)
+        kept = tuple(_without(own, candidates) for candidates in lists) if own else tuple(lists)
+        return Retrieved(parsed, kept, vectors, self._follower.sequence)
 
     def phrases_held(self, retrieved: Retrieved) -> dict[Ordinal, int]:
         """How many of the quoted phrases each candidate of any list contains, where any."""
@@ -163,10 +166,16 @@ class Retriever:
             vectors["image_to_image"] = self._blend(query.examples)
         return vectors
 
+    def _own(self, query: Query) -> set[Ordinal]:
+        """The examples themselves: nobody looks for what they hold already."""
+        found = [self._catalog.find(e.id) for e in query.examples if e.id is not None]
+        return {stored.ordinal for stored in found if stored is not None}
+
     def _nearest(
-        self, name: ListName, vector: Vectors, window: int, allowed: Ordinals | None
+        self, name: ListName, vector: Vectors, window: int, allowed: Ordinals | None, spare: int
     ) -> CandidateList:
-        found = self._vectors.search(vector, window, allowed)
+        """The nearest, ``spare`` more than the window, for as many will be left out."""
+        found = self._vectors.search(vector, window + spare, allowed)
         return CandidateList(name, found.ordinals, found.scores, window, None, found.plan)
 
     def _blend(self, examples: Sequence[Example]) -> Vectors:
@@ -192,3 +201,18 @@ class Retriever:
         if vector is None:
             raise InvalidQuery(f"like: the asset {asset_id!r} has no picture")
         return vector
+
+
+def _without(own: set[Ordinal], candidates: CandidateList) -> CandidateList:
+    """The list without these, cut to its window."""
+    pairs = zip(candidates.ordinals, candidates.scores, strict=True)
+    kept = [pair for pair in pairs if pair[0] not in own][: candidates.window]
+    total = candidates.total
+    if total is not None:
+        total -= sum(ordinal in own for ordinal in candidates.ordinals)
+    return replace(
+        candidates,
+        ordinals=tuple(ordinal for ordinal, _ in kept),
+        scores=tuple(score for _, score in kept),
+        total=total,
+    )

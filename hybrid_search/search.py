@@ -106,18 +106,13 @@ class Searcher:
         retrieved = self.retrieve(query)
         hits = fuse(retrieved.lists, settings, self._retriever.phrases_held(retrieved))
         hits = self._strict(hits, retrieved)
-        shown = self._catalog.live([hit.ordinal for hit in hits]) - self._own(query)
+        shown = self._catalog.live([hit.ordinal for hit in hits])
         key = f"{_fingerprint(query)}.{retrieved.sequence}"
         kept = tuple(hit for hit in hits if hit.ordinal in shown)
         ranking = _Ranking(key, kept, retrieved, settings)
         with self._guard:
             self._rankings[key] = ranking
         return ranking
-
-    def _own(self, query: Query) -> set[Ordinal]:
-        """The examples themselves: nobody looks for what they hold already."""
-        found = [self._catalog.find(e.id) for e in query.examples if e.id is not None]
-        return {stored.ordinal for stored in found if stored is not None}
 
     def _strict(self, hits: list[FusedHit], retrieved: Retrieved) -> list[FusedHit]:
         """Without the lower tier where more holders of a phrase exist than the list could give."""

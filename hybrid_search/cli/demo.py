@@ -19,13 +19,15 @@ from hybrid_search.cli.tables import (
 from hybrid_search.config import Settings
 from hybrid_search.errors import InvalidInput
 from hybrid_search.experiments.evaluation import evaluate, read_queries
-from hybrid_search.records import Query
+from hybrid_search.records import AssetId, Example, Query
 from hybrid_search.wire.answers import answer_to_json
 
 SHOWN = 5
-SEARCHES: dict[str, Query] = {
-    'words with an exact phrase: "free shipping" shoes': Query('"free shipping" shoes'),
-    "Korean: 강아지를 위한 간식": Query("강아지를 위한 간식"),
+_LIKE = AssetId("bada-crab-square")
+SEARCHES = {
+    'An exact phrase and a word: "half price" swimsuit': Query('"half price" swimsuit'),
+    "Korean, with particles and compounds: 강아지 여름간식": Query("강아지 여름간식"),
+    f"Looks like {_LIKE}": Query(examples=(Example(id=_LIKE),)),
 }
 
 
@@ -46,18 +48,13 @@ def show_demo(settings: Settings, *, json: bool) -> None:
     if not json:
         print_report(report)
     with open_engine(settings) as engine:
+        engine.warm_up()
         shown["searches"] = {
-            title: _search(engine, title, query, json=json)
-            for title, query in _searches(engine).items()
+            title: _search(engine, title, query, json=json) for title, query in SEARCHES.items()
         }
         shown["evaluation"] = _evaluate(engine, folder, json=json)
     if json:
         print_json(shown)
-
-
-def _searches(engine: Engine) -> dict[str, Query]:
-    """The searches that are shown; the last is by the picture of one of the adverts."""
-    return SEARCHES
 
 
 def _search(engine: Engine, title: str, query: Query, *, json: bool) -> Any:

@@ -14,10 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hybrid_search.ingest import IngestReport
-from hybrid_search.records import Answer, Hit
+from hybrid_search.records import Answer, Contribution, Hit, ListName
 from hybrid_search.status import StatusJson
 
 MAX_SKIPPED = 20
+_SHORT: dict[ListName, str] = {
+    "phrase": "phrase",
+    "lexical": "words",
+    "text_to_image": "meaning",
+    "image_to_image": "likeness",
+}
 
 # A pipe has no width; 80 columns would cut what a log is read for.
 _width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
@@ -33,33 +39,45 @@ def print_json(data: Any, *, one_line: bool = False) -> None:
 
 
 def print_answer(answer: Answer, *, explain: bool) -> None:
-    """Show a page of hits, and how each list took part."""
-    table = Table(box=None, header_style="bold")
+    """Show a page of hits, and how each list took part.
+
+    Explained, each hit shows its rank in every list: a dash where it does not match, and the
+    list's window with a ``>`` where it lies below it.
+    """
+    table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("#", "id", "title", "brand", "score"):
         table.add_column(column, justify="right" if column in {"#", "score"} else "left")
+    for report in answer.lists if explain else ():
+        table.add_column(_SHORT[report.name], justify="right")
     if explain:
-        table.add_column("ranks by list")
-        table.add_column("matched")
+        table.add_column("matched in")
     for hit in answer.hits:
-        table.add_row(*_cells(hit, explain=explain))
+        table.add_row(*_cells(hit, answer, explain=explain))
     console.print(table if answer.hits else "nothing found")
     for note in answer.notes:
         console.print(f"note: {escape(note)}")
-    lists = ", ".join(f"{r.name} {r.found} ({r.plan})" for r in answer.lists)
+    found = ", ".join(f"{_SHORT[r.name]} {r.found} ({r.plan})" for r in answer.lists)
     console.print(
-        f"{answer.candidates} candidates in {answer.took_ms:.1f} ms: {lists}", style="dim"
+        f"{answer.candidates} candidates in {answer.took_ms:.1f} ms: {found}", style="dim"
     )
 
 
-def _cells(hit: Hit, *, explain: bool) -> list[str]:
+def _cells(hit: Hit, answer: Answer, *, explain: bool) -> list[str]:
     asset = hit.stored.asset
     title = asset.title or asset.body or ("(picture without copy)" if hit.stored.picture else "")
     phrase = " ❝" if hit.phrases else ""
     cells = [str(hit.rank), asset.id, title[:60], asset.brand, f"{hit.score:.4f}{phrase}"]
     if explain:
-        ranks = [f"{c.list} {c.rank or c.absent}" for c in hit.contributions]
-        cells += [", ".join(ranks), ", ".join(hit.matched_fields)]
+        windows = {report.name: report.window for report in answer.lists}
+        cells += [_rank(part, windows[part.list]) for part in hit.contributions]
+        cells.append(", ".join(hit.matched_fields))
     return [escape(cell) for cell in cells]
+
+
+def _rank(part: Contribution, window: int) -> str:
+    if part.rank is not None:
+        return str(part.rank)
+    return f">{window}" if part.absent == "below_window" else "–"
 
 
 def print_measures(types: Mapping[str, Mapping[str, float]], mode: str) -> None:

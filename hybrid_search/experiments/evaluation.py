@@ -5,19 +5,21 @@ Queries are JSONL (``qid``, ``type``, ``text`` or ``image``, ``scope``), judgmen
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import ir_measures
-from ir_measures import RR, NumRel, P, Qrel, ScoredDoc, nDCG
+from ir_measures import RR, P, Qrel, ScoredDoc, nDCG
+from pydantic import BaseModel, Field
 
 from hybrid_search.errors import InvalidInput
 from hybrid_search.ports import Catalog
 from hybrid_search.records import Example, FusionSettings, Query
 from hybrid_search.search import Searcher
-from hybrid_search.wire.assets import read_json
+from hybrid_search.wire.assets import parse_model, read_json
 
 CUTS = (1, 5, 10)
 MEASURES = {"MRR@10": RR @ 10, "nDCG@10": nDCG @ 10}
@@ -35,6 +37,16 @@ class TestQuery:
     query: Query
 
 
+class QueryLine(BaseModel):
+    """A line of a query file; further keys are passed over."""
+
+    qid: Annotated[str, Field(min_length=1)]
+    type: Annotated[str, Field(min_length=1)]
+    text: str = ""
+    image: str | None = None
+    scope: str = "all"
+
+
 def read_queries(path: Path, settings: FusionSettings) -> Iterator[TestQuery]:
     """The queries of a JSONL file; a picture is named by its path beside the file.
 
@@ -46,18 +58,18 @@ def read_queries(path: Path, settings: FusionSettings) -> Iterator[TestQuery]:
         if not line.strip():
             continue
         try:
-            data = read_json(line, InvalidInput)
+            data = parse_model(QueryLine, read_json(line, InvalidInput), InvalidInput)
             yield _test_query(data, path.parent, settings)
-        except (KeyError, TypeError, OSError) as failure:
-            raise InvalidInput(f"queries: {path.name} line {number}: {failure!r}") from None
+        except (InvalidInput, OSError) as failure:
+            raise InvalidInput(f"queries: {path.name} line {number}: {failure}") from None
 
 
-def _test_query(data: dict[str, Any], folder: Path, settings: FusionSettings) -> TestQuery:
+def _test_query(line: QueryLine, folder: Path, settings: FusionSettings) -> TestQuery:
     examples: tuple[Example, ...] = ()
-    if image := data.get("image"):
-        examples = (Example(picture=(folder / image).read_bytes()),)
-    query = Query(data.get("text", ""), examples, size=DEPTH, fusion=settings)
-    return TestQuery(data["qid"], data["type"], data.get("scope", "all"), query)
+    if line.image is not None:
+        examples = (Example(picture=(folder / line.image).read_bytes()),)
+    query = Query(line.text, examples, size=DEPTH, fusion=settings)
+    return TestQuery(line.qid, line.type, line.scope, query)
 
 
 def evaluate(
@@ -72,9 +84,7 @@ def evaluate(
     A judged query without hits counts as zero. Hits of other sources than a query's ``scope``
     are dropped before scoring.
     """
-    if not qrels.is_file():
-        raise InvalidInput(f"qrels: no file at {qrels}")
-    judged: list[Qrel] = list(ir_measures.read_trec_qrels(str(qrels)))  # type: ignore[no-untyped-call]  # the library has no types
+    judged = _read_qrels(qrels)
     run: list[ScoredDoc] = []
     for query in queries:
         run += _ranked(searcher, query)
@@ -85,6 +95,15 @@ def evaluate(
         kind: _scores([q.qid for q in queries if q.type == kind], judged, run) for kind in types
     }
     return {**by_type, "all": _scores([query.qid for query in queries], judged, run)}
+
+
+def _read_qrels(path: Path) -> list[Qrel]:
+    if not path.is_file():
+        raise InvalidInput(f"qrels: no file at {path}")
+    try:
+        return list(ir_measures.read_trec_qrels(str(path)))  # type: ignore[no-untyped-call]  # the library has no types
+    except (ValueError, UnicodeDecodeError) as failure:
+        raise InvalidInput(f"qrels: {path.name} is not TREC qrels, {failure}") from None
 
 
 def _ranked(searcher: Searcher, test: TestQuery) -> Iterator[ScoredDoc]:
@@ -110,15 +129,15 @@ def _recalls(qrels: list[Qrel], ranked: list[ScoredDoc]) -> dict[str, float]:
     Of 40 relevant assets ten places hold ten, so plain recall could not pass .25. Capped as in
     BEIR (Thakur et al., 2021): precision times the cut, over the smaller of cut and relevant.
     """
-    measures = [NumRel, *(P @ cut for cut in CUTS)]
-    by_query: dict[str, dict[Any, float]] = {}
-    for metric in ir_measures.iter_calc(measures, qrels, ranked):
-        by_query.setdefault(metric.query_id, {})[metric.measure] = metric.value
-    judged = [found for found in by_query.values() if found.get(NumRel)]
+    relevant = Counter(judgment.query_id for judgment in qrels if judgment.relevance > 0)
+    # A query without any hit has no precision of its own: it stays at zero.
+    hits = {(query, cut): 0.0 for query in relevant for cut in CUTS}
+    for found in ir_measures.iter_calc([P @ cut for cut in CUTS], qrels, ranked):
+        hits[found.query_id, found.measure["cutoff"]] = found.value * found.measure["cutoff"]
     return {
         f"R@{cut}": round(
-            sum(f.get(P @ cut, 0.0) * cut / min(cut, f[NumRel]) for f in judged)
-            / max(1, len(judged)),
+            sum(hits[query, cut] / min(cut, count) for query, count in relevant.items())
+            / max(1, len(relevant)),
             4,
         )
         for cut in CUTS
