@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +17,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -21,6 +25,7 @@ from hybrid_search.errors import InvalidConfig
 from hybrid_search.images import PictureLimits
 from hybrid_search.records import FusionSettings, ListName, ListSettings
 
+_PREFIX = "HYBRID_SEARCH_"
 CONFIG_NAME = "hybrid_search.toml"
 """Looked for in the data folder when no file is named."""
 
@@ -162,7 +167,7 @@ class Settings(BaseSettings):
     """Everything that can be configured."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HYBRID_SEARCH_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -216,12 +221,40 @@ def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Set
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=file)
 
+    _check_environment(os.environ)
     try:
         return FromFile(**given)
     except ValidationError as failure:
         raise InvalidConfig(_explain(failure)) from None
-    except tomllib.TOMLDecodeError as failure:
-        raise InvalidConfig(f"config: {file} is not TOML: {failure}") from None
+    except SettingsError as failure:
+        raise InvalidConfig(f"config: {failure}; in the environment sections are JSON") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as failure:
+        raise InvalidConfig(f"config: {file} cannot be read as TOML: {failure}") from None
+
+
+def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> list[str]:
+    """Every setting with its section, in order: ``fusion.rank_constant``."""
+    names = []
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            names += setting_names(inner, f"{prefix}{name}.")
+        else:
+            names.append(prefix + name)
+    return names
+
+
+def _check_environment(environment: Mapping[str, str]) -> None:
+    """Refuse a variable with the package's prefix that no setting answers to."""
+    known = [_PREFIX + name.upper().replace(".", "__") for name in setting_names()]
+    sections = {
+        name.rsplit("__", depth)[0] for name in known for depth in range(1, name.count("__") + 1)
+    }
+    for variable in (name.upper() for name in environment):
+        if variable.startswith(_PREFIX) and variable not in {*known, *sections}:
+            near = difflib.get_close_matches(variable, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise InvalidConfig(f"config: {variable} is no setting{hint}")
 
 
 def _explain(failure: ValidationError) -> str:

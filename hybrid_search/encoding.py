@@ -130,10 +130,10 @@ class QueryEncoder:
             batch, self._waiting = self._waiting, {}
             self._batches += 1
         try:
-            rows = self._embedder.texts(list(batch))
+            rows = list(zip(batch.values(), self._embedder.texts(list(batch)), strict=True))
         except BaseException as failure:
             for future in batch.values():
                 future.set_exception(failure)
             raise
-        for future, row in zip(batch.values(), rows, strict=True):
+        for future, row in rows:
             future.set_result(row)

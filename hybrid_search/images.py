@@ -74,6 +74,15 @@ def check_picture(data: bytes, limits: PictureLimits | None = None) -> CheckedPi
         raise InvalidPicture(f"image: cannot be decoded, {_reason(failure)}") from None
 
 
+def shrink(picture: Image.Image, side: int) -> bytes:
+    """A WebP of the picture, its longer side at most ``side`` pixels, never enlarged."""
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    small.save(out, "WEBP", quality=82, method=4)
+    return out.getvalue()
+
+
 def _check_bytes(data: bytes, limits: PictureLimits) -> None:
     if not data:
         raise InvalidPicture("image: the file is empty")

@@ -111,11 +111,11 @@ def _jsonl_lines(file: BinaryIO, longest: int) -> Iterator[tuple[str, Any]]:
 
 
 def _lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
-    """Lines with at most ``longest`` bytes of text; of a longer one the rest is passed over."""
-    while line := file.readline(longest + 1):
-        yield line
-        while len(line) > longest and not line.endswith(b"\n") and line:
-            line = file.readline(longest + 1)
+    """Lines without their end; of one longer than ``longest`` bytes the rest is passed over."""
+    while line := file.readline(longest + 2):
+        yield line.rstrip(b"\r\n")
+        while len(line) == longest + 2 and not line.endswith(b"\n"):
+            line = file.readline(longest + 2)
 
 
 def _decoded(line: bytes, longest: int) -> Any:
@@ -196,10 +196,11 @@ def _from_folder(folder: Path, max_bytes: int) -> Iterator[Row | Skipped]:
 
 
 def _picture_source(image: Any, root: Path | None, max_bytes: int) -> Callable[[], bytes] | None:
+    if isinstance(image, Mapping):
+        # The shape in which data sets keep pictures in Parquet: bytes, or a path without them.
+        image = image.get("path") if image.get("bytes") is None else image["bytes"]
     if image is None or image == "":
         return None
-    if isinstance(image, Mapping) and isinstance(image.get("bytes"), bytes):
-        image = image["bytes"]  # the shape in which data sets keep pictures in Parquet
     if isinstance(image, str) and root is None:
         image = decode_base64(image, InvalidAsset)
     if isinstance(image, bytes):

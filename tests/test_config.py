@@ -81,7 +81,7 @@ def test_one_load_does_not_leak_its_file_into_the_next(tmp_path: Path) -> None:
         ("[server]\nprot = 1\n", ["server.prot", "= 1:", "not permitted"]),
         ("[servers]\nport = 1\n", ["servers", "not permitted"]),
         ("[fusion.bm25]\nwindow = 1\n", ["fusion.bm25", "not permitted"]),
-        ("[fusion\n", ["is not TOML", CONFIG_NAME]),
+        ("[fusion\n", ["cannot be read as TOML", CONFIG_NAME]),
     ],
 )
 def test_a_wrong_setting_is_refused_by_key_value_and_limit(
@@ -108,7 +108,6 @@ def test_every_wrong_setting_has_a_line(tmp_path: Path) -> None:
     ("name", "value", "key"),
     [
         ("HYBRID_SEARCH_FUSION__RANK_CONSTANT", "10001", "fusion.rank_constant"),
-        ("HYBRID_SEARCH_FUSION__NOPE", "1", "fusion.nope"),
         ("HYBRID_SEARCH_LEXICAL__ANALYZER", "mecab", "lexical.analyzer"),
     ],
 )
@@ -138,3 +137,31 @@ def test_picture_limits_are_those_configured(tmp_path: Path) -> None:
     written(tmp_path, "[pictures]\nmax_bytes = 2048\nmax_pixels = 99\nmax_side = 11\n")
     limits = load_settings(tmp_path).pictures.limits()
     assert (limits.max_bytes, limits.max_pixels, limits.max_side) == (2048, 99, 11)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("HYBRID_SEARCH_FUSON__RANK_CONSTANT", "20", "HYBRID_SEARCH_FUSION__RANK_CONSTANT?"),
+        ("hybrid_search_server__prot", "1", "HYBRID_SEARCH_SERVER__PORT?"),
+        ("HYBRID_SEARCH_LEXICAL__USER_WORDS", "[a", "lexical"),
+    ],
+)
+def test_a_variable_that_sets_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidConfig) as refusal:
+        load_settings()
+    assert said in str(refusal.value)
+
+
+def test_a_file_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_NAME).write_bytes('[lexical]\nuser_words = ["봄"]\n'.encode("cp949"))
+    with pytest.raises(InvalidConfig, match=CONFIG_NAME):
+        load_settings(tmp_path)
+
+
+def test_a_section_as_json_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYBRID_SEARCH_SERVER", '{"port": 77}')
+    assert load_settings().server.port == 77

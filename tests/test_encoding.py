@@ -166,3 +166,20 @@ def test_a_model_of_another_space_is_refused() -> None:
     assert lazy.texts(["abc"]).tolist() == [[3.0, 1.0]]
     with pytest.raises(IndexMismatch):
         lazy.expect("other@0000000000000000/2")
+
+
+def test_a_model_that_gives_too_few_rows_leaves_nobody_waiting() -> None:
+    class Short(FakeEmbedder):
+        def texts(self, texts: Sequence[str]) -> Vectors:
+            return super().texts(texts)[:-1] if "short" in texts else super().texts(texts)
+
+    fake = Short()
+    encoder = QueryEncoder(fake)
+    with ThreadPoolExecutor(4) as pool:
+        first, others = held_up(fake, encoder, pool, ["short", "other"])
+        fake.gate.set()
+        assert first.result(10).tolist() == [5.0, 1.0]
+        for waiting in others:
+            with pytest.raises(ValueError, match="zip"):
+                waiting.result(10)
+        assert encoder.text("later").tolist() == [5.0, 1.0]

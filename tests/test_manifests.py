@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from hybrid_search.errors import InvalidInput
-from hybrid_search.manifests import MAX_LINE, Row, Skipped, estimate_rows, read_assets
+from hybrid_search.manifests import MAX_LINE, Row, Skipped, estimate_rows, read_assets, read_stream
 
 LIMIT = 1_000
 
@@ -196,7 +196,8 @@ def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
         ("x" * 5_000, "no path"),
         (7, "must be a path"),
         (["x.png"], "must be a path"),
-        ({"path": "x.png"}, "must be a path"),
+        ({"path": "x.png"}, "no file"),
+        ({"bytes": 7}, "must be a path"),
     ],
 )
 def test_a_picture_elsewhere_is_refused(tmp_path: Path, image: Any, reason: str) -> None:
@@ -248,3 +249,26 @@ def test_rows_are_estimated_where_that_is_cheap(tmp_path: Path) -> None:
     assert estimate_rows(path) == 2
     assert estimate_rows(tmp_path) == 1
     assert estimate_rows(tmp_path / "x.parquet") is None
+
+
+def test_a_line_of_just_the_limit_is_taken(tmp_path: Path) -> None:
+    short, body = '{"id": "a", "title": "t", "body": ""}', MAX_LINE
+    exact = short.replace('"body": ""', '"body": "%s"' % ("x" * (MAX_LINE - len(short))))
+    assert len(exact) == body
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f"{exact}\n{exact} \n" + '{"id": "b", "title": "t"}\r\n')
+    first, second, third = rows(path)
+    # The body has its own limit, so a row this long is refused for its body, not for its length.
+    assert "body" in bad(first).reason
+    assert f"{MAX_LINE:,} bytes" in bad(second).reason
+    assert good(third).asset.id == "b"
+
+
+def test_rows_of_a_stream_carry_their_pictures() -> None:
+    lines = b'{"id": "a", "image": "AAEC"}\n{"id": "b", "image": "../x"}\n{'
+    first, second, third = read_stream(io.BytesIO(lines), 1000)
+    picture = good(first).picture
+    assert picture is not None
+    assert picture() == b"\x00\x01\x02"
+    assert "base64" in bad(second).reason
+    assert bad(third).id == "line 3"

@@ -34,6 +34,13 @@ from hybrid_search.wire.assets import (
 from hybrid_search.wire.filters import filter_from_json, filter_from_terms
 from hybrid_search.wire.queries import query_from_json
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
 DEFAULTS = FusionSettings(60.0, {name: ListSettings(100, 1.0) for name in LIST_NAMES})
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ATTRIBUTES = st.one_of(
@@ -136,7 +143,11 @@ def nested(depth: int) -> dict[str, Any]:
         ({"brand": None}, "brand"),
         ({"brand": []}, "brand"),
         ({"brand": [["a"]]}, "brand"),
-        ({"price": {"gt": 1}}, "price"),
+        ({"price": {"gt": 1, "gte": 2}}, "one bound"),
+        ({"price": {"over": 1}}, "gt, gte, lt, lte"),
+        ({"price": {"gt": float("inf")}}, "price"),
+        ({"": 1}, "1 to 100"),
+        ({"x" * 101: 1}, "1 to 100"),
         ({"price": {"gte": 1, "lte": "2"}}, "price"),
         ({"price": {"gte": True}}, "price"),
         ({"price": {"gte": None}}, "price"),
@@ -262,3 +273,75 @@ def test_pictures_become_examples() -> None:
 def test_a_wrong_type_beside_its_alias_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidAsset, match=r"texts|tags"):
         asset_from_json({"id": "a", **wrong})
+
+
+def test_open_ranges_leave_their_bound_out() -> None:
+    assert filter_from_json({"price": {"gt": 1, "lte": 5}}) == AllOf(
+        (Between("price", 1, 5), Not(AnyOf("price", (1,))))
+    )
+    assert filter_from_json({"price": {"lt": 5}}) == AllOf(
+        (Between("price", None, 5), Not(AnyOf("price", (5,))))
+    )
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1_000", "0x10", "1e999", "١٢", "9" * 400])
+def test_what_only_python_reads_as_a_number_is_a_text(text: str) -> None:
+    assert filter_from_terms([f"code:{text}"]) == AnyOf("code", (text,))
+
+
+def test_a_term_that_is_no_text_still_makes_a_filter() -> None:
+    assert filter_from_terms(["brand:\udcff"]) == AnyOf("brand", ("?",))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (1 << 64, "64 bits"),
+        (float("inf"), "finite"),
+        ([1], "list of texts"),
+        ({"a": 1}, "must be a text, a number"),
+    ],
+)
+def test_an_attribute_that_cannot_be_kept_is_refused_in_one_sentence(value: Any, said: str) -> None:
+    with pytest.raises(InvalidAsset) as refusal:
+        asset_from_json({"id": "a", "extra": value})
+    assert said in str(refusal.value)
+    assert str(refusal.value).count("extra") == 1
+
+
+def test_not_a_number_says_as_little_as_null() -> None:
+    assert asset_from_json({"id": "a", "price": float("nan"), "old": None}).attributes == {}
+
+
+def test_a_wrong_field_is_named_to_its_end() -> None:
+    with pytest.raises(InvalidQuery, match=r"like\.0\.weight = 99"):
+        query_from_json({"like": [{"id": "a", "weight": 99}]}, DEFAULTS)
+
+
+def test_deep_nesting_makes_a_short_message() -> None:
+    deep: Any = 1
+    for _ in range(900):
+        deep = [deep]
+    for data in ({"q": deep}, {"filter": {"a": deep}}, {"filter": {"a": {"gte": deep}}}):
+        with pytest.raises(InvalidQuery) as refusal:
+            query_from_json(data, DEFAULTS)
+        assert len(str(refusal.value)) < 300
+
+
+@given(JSON)
+def test_any_json_is_a_filter_or_refused(data: Any) -> None:
+    try:
+        parsed = filter_from_json(data)
+    except InvalidQuery:
+        return
+    assert isinstance(data, dict)
+    assert parsed == filter_from_json(data)
+
+
+@given(st.dictionaries(st.text(max_size=10), JSON, max_size=6))
+def test_any_json_is_an_asset_that_comes_back_or_refused(data: dict[str, Any]) -> None:
+    try:
+        asset = asset_from_json({"id": "a", **data})
+    except InvalidAsset:
+        return
+    assert asset_from_stored(asset_to_stored(asset)) == asset

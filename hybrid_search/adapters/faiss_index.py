@@ -11,14 +11,13 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import faiss as faiss_stubs
 import numpy as np
 import numpy.typing as npt
 
-from hybrid_search.errors import EngineFailure, IndexCorrupt
+from hybrid_search.errors import EngineFailure
 from hybrid_search.ports import Ordinals, VectorMatches, Vectors, VectorStatus
 from hybrid_search.records import Ordinal
 
@@ -97,7 +96,14 @@ class FaissIndex:
 
     def add(self, ordinals: Ordinals, vectors: Vectors) -> None:
         """Index these vectors ``(n, d)``; the ordinals are new and ascending."""
+        if vectors.shape != (len(ordinals), self._dimension):
+            raise EngineFailure(
+                f"vectors of shape {vectors.shape} for {len(ordinals)} ordinals,"
+                f" the index has {self._dimension} dimensions"
+            )
         with self._writing:
+            if len(ordinals) and not _ascend(self.last_ordinal, ordinals):
+                raise EngineFailure(f"ordinals must rise above {self.last_ordinal}, the last one")
             used = len(self._state.tail_ordinals)
             self._reserve(used + len(ordinals))
             self._tail[used : used + len(ordinals)] = vectors
@@ -171,37 +177,6 @@ class FaissIndex:
             dimension=self._dimension,
             bytes=state.sealed_vectors.nbytes + self._tail.nbytes + links,
         )
-
-    # ------------------------------------------------------------------------------ storage
-
-    def sealed_ordinals(self) -> Ordinals:
-        """The ordinals in the sealed index, ascending, dead ones included."""
-        return self._state.sealed_ordinals
-
-    def save(self, folder: Path) -> None:
-        """Write the sealed index into an empty folder; raises ``EngineFailure`` on a full disk."""
-        state = self._state
-        path = folder / "sealed.faiss"
-        with _translated():
-            faiss.write_index(state.sealed, str(path))
-            expected = faiss.serialize_index(state.sealed).nbytes
-        # Faiss reports a full disk on stderr only.
-        if path.stat().st_size != expected:
-            raise EngineFailure(f"faiss: wrote {path.stat().st_size:,} of {expected:,} bytes")
-        np.save(folder / "ordinals.npy", state.sealed_ordinals, allow_pickle=False)
-
-    def restore(self, folder: Path) -> None:
-        """Become the sealed index that ``save`` wrote; raises ``IndexCorrupt``."""
-        try:
-            sealed = faiss.read_index(str(folder / "sealed.faiss"))
-            ordinals = np.load(folder / "ordinals.npy", allow_pickle=False)
-        except (RuntimeError, OSError, ValueError) as failure:
-            raise IndexCorrupt(f"vectors: {folder.name} cannot be read: {failure}") from failure
-        if sealed.d != self._dimension or sealed.ntotal != len(ordinals):
-            raise IndexCorrupt(f"vectors: {folder.name} holds {sealed.ntotal} x {sealed.d}")
-        kind: Kind = "hnsw" if hasattr(sealed, "hnsw") else "flat"
-        with self._writing:
-            self._state = self._sealed_state(sealed, ordinals, kind)
 
     # ---------------------------------------------------------------------------- machinery
 
@@ -304,7 +279,9 @@ class FaissIndex:
         parameters = faiss.SearchParametersHNSW(efSearch=max(self._plan.ef_search, asked))
         if ok is not None:
             bits = np.packbits(ok, bitorder="little")
-            parameters.sel = faiss.IDSelectorBitmap(bits)
+            # Faiss keeps bare pointers: both must live until the search is over.
+            selector = faiss.IDSelectorBitmap(bits)
+            parameters.sel = selector
         positions = graph.search(query[None, :], asked, params=parameters)[1][0]
         return np.asarray(positions[positions >= 0])
 
@@ -320,6 +297,10 @@ class FaissIndex:
             if place < len(ordinals) and ordinals[place] == ordinal:
                 return vectors[place]  # type: ignore[no-any-return]  # a row of a float32 matrix
         return None
+
+
+def _ascend(last: Ordinal, ordinals: Ordinals) -> bool:
+    return bool(ordinals[0] > last and np.all(np.diff(ordinals) > 0))
 
 
 def _allowed(ordinals: Ordinals, allowed: Ordinals | None, dead: frozenset[Ordinal]) -> Mask | None:

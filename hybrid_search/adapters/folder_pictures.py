@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-
-from PIL import Image
 
 from hybrid_search.durable import sync, write_whole
 from hybrid_search.errors import EngineFailure, IndexCorrupt
-from hybrid_search.images import PictureLimits, check_picture
+from hybrid_search.images import PictureLimits, check_picture, shrink
 from hybrid_search.records import Digest
 
 
@@ -48,7 +45,7 @@ class FolderPictures:
         path = self._thumbnails / digest[:2] / f"{digest}.{side}.webp"
         if path.exists():
             return path.read_bytes()
-        data = _shrink(check_picture(self.read(digest), self._limits).rgb, side)
+        data = shrink(check_picture(self.read(digest), self._limits).rgb, side)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
@@ -64,11 +61,3 @@ class FolderPictures:
         if not folder.exists():
             folder.mkdir(parents=True, exist_ok=True)
             sync(folder.parent)
-
-
-def _shrink(picture: Image.Image, side: int) -> bytes:
-    small = picture.copy()
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    small.save(out, "WEBP", quality=82, method=4)
-    return out.getvalue()

@@ -62,7 +62,7 @@ def _translated() -> Iterator[None]:
     """Map SQLite's exceptions to this package's."""
     try:
         yield
-    except sqlite3.OperationalError as failure:
+    except (sqlite3.OperationalError, sqlite3.ProgrammingError) as failure:
         raise EngineFailure(f"catalog: {failure}") from failure
     except sqlite3.DatabaseError as failure:
         raise IndexCorrupt(f"catalog: {failure}; restore it from a backup") from failure
@@ -138,23 +138,25 @@ class SqliteCatalog:
         Raises ``IndexCorrupt`` for a vector that is not what was written.
         """
         sql = "SELECT content, vector, checksum FROM embeddings WHERE model = ? AND content IN ({})"
-        found = {}
-        for digest, blob, checksum in self._many(sql, digests, model):
-            if zlib.crc32(blob) != checksum:
-                raise IndexCorrupt(f"catalog: the vector of {digest} is damaged")
-            found[Digest(digest)] = np.frombuffer(blob, dtype=np.float32)
-        return found
+        return {
+            Digest(digest): np.frombuffer(_whole(digest, blob, checksum), dtype=np.float32)
+            for digest, blob, checksum in self._many(sql, digests, model)
+        }
 
     def live_vectors(self, model: str, above: Ordinal) -> tuple[Ordinals, Vectors]:
-        """The ordinals above that one, ascending, of live pictures, and their vectors."""
+        """The ordinals above that one, ascending, of live pictures, and their vectors.
+
+        Raises ``IndexCorrupt`` for a vector that is not what was written.
+        """
         sql = """
-        SELECT ordinal, vector FROM assets JOIN embeddings ON embeddings.content = picture
+        SELECT ordinal, embeddings.content, vector, checksum
+        FROM assets JOIN embeddings ON embeddings.content = picture
         WHERE live AND model = ? AND ordinal > ? ORDER BY ordinal
         """
         with self._reading() as connection:
             rows = connection.execute(sql, (model, above)).fetchall()
         ordinals = np.array([row[0] for row in rows], np.int64)
-        matrix = np.frombuffer(b"".join(row[1] for row in rows), np.float32)
+        matrix = np.frombuffer(b"".join(_whole(*row[1:]) for row in rows), np.float32)
         return ordinals, matrix.reshape(len(rows), -1) if rows else matrix.reshape(0, 0)
 
     def unembedded(self, model: str) -> list[Digest]:
@@ -263,6 +265,13 @@ class SqliteCatalog:
                 marks = ",".join("?" * len(portion))
                 rows += connection.execute(sql.format(marks), (*first, *portion))
         return iter(rows)
+
+
+def _whole(digest: str, blob: bytes, checksum: int) -> bytes:
+    """The bytes of a vector; raises ``IndexCorrupt`` when they are not what was written."""
+    if zlib.crc32(blob) != checksum:
+        raise IndexCorrupt(f"catalog: the vector of picture {digest} is damaged")
+    return blob
 
 
 def _add_version(connection: sqlite3.Connection, draft: Draft, now: str) -> Ordinal:

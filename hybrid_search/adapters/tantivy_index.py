@@ -44,7 +44,7 @@ def _translated() -> Iterator[None]:
     except (SearchError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as failure:
-        if "LockBusy" in str(failure) or "lock" in str(failure).lower():
+        if "LockBusy" in str(failure):
             raise IndexLocked(f"lexical: another process writes to the index: {failure}") from None
         raise EngineFailure(f"tantivy: {type(failure).__name__}: {failure}") from failure
 
@@ -72,7 +72,7 @@ class TantivyIndex:
         self._analyzer = analyzer
         self._schema = _schema()
         self._guard = threading.Lock()
-        self._allowed: LRUCache[object, Ordinals] = LRUCache(64)
+        self._allowed: LRUCache[str, Ordinals] = LRUCache(64)
         self._check_analyzer(read_only)
         with _translated():
             self._index = tantivy.Index(self._schema, path=str(folder))
@@ -180,7 +180,8 @@ class TantivyIndex:
         )
         if where is None and not bound:
             return None
-        key = (self.watermark, where, tuple(bound))
+        # As text: 1, 1.0 and True are equal keys and different filters.
+        key = repr((self.watermark, where, bound))
         with self._guard:
             if (known := self._allowed.get(key)) is not None:
                 return known
@@ -271,13 +272,7 @@ class TantivyIndex:
             parts.append((tantivy.Occur.Must, restriction))
         if among is not None:
             parts.append((tantivy.Occur.Must, compiler.among(among)))
-        limit, searcher = min(limit, MAX_LIMIT), compiler.searcher
-        result = searcher.search(tantivy.Query.boolean_query(parts), limit + TIE_SLACK)
-        values = _ordinals_at(searcher, result)
-        best = sorted(zip((-score for score, _ in result.hits), values, strict=True))[:limit]
-        ordinals = tuple(Ordinal(ordinal) for _, ordinal in best)
-        total: int = result.count  # type: ignore[attr-defined]  # missing in the library's stubs
-        return LexicalMatches(ordinals, tuple(-score for score, _ in best), total)
+        return _best(compiler.searcher, tantivy.Query.boolean_query(parts), min(limit, MAX_LIMIT))
 
     def _document(self, stored: StoredAsset) -> tantivy.Document:
         document = tantivy.Document()
@@ -294,6 +289,26 @@ class TantivyIndex:
         document.add_pre_tokenized_text("exact", tantivy.PreTokenizedString("", exact))
         document.add_pre_tokenized_text("morph", tantivy.PreTokenizedString("", words))
         return document
+
+
+def _best(searcher: tantivy.Searcher, asked: tantivy.Query, limit: int) -> LexicalMatches:
+    """The best matches; equal scores in order of ordinal, at the cut too.
+
+    Tantivy settles ties by where a document is stored. So a few more are asked for, and as long
+    as the last of them still ties with the cut, twice as many.
+    """
+    reach = limit + TIE_SLACK
+    while True:
+        result = searcher.search(asked, reach)
+        total: int = result.count  # type: ignore[attr-defined]  # missing in the library's stubs
+        scores = [score for score, _ in result.hits]
+        if len(scores) < reach or scores[-1] < scores[limit - 1]:
+            break
+        reach *= 2
+    pairs = zip((-score for score in scores), _ordinals_at(searcher, result), strict=True)
+    best = sorted(pairs)[:limit]
+    ordinals = tuple(Ordinal(ordinal) for _, ordinal in best)
+    return LexicalMatches(ordinals, tuple(-score for score, _ in best), total)
 
 
 def _ordinals_at(searcher: tantivy.Searcher, found: tantivy.SearchResult) -> list[int]:

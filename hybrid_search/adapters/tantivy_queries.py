@@ -20,6 +20,10 @@ _WHOLE, _SURFACE, _BEGINNING, _INSIDE = 1.2, 1.5, 0.3, 0.2
 that begins with it, a word that holds it."""
 
 
+_EXPANSIONS = 1000
+"""Words that a prefix stands for, the most frequent first."""
+
+
 class QueryCompiler:
     """Builds queries against one snapshot of the index."""
 
@@ -72,11 +76,17 @@ class QueryCompiler:
         """Only these versions, without a score."""
         return self._silent(Query.term_set_query(self._schema, "ordinal", list(ordinals)))
 
-    def exact(
-        self, wanted: Sequence[Atom], *, loose: bool = False, open_end: bool = False
-    ) -> tantivy.Query:
+    def exact(self, wanted: Sequence[Atom], *, loose: bool = False) -> tantivy.Query:
         """Assets that hold these atoms one after the other."""
-        return self._sequence("exact", phrase_terms(list(wanted), loose=loose, open_end=open_end))
+        return self._sequence("exact", phrase_terms(list(wanted), loose=loose))
+
+    def _beginning(self, wanted: list[Atom]) -> tantivy.Query:
+        """Assets in which a word begins with these atoms; the last may go on."""
+        terms = phrase_terms(wanted, loose=True, open_end=True)
+        if len(terms) > 1:
+            return Query.phrase_prefix_query(self._schema, "exact", [*terms])
+        known = self.searcher.terms_with_prefix("exact", terms[0], limit=_EXPANSIONS)
+        return Query.term_set_query(self._schema, "exact", [term for term, _ in known])
 
     def _binding(self, query: ParsedQuery) -> list[tuple[tantivy.Occur, tantivy.Query]]:
         parts = []
@@ -99,7 +109,7 @@ class QueryCompiler:
         if not wanted:
             return
         if clause.kind == "prefix":
-            yield Query.const_score_query(self.exact(wanted, loose=True, open_end=True), 1.0)
+            yield Query.const_score_query(self._beginning(wanted), 1.0)
             return
         yield from self._words(clause.text, widen)
         if clause.kind == "phrase":

@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+EDGE = "▁"
+INNER = "·"
+"""Marks on index terms: ``▁`` at a word's edge, ``·`` inside a word."""
 _HANGUL = "\uac00-\ud7a3"
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
 _JAMO = "\u1100-\u11ff\u3130-\u318f"
@@ -21,13 +24,10 @@ _ATOM = re.compile(
   | (?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)
   | (?P<symbol>[%₩$€£¥+&\#@°★♥♡])
   | (?P<word>(?:(?![{_HANGUL}{_CJK}{_JAMO}])[^\W\d_][\u0300-\u036f]*)+)
-  | (?P<emoji>[\u2190-\u2bff\U0001f000-\U0001faff])
+  | (?P<emoji>(?!{EDGE})[\u2190-\u2bff\U0001f000-\U0001faff])
     """,
     re.VERBOSE,
 )
-EDGE = "▁"
-INNER = "·"
-"""Marks on index terms: ``▁`` at a word's edge, ``·`` inside a word."""
 
 
 @dataclass(frozen=True, slots=True)

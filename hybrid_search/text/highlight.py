@@ -17,7 +17,7 @@ def highlight(query: ParsedQuery, asset: Asset, analyzer: Analyzer) -> tuple[Spa
     wanted = [c for c in query.clauses if c.occur != "not" and c.field is None]
     words = {t.text for c in wanted if c.kind == "words" for t in analyse(c.text, analyzer).words}
     sequences = [
-        phrase_terms(atoms(normalise(part).text), loose=True, open_end=clause.kind == "prefix")
+        (_sequence(part, open_end=clause.kind == "prefix"), clause.kind == "prefix")
         for clause in wanted
         for part in ([clause.text] if clause.kind != "words" else clause.text.split())
     ]
@@ -26,24 +26,45 @@ def highlight(query: ParsedQuery, asset: Asset, analyzer: Analyzer) -> tuple[Spa
     for run in asset.copy_fields():
         analysed = analyse(run.text, analyzer)
         found = [(t.start, t.end) for t in analysed.words if t.text in words]
-        for sequence in sequences:
-            found += _sequences(analysed.exact, sequence)
+        for sequence, open_end in sequences:
+            found += find_sequence(analysed.exact, sequence, open_end=open_end)
         spans += [Span(run.name, s, e, runs[run.name]) for s, e in _merged(found)]
         runs[run.name] += 1
     return tuple(spans)
 
 
-def _sequences(terms: Iterable[Term], wanted: list[str]) -> list[tuple[int, int]]:
-    """Where the wanted terms stand at successive positions."""
-    at: dict[tuple[int, str], Term] = {(term.position, term.text): term for term in terms}
-    starts = [position for position, text in at if wanted and text == wanted[0]]
+def find_sequence(
+    terms: Iterable[Term], wanted: list[str], *, open_end: bool = False
+) -> list[tuple[int, int]]:
+    """The stretches [start, end) in which the wanted terms stand at successive positions.
+
+    With ``open_end`` the last may be the beginning of a term.
+    """
+    at: dict[int, list[Term]] = defaultdict(list)
+    for term in terms:
+        at[term.position].append(term)
     found = []
-    for start in starts:
-        held = [at.get((start + step, text)) for step, text in enumerate(wanted)]
+    for start in list(at) if wanted else ():
+        held = [
+            _pick(at.get(start + step, ()), text, open_end and step == len(wanted) - 1)
+            for step, text in enumerate(wanted)
+        ]
         real = [term for term in held if term is not None]
         if len(real) == len(wanted):
             found.append((real[0].start, real[-1].end))
     return found
+
+
+def _pick(terms: Iterable[Term], wanted: str, beginning: bool) -> Term | None:
+    """The term of one position that is the wanted one, or begins with it."""
+    for term in terms:
+        if term.text == wanted or (beginning and term.text.startswith(wanted)):
+            return term
+    return None
+
+
+def _sequence(text: str, *, open_end: bool) -> list[str]:
+    return phrase_terms(atoms(normalise(text).text), loose=True, open_end=open_end)
 
 
 def _merged(found: list[tuple[int, int]]) -> list[tuple[int, int]]:

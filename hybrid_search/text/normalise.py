@@ -53,7 +53,7 @@ def normalise(source: str) -> Normalised:
 def _joins(character: str) -> bool:
     """Whether the character belongs to the cluster before it."""
     return (
-        unicodedata.combining(character) != 0
+        unicodedata.category(character).startswith("M")
         or "\u1160" <= character <= "\u11ff"
         or "\ud7b0" <= character <= "\ud7ff"
         or _DROPPED.match(character) is not None

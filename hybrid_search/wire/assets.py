@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from hybrid_search.errors import InvalidAsset, InvalidInput, InvalidQuery
 from hybrid_search.records import Asset, AssetId, AttributeValue
+from hybrid_search.wire.showing import shown
 
 MAX_ATTRIBUTES = 100
 RESERVED_ENDINGS = ("similar", "image", "thumbnail")
@@ -21,6 +23,9 @@ RESERVED_ENDINGS = ("similar", "image", "thumbnail")
 _RESERVED_FIELDS = {"and", "or", "not"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _SUFFIXED = re.compile(r"(?P<kind>text|tags)[_.](?P<language>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)$")
+
+_BRANCHES = {"bool", "int", "float"}
+"""Parts of an error's location that name a tried type, not a field."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -44,10 +49,22 @@ def _iso_date(value: Any) -> Any:
     return value
 
 
+def _attribute(value: Any) -> Any:
+    """Refuse in one sentence what no attribute can hold."""
+    texts = isinstance(value, list) and all(isinstance(part, str) for part in value)
+    if not texts and not isinstance(value, str | bool | int | float):
+        raise ValueError("must be a text, a number, true or false, or a list of texts")
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise ValueError("a whole number must fit into 64 bits")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return value
+
+
 Line = Annotated[str, BeforeValidator(_encodable), Field(max_length=1_000)]
 Text = Annotated[str, BeforeValidator(_encodable), Field(max_length=100_000)]
 Day = Annotated[str, BeforeValidator(_iso_date), Field(max_length=40)]
-Attribute = bool | int | float | Text | list[Line]
+Attribute = Annotated[bool | int | float | Text | list[Line], BeforeValidator(_attribute)]
 
 
 class AssetBody(BaseModel):
@@ -131,13 +148,18 @@ def explain_validation(failure: ValidationError) -> str:
     """One line that names each wrong field, what it held and what is wrong with it."""
     parts = []
     for problem in failure.errors(include_url=False, include_context=False)[:5]:
-        # For a union the last parts of the location name the tried types: noise to a caller.
-        where = ".".join(str(part) for part in problem["loc"][:2])
-        shown = repr(problem["input"])
-        value = shown if len(shown) <= 60 else shown[:57] + "..."
+        where = _place(problem["loc"])
+        value = shown(problem["input"])
         message = problem["msg"].removeprefix("Value error, ")
         parts.append(f"{where} = {value}: {message}" if where else message)
     return "; ".join(dict.fromkeys(parts))
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """The field as a caller writes it, without the branches of a union that were tried."""
+    return ".".join(
+        str(part) for part in location if part not in _BRANCHES and "[" not in str(part)
+    )
 
 
 def asset_from_json(data: Mapping[str, Any]) -> Asset:
@@ -154,7 +176,8 @@ def asset_from_json(data: Mapping[str, Any]) -> Asset:
     texts: dict[str, Any] = {}
     more_tags: list[Any] = []
     for key, value in data.items():
-        if value is None:
+        # Not a number says as little as null does; data frames write it for a missing value.
+        if value is None or (isinstance(value, float) and math.isnan(value)):
             continue
         suffixed = _SUFFIXED.match(key)
         if suffixed and suffixed["kind"] == "text":

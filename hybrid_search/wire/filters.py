@@ -2,20 +2,26 @@
 
 ``{"brand": "무지개", "price": {"gte": 9900, "lte": 20000}}`` joins its fields by AND;
 ``{"or": [{…}, {…}]}``, ``{"and": […]}`` and ``{"not": {…}}`` make trees. A field's condition is
-a value, a list of values (any of them), a range, ``{"prefix": "…"}`` or ``{"exists": true}``.
+a value, a list of values (any of them), a range (``gt``, ``gte``, ``lt``, ``lte``),
+``{"prefix": "…"}`` or ``{"exists": true}``.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from hybrid_search.errors import InvalidQuery
 from hybrid_search.records import AllOf, AnyOf, Between, Exists, Filter, Not, OneOf, Prefix
+from hybrid_search.wire.showing import shown
 
 MAX_DEPTH = 8
 MAX_CONDITIONS = 256
-_RANGE_KEYS = {"gte", "lte"}
+MAX_NAME = 100
+_RANGE_KEYS = {"gt", "gte", "lt", "lte"}
+_NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?")
 
 
 def filter_from_json(data: Any) -> Filter:
@@ -42,9 +48,10 @@ def filter_from_terms(terms: list[str]) -> Filter | None:
     """
     by_field: dict[str, list[Filter]] = {}
     for term in terms:
-        name, colon, value = term.partition(":")
+        # A terminal may hand over bytes that are no text.
+        name, colon, value = term.encode("utf-8", "replace").decode().partition(":")
         if not colon or not name or not value:
-            raise InvalidQuery(f"filter: {term!r} is not FIELD:VALUE")
+            raise InvalidQuery(f"filter: {shown(term)} is not FIELD:VALUE")
         by_field.setdefault(name, []).append(_term(name, value))
     joined = [_join(OneOf, alternatives) for alternatives in by_field.values()]
     return _join(AllOf, joined) if joined else None
@@ -68,19 +75,16 @@ def _typed(value: str) -> str | int | float | bool | None:
         return None
     if value in {"true", "false"}:
         return value == "true"
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return value
+    if not _NUMBER.fullmatch(value) or not math.isfinite(number := float(value)):
+        return value
+    return int(value) if value.lstrip("-").isdigit() else number
 
 
 def _tree(data: Any, depth: int) -> Filter:
     if depth > MAX_DEPTH:
         raise InvalidQuery(f"filter: nested deeper than {MAX_DEPTH}")
     if not isinstance(data, Mapping) or not data:
-        raise InvalidQuery(f"filter: {str(data)[:60]!r} is not an object with fields")
+        raise InvalidQuery(f"filter: {shown(data)} is not an object with fields")
     return _join(AllOf, [_entry(name, value, depth) for name, value in data.items()])
 
 
@@ -96,29 +100,43 @@ def _entry(name: str, value: Any, depth: int) -> Filter:
 
 
 def _condition(name: str, value: Any) -> Filter:
+    if not name or len(name) > MAX_NAME:
+        raise InvalidQuery(f"filter: {shown(name)}: a name has 1 to {MAX_NAME} characters")
     if isinstance(value, str | int | float):
         return AnyOf(name, (value,))
     if isinstance(value, list) and value and all(isinstance(v, str | int | float) for v in value):
         return AnyOf(name, tuple(value))
     if isinstance(value, Mapping) and value:
         return _operators(name, value)
-    raise InvalidQuery(f"filter: {name} = {str(value)[:60]!r} is no value, list or condition")
+    raise InvalidQuery(f"filter: {name} = {shown(value)} is no value, list or condition")
 
 
 def _operators(name: str, value: Mapping[str, Any]) -> Filter:
     if set(value) <= _RANGE_KEYS:
-        return _between(name, value.get("gte"), value.get("lte"))
+        return _range(name, value)
     if set(value) == {"prefix"} and isinstance(value["prefix"], str):
         return Prefix(name, value["prefix"])
     if set(value) == {"exists"} and isinstance(value["exists"], bool):
         return Exists(name) if value["exists"] else Not(Exists(name))
-    known = "gte, lte, prefix, exists"
-    raise InvalidQuery(f"filter: {name} = {str(dict(value))[:60]}: conditions are {known}")
+    known = "gt, gte, lt, lte, prefix, exists"
+    raise InvalidQuery(f"filter: {name} = {shown(value)}: conditions are {known}")
+
+
+def _range(name: str, value: Mapping[str, Any]) -> Filter:
+    """A range; ``gt`` and ``lt`` leave their bound itself out."""
+    if {"gt", "gte"} <= set(value) or {"lt", "lte"} <= set(value):
+        raise InvalidQuery(f"filter: {name} = {shown(value)}: a side of a range takes one bound")
+    low, high = value.get("gt", value.get("gte")), value.get("lt", value.get("lte"))
+    within = _between(name, low, high)
+    excluded = tuple(value[side] for side in ("gt", "lt") if side in value)
+    return AllOf((within, Not(AnyOf(name, excluded)))) if excluded else within
 
 
 def _between(name: str, low: Any, high: Any) -> Filter:
     bounds = [bound for bound in (low, high) if bound is not None]
-    numbers = [isinstance(b, int | float) and not isinstance(b, bool) for b in bounds]
+    numbers = [
+        isinstance(b, int | float) and not isinstance(b, bool) and math.isfinite(b) for b in bounds
+    ]
     if not bounds or not (all(numbers) or all(isinstance(b, str) for b in bounds)):
         raise InvalidQuery(f"filter: {name}: a range takes two numbers or two texts, one may lack")
     return Between(name, low, high)

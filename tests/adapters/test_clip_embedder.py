@@ -1,8 +1,6 @@
 """The model that is shipped with the package."""
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from hybrid_search.adapters.clip_embedder import EMBEDDED_FOLDER, ClipEmbedder, ModelChoice
 from hybrid_search.durable import sha256_of
@@ -28,33 +26,6 @@ def test_the_facts(embedder: ClipEmbedder) -> None:
     assert facts.context_length > 0
     assert facts.image_size > 0
     assert facts.key == f"embedded@{facts.weights_sha256[:16]}/512"
-
-
-def test_texts_are_unit_rows(embedder: ClipEmbedder) -> None:
-    rows = embedder.texts(["a red shoe", "빨간 구두", "", "x " * 500])
-    assert rows.shape == (4, 512)
-    assert rows.dtype == np.float32
-    assert np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
-
-
-def test_pictures_are_unit_rows_whatever_their_shape(embedder: ClipEmbedder) -> None:
-    pictures = [Image.new("RGB", size, "teal") for size in ((8, 8), (600, 20), (30, 300), (1, 1))]
-    rows = embedder.pictures(pictures)
-    assert rows.shape == (4, 512)
-    assert rows.dtype == np.float32
-    assert np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
-
-
-def test_nothing_gives_no_rows(embedder: ClipEmbedder) -> None:
-    assert embedder.texts([]).shape == (0, 512)
-    assert embedder.pictures([]).shape == (0, 512)
-
-
-def test_a_batch_gives_what_its_parts_give(embedder: ClipEmbedder) -> None:
-    texts = ["puppy", "강아지", "car", "여름 세일", "summer sale"]
-    together = embedder.texts(texts)
-    apart = np.concatenate([embedder.texts([text]) for text in texts])
-    assert np.allclose(together, apart, atol=1e-4)
 
 
 def test_equal_meanings_in_two_languages_lie_near(embedder: ClipEmbedder) -> None:

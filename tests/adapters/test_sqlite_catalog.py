@@ -1,66 +1,142 @@
-"""The store of record keeps what it acknowledged, and nothing by halves."""
+"""What is SQLite's own: files, reopening, readers beside a writer, damage."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
-from hybrid_search.errors import EngineFailure, IndexCorrupt, IndexMissing
+from hybrid_search.errors import EngineFailure, IndexCorrupt, IndexMismatch, IndexMissing
 from hybrid_search.ports import Draft
-from hybrid_search.records import Asset, AssetId, Digest, Ordinal, PictureFacts
-
-FACTS = PictureFacts(Digest("p" * 64), "PNG", 30, 20, 99, "#ffffff")
-
-
-def draft(asset_id: str, title: str = "", picture: PictureFacts | None = None) -> Draft:
-    return Draft(Asset(AssetId(asset_id), title=title), picture, Digest(f"{asset_id}/{title}"))
+from hybrid_search.records import Asset, AssetId, Digest, Ordinal
+from tests.contracts.catalogs import MODEL, draft, ids, row
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[SqliteCatalog]:
-    opened = SqliteCatalog(tmp_path / "catalog.sqlite")
-    yield opened
-    opened.close()
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "below" / "catalog.db"
 
 
-def test_a_version_is_stored_whole(catalog: SqliteCatalog) -> None:
-    asset = Asset(
-        AssetId("a"), title="여름", tags=("x", "y"), texts={"en": "summer"}, attributes={"n": 1.5}
-    )
-    (ordinal,) = catalog.put([Draft(asset, FACTS, Digest("c"))])
-    stored = catalog.find(AssetId("a"))
-    assert stored is not None
-    assert (stored.asset, stored.picture, stored.ordinal) == (asset, FACTS, ordinal)
+@pytest.fixture
+def catalog(path: Path) -> Iterator[SqliteCatalog]:
+    with closing(SqliteCatalog(path)) as opened:
+        yield opened
 
 
-def test_an_update_is_a_new_ordinal_and_the_old_one_dies(catalog: SqliteCatalog) -> None:
-    first, other = catalog.put([draft("a", "one"), draft("b")])
-    (second,) = catalog.put([draft("a", "two")])
-    assert second > other > first
-    assert catalog.live([first, other, second]) == {other, second}
-    assert catalog.fetch([first])[first].asset.title == "one"
-    assert catalog.contents([AssetId("a")]) == {"a": "a/two"}
-    steps = [(step.kind, step.ordinal) for step in catalog.operations(0, 10)]
-    assert steps == [("add", first), ("add", other), ("drop", first), ("add", second)]
+def test_everything_is_there_after_reopening(path: Path) -> None:
+    with closing(SqliteCatalog(path)) as catalog:
+        catalog.put([draft("a", "하나", "p1"), draft("b")])
+        catalog.delete(ids("b"))
+        catalog.store_embeddings(MODEL, {Digest("p1"): row(1)})
+    with closing(SqliteCatalog(path)) as again, closing(SqliteCatalog(path, read_only=True)) as ro:
+        for catalog in (again, ro):
+            assert catalog.count() == 1
+            assert catalog.last_sequence() == 3
+            found = catalog.find(AssetId("a"))
+            assert found is not None
+            assert found.asset == draft("a", "하나").asset
+            assert catalog.embeddings(MODEL, [Digest("p1")])["p1"].tolist() == row(1).tolist()
+        assert again.put([draft("b")]) == [3]
+        assert ro.newest(1) == [3]
 
 
-def test_deletion_names_what_was_live(catalog: SqliteCatalog) -> None:
-    catalog.put([draft("a"), draft("b")])
-    assert catalog.delete([AssetId("b"), AssetId("c")]) == ["b"]
-    assert (catalog.count(), catalog.find(AssetId("b"))) == (1, None)
-    assert catalog.newest(10) == [1]
+def test_ordinals_are_not_reused(path: Path) -> None:
+    with closing(SqliteCatalog(path)) as catalog:
+        catalog.put([draft("a"), draft("b")])
+        catalog.delete(ids("a", "b"))
+    with closing(SqliteCatalog(path)) as catalog:
+        assert catalog.put([draft("a")]) == [3]
 
 
-def test_ordinals_are_never_reused(catalog: SqliteCatalog) -> None:
-    (first,) = catalog.put([draft("a")])
-    catalog.delete([AssetId("a")])
-    assert catalog.put([draft("a")])[0] > first
+def test_a_damaged_vector_is_noticed(catalog: SqliteCatalog, path: Path) -> None:
+    catalog.store_embeddings(MODEL, {Digest("p1"): row(1), Digest("p2"): row(2)})
+    with closing(sqlite3.connect(path)) as raw, raw:
+        damaged = row(1)
+        damaged[2] = 0.5
+        sql = "UPDATE embeddings SET vector = ? WHERE content = 'p1'"
+        raw.execute(sql, (damaged.tobytes(),))
+    assert catalog.embeddings(MODEL, [Digest("p2")])["p2"].tolist() == row(2).tolist()
+    with pytest.raises(IndexCorrupt, match="p1"):
+        catalog.embeddings(MODEL, [Digest("p1"), Digest("p2")])
+    catalog.put([draft("a", picture="p1")])
+    with pytest.raises(IndexCorrupt, match="p1"):
+        catalog.live_vectors(MODEL, Ordinal(0))
 
 
-def test_a_failed_batch_leaves_nothing(catalog: SqliteCatalog) -> None:
+def test_reading_needs_a_file(path: Path) -> None:
+    with pytest.raises(IndexMissing, match="hybrid-search ingest"):
+        SqliteCatalog(path, read_only=True)
+    assert not path.exists()
+
+
+def test_a_reader_refuses_to_write(catalog: SqliteCatalog, path: Path) -> None:
+    catalog.put([draft("a")])
+    with closing(SqliteCatalog(path, read_only=True)) as reader:
+        with pytest.raises(EngineFailure, match="reading only"):
+            reader.put([draft("b")])
+        with pytest.raises(EngineFailure, match="reading only"):
+            reader.delete(ids("a"))
+    assert catalog.count() == 1
+
+
+def test_a_file_of_another_format_is_refused(path: Path) -> None:
+    SqliteCatalog(path).close()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA user_version = 7")
+    for read_only in (False, True):
+        with pytest.raises(IndexMismatch, match="format 7"):
+            SqliteCatalog(path, read_only=read_only)
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"This is a letter to my aunt. " * 200)
+    with pytest.raises(IndexCorrupt, match="not a database"):
+        SqliteCatalog(path, read_only=True)
+
+
+def test_readers_see_whole_writes_while_one_writes(catalog: SqliteCatalog, path: Path) -> None:
+    """Each put replaces three assets, so a reader may never see other than three."""
+    names = ids("a", "b", "c")
+    catalog.put([draft(name, "0") for name in names])
+    done = threading.Event()
+    failures: list[str] = []
+    reads = [0, 0, 0]
+
+    def read(place: int, source: SqliteCatalog) -> None:
+        seen = 0
+        while not done.is_set():
+            contents = set(source.contents(names).values())
+            versions = {content.split("/")[1] for content in contents}
+            if len(contents) != 3 or len(versions) != 1:
+                failures.append(f"saw {contents}")
+            sequence = source.last_sequence()
+            if sequence < seen or source.count() != 3:
+                failures.append(f"sequence {sequence} after {seen}")
+            seen = sequence
+            reads[place] += 1
+
+    with closing(SqliteCatalog(path, read_only=True)) as other:
+        sources = (catalog, catalog, other)
+        threads = [threading.Thread(target=read, args=pair) for pair in enumerate(sources)]
+        for thread in threads:
+            thread.start()
+        try:
+            for version in range(1, 41):
+                catalog.put([draft(name, str(version)) for name in names])
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join(10)
+    assert failures == []
+    assert min(reads) > 0
+    assert catalog.last_sequence() == 3 + 40 * 6
+
+
+def test_a_failed_statement_leaves_nothing(catalog: SqliteCatalog) -> None:
     broken = Draft(Asset(AssetId("b")), None, None)  # type: ignore[arg-type]  # the point
     with pytest.raises(IndexCorrupt):
         catalog.put([draft("a"), broken])
@@ -68,36 +144,8 @@ def test_a_failed_batch_leaves_nothing(catalog: SqliteCatalog) -> None:
     assert catalog.put([draft("a")]) == [1]
 
 
-def test_vectors_are_kept_by_content_and_model(catalog: SqliteCatalog) -> None:
-    vector = np.arange(4, dtype=np.float32)
-    (ordinal,) = catalog.put([draft("a", picture=FACTS)])
-    assert catalog.unembedded("m") == [FACTS.digest]
-    catalog.store_embeddings("m", {FACTS.digest: vector})
-    assert catalog.unembedded("m") == []
-    assert catalog.embeddings("m", [FACTS.digest])[FACTS.digest].tolist() == vector.tolist()
-    ordinals, rows = catalog.live_vectors("m", Ordinal(0))
-    assert (ordinals.tolist(), rows.tolist()) == ([ordinal], [vector.tolist()])
-    assert len(catalog.live_vectors("other", Ordinal(0))[0]) == 0
-
-
-def test_a_damaged_vector_is_reported(catalog: SqliteCatalog, tmp_path: Path) -> None:
-    catalog.store_embeddings("m", {Digest("x"): np.ones(4, np.float32)})
-    with sqlite3.connect(tmp_path / "catalog.sqlite") as connection:
-        connection.execute("UPDATE embeddings SET vector = zeroblob(16)")
-    connection.close()
-    with pytest.raises(IndexCorrupt, match="damaged"):
-        catalog.embeddings("m", [Digest("x")])
-
-
-def test_readers_see_writes_of_another_connection(catalog: SqliteCatalog, tmp_path: Path) -> None:
-    reader = SqliteCatalog(tmp_path / "catalog.sqlite", read_only=True)
-    catalog.put([draft(f"a{number}") for number in range(2000)])
-    assert len(reader.contents([AssetId(f"a{number}") for number in range(2000)])) == 2000
-    with pytest.raises(EngineFailure, match="reading only"):
-        reader.put([draft("b")])
-    reader.close()
-
-
-def test_nothing_to_read_is_said(tmp_path: Path) -> None:
-    with pytest.raises(IndexMissing, match="hybrid-search ingest"):
-        SqliteCatalog(tmp_path / "none.sqlite", read_only=True)
+def test_a_closed_catalog_says_so(path: Path) -> None:
+    catalog = SqliteCatalog(path)
+    catalog.close()
+    with pytest.raises(EngineFailure, match="closed"):
+        catalog.put([draft("a")])

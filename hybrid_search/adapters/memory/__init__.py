@@ -1,0 +1,13 @@
+"""Every port in memory: small, plainly correct, held to the same contracts as the real ones.
+
+For tests and experiments that want no files, and as oracles: they look at everything, one by
+one, where the real ones take short cuts.
+"""
+
+from hybrid_search.adapters.memory.catalog import MemoryCatalog
+from hybrid_search.adapters.memory.embedder import HashEmbedder
+from hybrid_search.adapters.memory.lexical import MemoryLexical
+from hybrid_search.adapters.memory.pictures import MemoryPictures
+from hybrid_search.adapters.memory.vectors import MemoryVectors
+
+__all__ = ["HashEmbedder", "MemoryCatalog", "MemoryLexical", "MemoryPictures", "MemoryVectors"]

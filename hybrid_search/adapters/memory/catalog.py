@@ -1,0 +1,132 @@
+"""A catalog in dictionaries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+
+from hybrid_search.ports import Draft, Operation, Ordinals, Vectors
+from hybrid_search.records import AssetId, Digest, Ordinal, StoredAsset
+from hybrid_search.wire.assets import asset_from_stored, asset_to_stored
+
+
+class MemoryCatalog:
+    """A ``Catalog`` that forgets everything with the process."""
+
+    def __init__(self) -> None:
+        self._guard = threading.RLock()
+        self._versions: dict[Ordinal, StoredAsset] = {}
+        self._live: dict[AssetId, tuple[Ordinal, Digest]] = {}
+        self._history: list[Operation] = []
+        self._vectors: dict[tuple[str, Digest], Vectors] = {}
+
+    def contents(self, ids: Sequence[AssetId]) -> dict[AssetId, Digest]:
+        """The content hash of each id that is live."""
+        with self._guard:
+            return {name: self._live[name][1] for name in ids if name in self._live}
+
+    def put(self, drafts: Sequence[Draft]) -> list[Ordinal]:
+        """New ordinals in the order of the drafts; earlier versions are dead. All or nothing."""
+        # What cannot be stored fails here, before anything has changed.
+        assets = [asset_from_stored(asset_to_stored(draft.asset)) for draft in drafts]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        ordinals = []
+        with self._guard:
+            for draft, asset in zip(drafts, assets, strict=True):
+                ordinal = Ordinal(len(self._versions) + 1)
+                self._retire(asset.id)
+                self._versions[ordinal] = StoredAsset(ordinal, asset, draft.picture, now)
+                self._live[asset.id] = (ordinal, draft.content)
+                self._log("add", ordinal)
+                ordinals.append(ordinal)
+        return ordinals
+
+    def delete(self, ids: Sequence[AssetId]) -> list[AssetId]:
+        """The ids that were live and are now dead."""
+        with self._guard:
+            return [name for name in ids if self._retire(name)]
+
+    def live(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
+        """Those of the ordinals that are the live version of their asset."""
+        with self._guard:
+            return self._alive() & set(ordinals)
+
+    def fetch(self, ordinals: Sequence[Ordinal]) -> dict[Ordinal, StoredAsset]:
+        """The versions with these ordinals, dead ones included; unknown ones are left out."""
+        with self._guard:
+            return {o: self._versions[o] for o in ordinals if o in self._versions}
+
+    def find(self, asset_id: AssetId) -> StoredAsset | None:
+        """The live version of the asset."""
+        with self._guard:
+            known = self._live.get(asset_id)
+            return None if known is None else self._versions[known[0]]
+
+    def newest(self, limit: int, before: Ordinal | None = None) -> list[Ordinal]:
+        """Live ordinals in falling order, below ``before`` if given."""
+        with self._guard:
+            falling = sorted(self._alive(), reverse=True)
+        return [ordinal for ordinal in falling if before is None or ordinal < before][:limit]
+
+    def operations(self, after: int, limit: int) -> list[Operation]:
+        """What happened after that sequence number, in order, at most ``limit`` steps."""
+        with self._guard:
+            return self._history[after : after + limit]
+
+    def last_sequence(self) -> int:
+        """The sequence number of the last operation, 0 when there is none."""
+        with self._guard:
+            return len(self._history)
+
+    def count(self) -> int:
+        """The number of live assets."""
+        with self._guard:
+            return len(self._live)
+
+    def store_embeddings(self, model: str, vectors: Mapping[Digest, Vectors]) -> None:
+        """Keep one vector ``(d,)`` per content hash and model; an existing one is kept."""
+        with self._guard:
+            for digest, vector in vectors.items():
+                self._vectors.setdefault((model, digest), vector.astype(np.float32))
+
+    def embeddings(self, model: str, digests: Sequence[Digest]) -> dict[Digest, Vectors]:
+        """The stored vectors ``(d,)`` of these contents; unknown ones are left out."""
+        with self._guard:
+            return {d: self._vectors[model, d] for d in digests if (model, d) in self._vectors}
+
+    def live_vectors(self, model: str, above: Ordinal) -> tuple[Ordinals, Vectors]:
+        """The ordinals above that one, ascending, of live pictures, and their vectors."""
+        with self._guard:
+            rows = [
+                (ordinal, self._vectors[model, picture.digest])
+                for ordinal in sorted(self._alive())
+                if ordinal > above
+                and (picture := self._versions[ordinal].picture) is not None
+                and (model, picture.digest) in self._vectors
+            ]
+        if not rows:
+            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
+        return np.array([o for o, _ in rows], np.int64), np.stack([v for _, v in rows])
+
+    def unembedded(self, model: str) -> list[Digest]:
+        """The pictures of live assets that have no vector of that model yet."""
+        with self._guard:
+            shown = [self._versions[ordinal].picture for ordinal in sorted(self._alive())]
+            digests = dict.fromkeys(picture.digest for picture in shown if picture is not None)
+            return [digest for digest in digests if (model, digest) not in self._vectors]
+
+    def _alive(self) -> set[Ordinal]:
+        return {ordinal for ordinal, _ in self._live.values()}
+
+    def _retire(self, asset_id: AssetId) -> bool:
+        known = self._live.pop(asset_id, None)
+        if known is not None:
+            self._log("drop", known[0])
+        return known is not None
+
+    def _log(self, kind: Literal["add", "drop"], ordinal: Ordinal) -> None:
+        self._history.append(Operation(len(self._history) + 1, kind, ordinal))

@@ -1,0 +1,39 @@
+"""Vectors without a model: equal inputs lie together, others apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from hybrid_search.images import digest_of
+from hybrid_search.ports import ModelFacts, Vectors
+from hybrid_search.records import Digest
+
+
+class HashEmbedder:
+    """An ``Embedder`` whose vectors are drawn by chance, seeded by the input's hash.
+
+    A picture and a text are never alike; only equal inputs are.
+    """
+
+    def __init__(self, dimension: int = 64) -> None:
+        self.facts = ModelFacts("hash", "0" * 64, dimension, 1 << 20, 1, ())
+
+    def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
+        """One unit row per RGB picture, ``(n, d)`` float32."""
+        named = [f"{picture.size}".encode() + picture.tobytes() for picture in pictures]
+        return self._rows([digest_of(data) for data in named])
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """One unit row per text, ``(n, d)`` float32."""
+        return self._rows([digest_of(text.encode("utf-8", "replace")) for text in texts])
+
+    def _rows(self, digests: Sequence[Digest]) -> Vectors:
+        rows = np.empty((len(digests), self.facts.dimension), np.float32)
+        for place, digest in enumerate(digests):
+            chance = np.random.default_rng(int(digest[:16], 16))
+            drawn = chance.normal(size=self.facts.dimension)
+            rows[place] = drawn / np.linalg.norm(drawn)
+        return rows

@@ -1,0 +1,195 @@
+"""An inverted index that inverts nothing: every question is asked of every asset."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hybrid_search.adapters.memory.filters import matches
+from hybrid_search.errors import EngineFailure
+from hybrid_search.ports import LexicalMatches, Ordinals
+from hybrid_search.records import AnyOf, Asset, Filter, Ordinal, Span, StoredAsset
+from hybrid_search.text.analysis import Analysed, Analyzer, analyse
+from hybrid_search.text.atoms import atoms, phrase_terms
+from hybrid_search.text.highlight import find_sequence, highlight
+from hybrid_search.text.normalise import normalise
+from hybrid_search.text.query_language import Clause, ParsedQuery
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    stored: StoredAsset
+    runs: tuple[Analysed, ...]
+
+    def holds(self, wanted: list[str], *, open_end: bool = False) -> bool:
+        """Whether one run has these terms one after the other."""
+        return any(find_sequence(run.exact, wanted, open_end=open_end) for run in self.runs)
+
+    def lemmas(self) -> set[str]:
+        return {term.text for run in self.runs for term in run.words}
+
+
+_Score = Callable[[_Entry], float]
+
+
+class MemoryLexical:
+    """A ``LexicalIndex`` over a list; it scores by how many of the wanted words an asset has."""
+
+    def __init__(self, analyzer: Analyzer) -> None:
+        self._analyzer = analyzer
+        self._pending: dict[Ordinal, _Entry] = {}
+        self._seen: dict[Ordinal, _Entry] = {}
+        self._watermark = 0
+        self._guard = threading.Lock()
+        self._closed = False
+
+    # ------------------------------------------------------------------------------ writes
+
+    def add(self, entries: Iterable[StoredAsset]) -> None:
+        """Index these versions."""
+        self._check_open()
+        for stored in entries:
+            runs = (analyse(run.text, self._analyzer) for run in stored.asset.copy_fields())
+            with self._guard:
+                self._pending[stored.ordinal] = _Entry(stored, tuple(runs))
+
+    def remove(self, ordinals: Iterable[Ordinal]) -> None:
+        """Forget these versions; unknown ones are no error."""
+        self._check_open()
+        with self._guard:
+            for ordinal in ordinals:
+                self._pending.pop(ordinal, None)
+
+    def commit(self, watermark: int) -> None:
+        """Make all since the last commit visible, and remember the watermark."""
+        self._check_open()
+        with self._guard:
+            self._seen, self._watermark = dict(self._pending), watermark
+
+    def close(self) -> None:
+        """Take no more writes."""
+        self._closed = True
+
+    # ------------------------------------------------------------------------------- reads
+
+    @property
+    def watermark(self) -> int:
+        """The watermark of the commit that searches see; 0 for a new index."""
+        return self._watermark
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the analyser that this index is built with."""
+        return self._analyzer.fingerprint
+
+    def words(
+        self,
+        query: ParsedQuery,
+        limit: int,
+        where: Filter | None = None,
+        among: Sequence[Ordinal] | None = None,
+    ) -> LexicalMatches:
+        """The assets that match the query's words and operators."""
+        wanted = [c for c in query.clauses if c.occur == "should" and c.field is None]
+        binding = [c for c in query.clauses if c.occur != "should" or c.field is not None]
+
+        def score(entry: _Entry) -> float:
+            if not all(self._keeps(clause, entry) for clause in binding):
+                return 0.0
+            return float(sum(self._held(c, entry) for c in wanted)) if wanted else bool(binding)
+
+        return self._best(score, limit, where, among)
+
+    def phrase(
+        self,
+        phrase: str,
+        limit: int,
+        where: Filter | None = None,
+        among: Sequence[Ordinal] | None = None,
+    ) -> LexicalMatches:
+        """The assets that contain the phrase; written with the same spacing before the rest."""
+        wanted = atoms(normalise(phrase).text)
+
+        def score(entry: _Entry) -> float:
+            same, loose = phrase_terms(wanted), phrase_terms(wanted, loose=True)
+            return 2000.0 if entry.holds(same) else 1000.0 * entry.holds(loose)
+
+        return self._best(score, limit, where, among)
+
+    def allowed(self, query: ParsedQuery | None, where: Filter | None) -> Ordinals | None:
+        """The ordinals, ascending, that every list must keep to; ``None`` for no restriction."""
+        clauses = () if query is None else query.clauses
+        binding = [c for c in clauses if c.occur != "should" or c.field is not None]
+        if where is None and not binding:
+            return None
+        kept = [
+            ordinal
+            for ordinal, entry in self._seen.items()
+            if (where is None or matches(where, entry.stored))
+            and all(self._keeps(clause, entry) for clause in binding)
+        ]
+        return np.array(sorted(kept), np.int64)
+
+    def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
+        """Where the asset's copy matches, in order of field and start, without overlaps."""
+        return highlight(query, asset, self._analyzer)
+
+    def count(self) -> int:
+        """The number of versions that a search sees."""
+        return len(self._seen)
+
+    def refresh(self) -> None:
+        """Nothing to see: no other process writes here."""
+
+    # --------------------------------------------------------------------------- machinery
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineFailure("lexical: closed")
+
+    def _best(
+        self,
+        score: _Score,
+        limit: int,
+        where: Filter | None,
+        among: Sequence[Ordinal] | None,
+    ) -> LexicalMatches:
+        entries = self._seen
+        asked = entries.keys() if among is None else entries.keys() & set(among)
+        kept = [o for o in asked if where is None or matches(where, entries[o].stored)]
+        scored = [(-value, o) for o in kept if (value := score(entries[o])) > 0]
+        best = sorted(scored)[: max(0, limit)]
+        found = tuple(ordinal for _, ordinal in best)
+        return LexicalMatches(found, tuple(-value for value, _ in best), len(scored))
+
+    def _keeps(self, clause: Clause, entry: _Entry) -> bool:
+        """Whether the asset may be returned under a binding clause."""
+        if clause.field is not None:
+            held = matches(AnyOf(clause.field, (clause.text,)), entry.stored)
+        else:
+            held = self._held(clause, entry) == self._words_in(clause)
+        return held != (clause.occur == "not")
+
+    def _words_in(self, clause: Clause) -> int:
+        return len(clause.text.split()) if clause.kind == "words" else 1
+
+    def _held(self, clause: Clause, entry: _Entry) -> int:
+        """How many of the clause's words the asset has; a phrase and a prefix are one."""
+        if clause.kind == "words":
+            return sum(self._has_word(word, entry) for word in clause.text.split())
+        if clause.slop:
+            return all(self._has_word(word, entry) for word in clause.text.split())
+        wanted = atoms(normalise(clause.text).text)
+        open_end = clause.kind == "prefix"
+        terms = phrase_terms(wanted, loose=True, open_end=open_end)
+        return entry.holds(terms, open_end=open_end)
+
+    def _has_word(self, word: str, entry: _Entry) -> bool:
+        """By its lemmas, or as it is written."""
+        lemmas = {term.text for term in analyse(word, self._analyzer).words}
+        if lemmas and lemmas <= entry.lemmas():
+            return True
+        return entry.holds(phrase_terms(atoms(normalise(word).text), loose=True))

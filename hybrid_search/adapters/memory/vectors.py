@@ -1,0 +1,77 @@
+"""Nearest neighbours by looking at every vector."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from hybrid_search.errors import EngineFailure
+from hybrid_search.ports import Ordinals, VectorMatches, Vectors, VectorStatus
+from hybrid_search.records import Ordinal
+
+
+class MemoryVectors:
+    """A ``VectorIndex`` over one dictionary."""
+
+    def __init__(self, dimension: int) -> None:
+        self._dimension = dimension
+        self._rows: dict[Ordinal, Vectors] = {}
+        self._last = Ordinal(0)
+        self._guard = threading.Lock()
+
+    def add(self, ordinals: Ordinals, vectors: Vectors) -> None:
+        """Index these vectors ``(n, d)``; the ordinals are new and ascending."""
+        if vectors.shape != (len(ordinals), self._dimension):
+            raise EngineFailure(f"vectors of shape {vectors.shape} for {len(ordinals)} ordinals")
+        with self._guard:
+            rising = [self._last, *ordinals.tolist()]
+            if any(low >= high for low, high in pairwise(rising)):
+                raise EngineFailure(f"ordinals must rise above {self._last}, the last one")
+            rows = {Ordinal(o): row.copy() for o, row in zip(rising[1:], vectors, strict=True)}
+            self._rows = {**self._rows, **rows}
+            self._last = Ordinal(rising[-1])
+
+    def remove(self, ordinals: Iterable[Ordinal]) -> None:
+        """Forget these vectors; unknown ones are no error."""
+        gone = set(ordinals)
+        with self._guard:
+            self._rows = {o: row for o, row in self._rows.items() if o not in gone}
+
+    def search(self, vector: Vectors, limit: int, allowed: Ordinals | None = None) -> VectorMatches:
+        """The nearest to ``vector`` ``(d,)``, only among ``allowed`` (ascending) if given."""
+        if vector.shape != (self._dimension,):
+            raise EngineFailure(f"vector of shape {vector.shape}, the index has {self._dimension}")
+        rows = self._rows
+        among = rows.keys() if allowed is None else rows.keys() & set(allowed.tolist())
+        scored = [(-round(float(rows[ordinal] @ vector), 6), ordinal) for ordinal in among]
+        best = sorted(scored)[: max(0, limit)]
+        found = tuple(ordinal for _, ordinal in best)
+        return VectorMatches(found, tuple(-score for score, _ in best), "every vector, in memory")
+
+    def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
+        """The exact cosine of each of these versions that has a vector."""
+        rows = self._rows
+        return {o: float(rows[o] @ vector) for o in ordinals if o in rows}
+
+    @property
+    def last_ordinal(self) -> Ordinal:
+        """The highest ordinal that was ever added, 0 when there is none."""
+        return self._last
+
+    def vector(self, ordinal: Ordinal) -> Vectors | None:
+        """The vector ``(d,)`` of that version."""
+        row = self._rows.get(ordinal)
+        return None if row is None else row.copy()
+
+    def count(self) -> int:
+        """The number of live vectors."""
+        return len(self._rows)
+
+    def describe(self) -> VectorStatus:
+        """Kind, parameters and sizes, for status reports."""
+        size = len(self._rows)
+        held = size * self._dimension * np.dtype(np.float32).itemsize
+        return VectorStatus("memory", {}, size, 0, 0, self._dimension, held)

@@ -1,0 +1,220 @@
+"""What every catalog promises: versions, history, vectors."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hybrid_search.adapters.memory import MemoryCatalog
+from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
+from hybrid_search.ports import Catalog, Draft, Operation
+from hybrid_search.records import Asset, AssetId, Digest, Ordinal
+from tests.contracts.catalogs import MODEL, draft, facts, ids, row
+
+KINDS = ("sqlite", "memory")
+
+
+@contextmanager
+def opened(kind: str, folder: Path) -> Iterator[Catalog]:
+    if kind == "memory":
+        yield MemoryCatalog()
+    else:
+        with closing(SqliteCatalog(folder / "below" / "catalog.db")) as catalog:
+            yield catalog
+
+
+@pytest.fixture(params=KINDS)
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+    with opened(request.param, tmp_path) as made:
+        yield made
+
+
+def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
+    assert catalog.count() == 0
+    assert catalog.last_sequence() == 0
+    assert catalog.operations(0, 10) == []
+    assert catalog.newest(10) == []
+    assert catalog.find(AssetId("a")) is None
+    assert catalog.fetch([]) == {}
+    assert catalog.unembedded(MODEL) == []
+
+
+def test_put_gives_rising_ordinals_and_everything_back(catalog: Catalog) -> None:
+    drafts = [draft("a", "하나"), draft("b", "둘", "p1"), draft("c", "셋", "p1")]
+    ordinals = catalog.put(drafts)
+    assert ordinals == [1, 2, 3]
+    assert catalog.count() == 3
+    fetched = catalog.fetch([Ordinal(3), Ordinal(1), Ordinal(2), Ordinal(99)])
+    assert {o: s.asset for o, s in fetched.items()} == {
+        Ordinal(n): d.asset for n, d in zip((1, 2, 3), drafts, strict=True)
+    }
+    assert [fetched[Ordinal(n)].picture for n in (1, 2, 3)] == [None, facts("p1"), facts("p1")]
+    assert fetched[Ordinal(1)].updated_at.endswith("+00:00")
+    assert catalog.contents(ids("a", "c", "zz")) == {
+        "a": drafts[0].content,
+        "c": drafts[2].content,
+    }
+
+
+def test_a_new_version_replaces_the_earlier_one(catalog: Catalog) -> None:
+    (old,) = catalog.put([draft("a", "old")])
+    (new,) = catalog.put([draft("a", "new")])
+    assert new > old
+    assert catalog.count() == 1
+    assert catalog.live([old, new]) == {new}
+    found = catalog.find(AssetId("a"))
+    assert found is not None
+    assert (found.ordinal, found.asset.title) == (new, "new")
+    assert catalog.fetch([old])[old].asset.title == "old"
+
+
+def test_an_id_twice_in_one_put_leaves_the_last_alive(catalog: Catalog) -> None:
+    first, second = catalog.put([draft("a", "1"), draft("a", "2")])
+    assert catalog.live([first, second]) == {second}
+    kinds = [(o.kind, o.ordinal) for o in catalog.operations(0, 10)]
+    assert kinds == [("add", first), ("drop", first), ("add", second)]
+
+
+def test_delete_says_which_ids_were_live(catalog: Catalog) -> None:
+    first, second = catalog.put([draft("a"), draft("b")])
+    assert catalog.delete(ids("b", "zz", "b")) == ["b"]
+    assert catalog.live([first, second]) == {first}
+    assert catalog.find(AssetId("b")) is None
+    assert catalog.contents(ids("b")) == {}
+    assert second in catalog.fetch([second])
+    assert catalog.delete(ids("b")) == []
+    (again,) = catalog.put([draft("b")])
+    assert again > second
+
+
+def test_operations_stand_in_order_and_can_be_paged(catalog: Catalog) -> None:
+    catalog.put([draft("a"), draft("b")])
+    catalog.put([draft("a", "x")])
+    catalog.delete(ids("b"))
+    everything = catalog.operations(0, 100)
+    assert everything == [
+        Operation(1, "add", Ordinal(1)),
+        Operation(2, "add", Ordinal(2)),
+        Operation(3, "drop", Ordinal(1)),
+        Operation(4, "add", Ordinal(3)),
+        Operation(5, "drop", Ordinal(2)),
+    ]
+    assert catalog.last_sequence() == 5
+    assert catalog.operations(1, 2) == everything[1:3]
+    assert catalog.operations(5, 2) == []
+
+
+def test_newest_pages_downwards_through_the_living(catalog: Catalog) -> None:
+    catalog.put([draft(name) for name in "abcde"])
+    catalog.delete(ids("d"))
+    assert catalog.newest(2) == [5, 3]
+    assert catalog.newest(10, before=Ordinal(3)) == [2, 1]
+    assert catalog.newest(10, before=Ordinal(1)) == []
+
+
+def test_more_ids_than_one_statement_takes(catalog: Catalog) -> None:
+    names = [f"n{number}" for number in range(2_000)]
+    ordinals = catalog.put([draft(name) for name in names])
+    assert len(catalog.contents(ids(*names))) == 2_000
+    assert catalog.live(ordinals) == set(ordinals)
+    assert sorted(catalog.fetch(ordinals)) == ordinals
+
+
+def test_a_put_that_fails_changes_nothing(catalog: Catalog) -> None:
+    catalog.put([draft("a", "kept")])
+    unstorable = Asset(AssetId("bad"), attributes={"huge": 1 << 80})
+    with pytest.raises(TypeError):
+        catalog.put([draft("a", "lost"), draft("b"), Draft(unstorable, None, Digest("x"))])
+    assert catalog.count() == 1
+    assert catalog.last_sequence() == 1
+    found = catalog.find(AssetId("a"))
+    assert found is not None
+    assert found.asset.title == "kept"
+    assert catalog.put([draft("b")]) == [2]
+
+
+def test_embeddings_are_kept_by_content_and_model(catalog: Catalog) -> None:
+    catalog.store_embeddings(MODEL, {Digest("p1"): row(1), Digest("p2"): row(2)})
+    catalog.store_embeddings(MODEL, {Digest("p1"): row(9)})
+    catalog.store_embeddings("other", {Digest("p1"): row(3)})
+    found = catalog.embeddings(MODEL, [Digest("p1"), Digest("p2"), Digest("p3")])
+    assert {digest: vector.tolist() for digest, vector in found.items()} == {
+        "p1": row(1).tolist(),
+        "p2": row(2).tolist(),
+    }
+    assert found[Digest("p1")].dtype == np.float32
+    assert catalog.embeddings("other", [Digest("p1")])["p1"].tolist() == row(3).tolist()
+
+
+def test_live_vectors_are_those_of_the_living_in_order(catalog: Catalog) -> None:
+    catalog.put([draft("a", picture="p1"), draft("b"), draft("c", picture="p2")])
+    catalog.put([draft("d", picture="p1"), draft("e", picture="p3"), draft("f", picture="p2")])
+    catalog.delete(ids("c"))
+    catalog.store_embeddings(MODEL, {Digest("p1"): row(1), Digest("p2"): row(2)})
+    ordinals, vectors = catalog.live_vectors(MODEL, Ordinal(0))
+    assert ordinals.tolist() == [1, 4, 6]
+    assert ordinals.dtype == np.int64
+    assert vectors.tolist() == [row(1).tolist(), row(1).tolist(), row(2).tolist()]
+    assert catalog.live_vectors(MODEL, Ordinal(4))[0].tolist() == [6]
+    nothing = catalog.live_vectors("other", Ordinal(0))
+    assert len(nothing[0]) == len(nothing[1]) == 0
+
+
+def test_unembedded_are_the_pictures_without_a_vector(catalog: Catalog) -> None:
+    catalog.put([draft("a", picture="p1"), draft("b", picture="p1"), draft("c", picture="p2")])
+    catalog.put([draft("d"), draft("e", picture="p3")])
+    catalog.delete(ids("e"))
+    assert sorted(catalog.unembedded(MODEL)) == ["p1", "p2"]
+    catalog.store_embeddings(MODEL, {Digest("p1"): row(1)})
+    assert catalog.unembedded(MODEL) == ["p2"]
+    assert sorted(catalog.unembedded("other")) == ["p1", "p2"]
+
+
+def test_two_writers_in_threads_take_turns(catalog: Catalog) -> None:
+    def write(prefix: str) -> None:
+        for number in range(20):
+            catalog.put([draft(f"{prefix}{number}")])
+
+    threads = [threading.Thread(target=write, args=(prefix,)) for prefix in "xyz"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert catalog.count() == 60
+    assert [o.sequence for o in catalog.operations(0, 100)] == list(range(1, 61))
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["put", "delete"]), st.lists(st.sampled_from("abcd"), max_size=4)),
+    max_size=8,
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None)
+@given(STEPS)
+def test_history_leads_to_what_is_alive(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, steps: list[tuple[str, list[str]]]
+) -> None:
+    expected: dict[str, int] = {}
+    with opened(kind, tmp_path_factory.mktemp("history")) as catalog:
+        for step, names in steps:
+            if step == "put":
+                ordinals = catalog.put([draft(name) for name in names])
+                expected |= dict(zip(names, ordinals, strict=True))
+            else:
+                gone = catalog.delete(ids(*names))
+                assert set(gone) == set(names) & set(expected)
+                for name in gone:
+                    del expected[name]
+        alive: set[int] = set()
+        for operation in catalog.operations(0, 1_000):
+            assert (operation.ordinal in alive) == (operation.kind == "drop")
+            alive ^= {operation.ordinal}
+        assert alive == set(expected.values()) == set(catalog.newest(1_000))
+        assert catalog.count() == len(expected)

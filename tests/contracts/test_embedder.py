@@ -1,0 +1,66 @@
+"""What every embedder promises."""
+
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hybrid_search.adapters.clip_embedder import ClipEmbedder, ModelChoice
+from hybrid_search.adapters.memory import HashEmbedder
+from hybrid_search.ports import Embedder
+
+
+@pytest.fixture(scope="module", params=["embedded", "hash"])
+def embedder(request: pytest.FixtureRequest) -> Embedder:
+    return HashEmbedder() if request.param == "hash" else ClipEmbedder(ModelChoice(batch_size=3))
+
+
+def test_the_facts_name_the_space(embedder: Embedder) -> None:
+    facts = embedder.facts
+    assert facts.context_length > 0
+    assert facts.image_size > 0
+    assert len(facts.weights_sha256) == 64
+    assert facts.key == f"{facts.name}@{facts.weights_sha256[:16]}/{facts.dimension}"
+
+
+def test_texts_are_unit_rows(embedder: Embedder) -> None:
+    rows = embedder.texts(["a red shoe", "빨간 구두", "", "x " * 500])
+    assert (rows.shape, rows.dtype) == ((4, embedder.facts.dimension), np.float32)
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
+
+
+def test_pictures_are_unit_rows_whatever_their_shape(embedder: Embedder) -> None:
+    pictures = [Image.new("RGB", size, "teal") for size in ((8, 8), (600, 20), (30, 300), (1, 1))]
+    rows = embedder.pictures(pictures)
+    assert (rows.shape, rows.dtype) == ((4, embedder.facts.dimension), np.float32)
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
+
+
+def test_nothing_gives_no_rows(embedder: Embedder) -> None:
+    assert embedder.texts([]).shape == embedder.pictures([]).shape == (0, embedder.facts.dimension)
+
+
+def test_a_batch_gives_what_its_parts_give(embedder: Embedder) -> None:
+    texts = ["puppy", "강아지", "car", "여름 세일", "summer sale"]
+    apart = np.concatenate([embedder.texts([text]) for text in texts])
+    assert np.allclose(embedder.texts(texts), apart, atol=1e-4)
+
+
+def test_equal_inputs_lie_together_and_others_apart(embedder: Embedder) -> None:
+    first, again, other = embedder.texts(["puppy", "puppy", "railway station"])
+    assert first @ again == pytest.approx(1.0, abs=1e-5)
+    assert first @ other < 0.9
+
+
+def test_several_threads_may_embed(embedder: Embedder) -> None:
+    expected, found = embedder.texts(["puppy"])[0], []
+    threads = [
+        threading.Thread(target=lambda: found.append(embedder.texts(["puppy"])[0]))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [bool(np.allclose(row, expected, atol=1e-4)) for row in found] == [True] * 4

@@ -1,0 +1,55 @@
+"""What every store of pictures promises."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hybrid_search.adapters.folder_pictures import FolderPictures
+from hybrid_search.adapters.memory import MemoryPictures
+from hybrid_search.errors import IndexCorrupt
+from hybrid_search.images import PictureLimits, digest_of
+from hybrid_search.ports import PictureStore
+from hybrid_search.records import Digest
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> PictureStore:
+    if request.param == "memory":
+        return MemoryPictures()
+    return FolderPictures(tmp_path / "pictures", PictureLimits())
+
+
+def png(width: int, height: int) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise((width, height), 60).convert("RGB").save(out, "PNG")
+    return out.getvalue()
+
+
+def test_bytes_come_back_as_they_were_put(store: PictureStore) -> None:
+    data = png(30, 20)
+    store.put(digest_of(data), data)
+    store.put(digest_of(data), data)
+    assert store.read(digest_of(data)) == data
+
+
+def test_a_missing_picture_is_named(store: PictureStore) -> None:
+    missing = Digest("0" * 64)
+    for ask in (store.read, lambda digest: store.thumbnail(digest, 100)):
+        with pytest.raises(IndexCorrupt, match=missing):
+            ask(missing)
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "small"),
+    [((600, 300), 200, (200, 100)), ((300, 600), 200, (100, 200)), ((50, 40), 200, (50, 40))],
+)
+def test_a_thumbnail_keeps_its_shape_and_is_never_enlarged(
+    store: PictureStore, size: tuple[int, int], side: int, small: tuple[int, int]
+) -> None:
+    data = png(*size)
+    store.put(digest_of(data), data)
+    with Image.open(io.BytesIO(store.thumbnail(digest_of(data), side))) as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("WEBP", small)
+    assert store.thumbnail(digest_of(data), side) == store.thumbnail(digest_of(data), side)

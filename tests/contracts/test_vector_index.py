@@ -1,0 +1,195 @@
+"""What every vector index promises: exact where it says so, live at once, ties by ordinal."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hybrid_search.adapters.faiss_index import FaissIndex, VectorPlan
+from hybrid_search.adapters.memory import MemoryVectors
+from hybrid_search.errors import EngineFailure
+from hybrid_search.ports import Ordinals, VectorIndex, Vectors
+from hybrid_search.records import Ordinal
+from tests.contracts.vectors import WIDTH, fill, gathered, nearest, span, units
+
+KINDS: dict[str, Callable[[], VectorIndex]] = {
+    "flat": lambda: FaissIndex(WIDTH, VectorPlan(kind="flat", fold_after=6)),
+    "hnsw": lambda: FaissIndex(WIDTH, VectorPlan(kind="hnsw", fold_after=6)),
+    "memory": lambda: MemoryVectors(WIDTH),
+}
+
+
+@pytest.fixture(params=sorted(KINDS))
+def index(request: pytest.FixtureRequest) -> VectorIndex:
+    return KINDS[request.param]()
+
+
+def test_an_empty_index_finds_nothing(index: VectorIndex) -> None:
+    found = index.search(units(1)[0], 5)
+    assert found.ordinals == found.scores == ()
+    assert index.count() == 0
+    assert index.last_ordinal == 0
+    assert index.vector(Ordinal(1)) is None
+    assert index.similarities(units(1)[0], gathered(1)) == {}
+    index.remove(gathered(1, 2))
+    assert index.count() == 0
+
+
+def test_what_was_added_is_found(index: VectorIndex) -> None:
+    rows = units(100)
+    fill(index, rows)
+    assert index.count() == 100
+    assert index.last_ordinal == 100
+    for place in (0, 50, 99):
+        found = index.search(rows[place], 5)
+        assert list(found.ordinals) == nearest(rows, rows[place], 5, set(range(1, 101)))
+        assert found.ordinals[0] == place + 1
+        assert found.scores[0] == pytest.approx(1.0, abs=1e-5)
+        assert list(found.scores) == sorted(found.scores, reverse=True)
+
+
+def test_a_write_is_visible_at_once(index: VectorIndex) -> None:
+    rows = units(40)
+    for place, row in enumerate(rows):
+        index.add(span(place + 1, place + 2), row[None])
+        assert index.search(row, 1).ordinals == (place + 1,)
+        assert index.last_ordinal == place + 1
+
+
+def test_the_removed_are_never_found(index: VectorIndex) -> None:
+    rows = units(60)
+    fill(index, rows)
+    gone = gathered(1, 7, 30, 59, 60)
+    index.remove([*gone, Ordinal(1_000)])
+    index.remove(gone)
+    assert index.count() == 55
+    assert not set(index.search(rows[29], 60).ordinals) & set(gone)
+    assert len(index.search(rows[29], 60).ordinals) == 55
+    assert all(index.vector(ordinal) is None for ordinal in gone)
+    assert set(index.similarities(rows[0], gathered(1, 2, 60))) == {2}
+    more = units(60, seed=1)
+    index.add(span(61, 121), more)
+    assert index.count() == 115
+    assert not set(index.search(rows[29], 200).ordinals) & set(gone)
+
+
+def test_everything_can_be_removed_and_more_added(index: VectorIndex) -> None:
+    rows = units(30)
+    fill(index, rows)
+    index.remove(gathered(*range(1, 31)))
+    assert index.count() == 0
+    assert index.search(rows[0], 5).ordinals == ()
+    index.add(span(31, 61), rows)
+    assert index.count() == 30
+    assert index.search(rows[4], 1).ordinals == (35,)
+
+
+def test_a_filter_bounds_the_answer(index: VectorIndex) -> None:
+    rows = units(80)
+    fill(index, rows)
+    index.remove(gathered(10))
+    allowed = np.array([2, 10, 40, 79, 80, 500], np.int64)
+    found = index.search(rows[0], 10, allowed)
+    assert list(found.ordinals) == nearest(rows, rows[0], 10, {2, 40, 79, 80})
+    assert index.search(rows[0], 2, allowed).ordinals == found.ordinals[:2]
+    assert index.search(rows[0], 10, np.empty(0, np.int64)).ordinals == ()
+
+
+def test_equal_vectors_stand_in_order_of_ordinal(index: VectorIndex) -> None:
+    rows = np.repeat(units(1), 30, axis=0)
+    fill(index, rows)
+    assert index.search(rows[0], 30).ordinals == tuple(range(1, 31))
+    assert index.search(rows[0], 4).ordinals == (1, 2, 3, 4)
+    index.remove(gathered(2))
+    found = index.search(rows[0], 4)
+    assert found.ordinals == (1, 3, 4, 5)
+    assert len(set(found.scores)) == 1
+
+
+def test_fewer_than_the_limit_are_all(index: VectorIndex) -> None:
+    rows = units(25)
+    fill(index, rows)
+    assert sorted(index.search(rows[0], 1_000).ordinals) == list(range(1, 26))
+
+
+def test_vectors_and_similarities_are_exact(index: VectorIndex) -> None:
+    rows, query = units(33), units(1, seed=5)[0]
+    fill(index, rows)
+    for ordinal in gathered(1, 20, 33):
+        vector = index.vector(ordinal)
+        assert vector is not None
+        assert vector.tolist() == rows[ordinal - 1].tolist()
+    found = index.similarities(query, gathered(33, 1, 99))
+    assert list(found) == [33, 1]
+    assert found[Ordinal(33)] == pytest.approx(float(rows[32] @ query), abs=1e-6)
+
+
+def test_a_vector_given_out_is_a_copy(index: VectorIndex) -> None:
+    fill(index, units(3))
+    vector = index.vector(Ordinal(1))
+    assert vector is not None
+    vector[:] = 0
+    again = index.vector(Ordinal(1))
+    assert again is not None
+    assert again.any()
+
+
+def test_a_query_of_another_width_is_refused(index: VectorIndex) -> None:
+    with pytest.raises(EngineFailure, match="8"):
+        index.search(np.ones(9, np.float32), 1)
+
+
+STEPS = st.lists(
+    st.one_of(st.integers(1, 25), st.lists(st.integers(1, 60), max_size=20)), max_size=10
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(STEPS, st.sampled_from(sorted(KINDS)), st.integers(1, 30))
+def test_any_history_gives_what_is_alive(
+    steps: list[int | list[int]], kind: str, limit: int
+) -> None:
+    rows, query = units(250), units(1, seed=8)[0]
+    index = KINDS[kind]()
+    alive: set[int] = set()
+    last = 0
+    for step in steps:
+        if isinstance(step, int):
+            index.add(span(last + 1, last + 1 + step), rows[last : last + step])
+            alive |= set(range(last + 1, last + 1 + step))
+            last += step
+        else:
+            index.remove(gathered(*step))
+            alive -= set(step)
+        assert index.count() == len(alive)
+        assert index.last_ordinal == last
+        found = index.search(query, limit)
+        assert list(found.ordinals) == nearest(rows, query, limit, alive)
+
+
+@pytest.mark.parametrize(
+    ("ordinals", "rows"),
+    [
+        (span(1, 4), units(2)),
+        (span(1, 2), units(1)[0]),
+        (span(1, 3), units(2, width=9)),
+        (np.array([2, 1], np.int64), units(2)),
+        (np.array([1, 1], np.int64), units(2)),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_changes_nothing(
+    index: VectorIndex, ordinals: Ordinals, rows: Vectors
+) -> None:
+    with pytest.raises(EngineFailure, match=r"vectors of shape|must rise"):
+        index.add(ordinals, rows)
+    assert (index.count(), index.last_ordinal) == (0, 0)
+
+
+def test_an_ordinal_is_never_used_again(index: VectorIndex) -> None:
+    index.add(span(1, 3), units(2))
+    index.remove(gathered(2))
+    with pytest.raises(EngineFailure, match="above 2"):
+        index.add(span(2, 3), units(1))
+    assert index.count() == 1
