@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "assets.jsonl"
+
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "hybrid_search.cli.main", *words]
@@ -36,3 +38,41 @@ def test_errors_are_one_line_and_a_code(tmp_path: Path) -> None:
     wrong = run("ingest", str(tmp_path / "nothing.xyz"), "--data-dir", str(tmp_path / "d"))
     assert wrong.returncode == 2
     assert "neither a folder nor a manifest" in wrong.stderr
+
+
+def test_the_demonstration(tmp_path: Path) -> None:
+    shown = run("demo", "--no-serve", "--json", "--data-dir", str(tmp_path / "demo"))
+    assert shown.returncode == 0, shown.stderr
+    demo = json.loads(shown.stdout)
+    assert demo["ingest"] == {"indexed": 310, "unchanged": 0, "updated": 0, "skipped": []}
+    phrase, korean, likeness = demo["searches"].values()
+    assert all(hit["phrases"] == 1 for hit in phrase["hits"])
+    assert korean["hits"][0]["id"].startswith("meongnyang-dog")
+    assert likeness["hits"][0]["id"] == "bada-crab-portrait"
+    assert demo["evaluation"]["phrase"]["R@10"] == 1.0
+    assert demo["evaluation"]["all"]["n"] == 102
+    again = run("ingest", str(FIXTURES), "--data-dir", str(tmp_path / "demo"), "--json")
+    assert json.loads(again.stdout)["unchanged"] == 310
+
+
+def test_what_a_search_takes(tmp_path: Path, manifest: Path) -> None:
+    where = ("--data-dir", str(tmp_path / "data"))
+    assert run("ingest", str(manifest), *where).returncode == 0
+    words = ("search", "summer", *where, "--json", "--rank-constant", "2", "--explain")
+    lists = json.loads(run(*words, "--weight", "lexical=3", "--window", "text_to_image=1").stdout)
+    assert lists["rank_constant"] == 2.0
+    by_name = {report["list"]: report for report in lists["lists"]}
+    assert (by_name["lexical"]["weight"], by_name["text_to_image"]["window"]) == (3.0, 1)
+    picture = str(manifest.parent / "red.png")
+    for asked in (("search", "--image", picture), ("similar", picture), ("similar", "red")):
+        found = json.loads(run(*asked, *where, "--json").stdout)
+        assert "red-again" in [hit["id"] for hit in found["hits"][:2]]
+    unlike = json.loads(run("search", "--unlike", "red", *where, "--json").stdout)
+    assert unlike["hits"][0]["id"] == "blue"
+    wrong = run("search", "summer", *where, "--weight", "lexical")
+    assert (wrong.returncode, "lists.lexical.weight" in wrong.stderr) == (2, True)
+    unknown = run("similar", "nobody", *where)
+    assert (unknown.returncode, "nobody" in unknown.stderr) == (1, True)
+    table = run("search", "summer", *where, "--explain", "--size", "1").stdout
+    assert "words" in table
+    assert "next page: --cursor" in table

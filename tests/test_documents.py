@@ -1,37 +1,80 @@
-"""Every command and every setting is documented."""
+"""Every command, route, parameter and setting is documented; every link leads somewhere."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import typer.main
-from pydantic import BaseModel
 
 from hybrid_search.adapters.clip_embedder import EMBEDDED_FOLDER
 from hybrid_search.cli.main import app
-from hybrid_search.config import Settings
+from hybrid_search.config import setting_names
 from hybrid_search.durable import sha256_of
+from hybrid_search.web.app import api
+from hybrid_search.web.operations import Operation, Parameter
+from hybrid_search.web.searching import search_parameters
+from hybrid_search.wire.queries import SearchBody
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def names(section: BaseModel, prefix: str = "") -> list[str]:
-    found = []
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        inner = isinstance(value, BaseModel)
-        found += names(value, f"{prefix}{name}.") if inner else [prefix + name]
-    return found
-
-
-@pytest.mark.parametrize("name", names(Settings()))
+@pytest.mark.parametrize("name", setting_names())
 def test_setting(name: str) -> None:
     assert f"| `{name}` |" in (ROOT / "docs/settings.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group has them
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_command(name: str) -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert f"hybrid-search {name}" in readme or f"`{name}`" in readme
+    text = (ROOT / "docs/commands.md").read_text("utf-8")
+    section = text.split(f"## {name}\n")[1].split("\n## ")[0]
+    assert f"hybrid-search {name}" in section
+    for parameter in COMMANDS[name].params:
+        for option in parameter.opts:
+            assert f"`{option}`" in section or f"`{option.upper()}`" in section
+
+
+OPERATIONS = api(max_body=1)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_route(operation: Operation) -> None:
+    path = operation.path.replace(":path", "")
+    assert f"| `{operation.method} {path}` |" in (ROOT / "docs/api.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("parameter", search_parameters(), ids=lambda parameter: parameter.name)
+def test_parameter(parameter: Parameter) -> None:
+    assert f"`{parameter.name}`" in (ROOT / "docs/api.md").read_text("utf-8")
+
+
+def test_field_of_a_search() -> None:
+    text = (ROOT / "docs/api.md").read_text("utf-8")
+    assert [name for name in SearchBody.model_fields if f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    assert path.name in (ROOT / "README.md").read_text("utf-8")
+    for page in (path, ROOT / "README.md"):
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
+            assert target.startswith("https:") or (page.parent / target).exists(), target
+
+
+def test_every_picture_of_the_demonstration_has_its_maker_named() -> None:
+    pictures = tomllib.loads((ROOT / "fixtures/sources/pictures.toml").read_text("utf-8"))
+    notice = (ROOT / "fixtures/NOTICE.md").read_text("utf-8")
+    assert {p["origin"] for p in pictures.values()} == {"OpenMoji", "openclipart"}
+    assert {p.stem for p in (ROOT / "fixtures/sources").glob("*.webp")} == set(pictures)
+    assert [name for name in pictures if not re.search(rf"\b{name}\b", notice)] == []
+
+
+def test_the_demonstration_is_small() -> None:
+    files = [path for path in (ROOT / "fixtures").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 12 * 1024 * 1024
 
 
 @pytest.mark.parametrize("name", ["open_clip_model.safetensors", "open_clip_config.json"])

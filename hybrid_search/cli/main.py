@@ -25,10 +25,9 @@ from hybrid_search.cli.tables import (
 from hybrid_search.config import load_settings
 from hybrid_search.errors import IndexUnusable, InvalidInput, SearchError, UnknownAsset
 from hybrid_search.experiments.evaluation import evaluate, read_queries
-from hybrid_search.records import AssetId, Example, Query
 from hybrid_search.status import engine_status
 from hybrid_search.wire.answers import answer_to_json
-from hybrid_search.wire.filters import filter_from_terms
+from hybrid_search.wire.parameters import query_from_parameters
 from hybrid_search.wire.queries import Mode, restrict
 
 app = typer.Typer(
@@ -65,17 +64,45 @@ def ingest(
 @app.command()
 def search(
     q: Annotated[str, typer.Argument(help='Words and "quoted phrases".')] = "",
-    image: Annotated[Path | None, typer.Option("--image", help="A picture to be like.")] = None,
+    image: Annotated[
+        list[Path] | None, typer.Option("--image", help="A picture to be like.")
+    ] = None,
+    like: Annotated[
+        list[str] | None, typer.Option("--like", help="An asset's id to be like.")
+    ] = None,
+    unlike: Annotated[
+        list[str] | None, typer.Option("--unlike", help="An asset's id to be unlike.")
+    ] = None,
     filters: Filters = None,
     size: Size = 10,
+    offset: Annotated[int, typer.Option("--offset", min=0, help="Hits to pass over.")] = 0,
+    cursor: Annotated[
+        str | None, typer.Option("--cursor", help="The page after the one that printed it.")
+    ] = None,
     mode: ModeOption = "hybrid",
+    rank_constant: Annotated[
+        float | None, typer.Option("--rank-constant", help="The k of reciprocal rank fusion.")
+    ] = None,
+    weight: Annotated[
+        list[str] | None, typer.Option("--weight", help="LIST=WEIGHT, what a rank in it is worth.")
+    ] = None,
+    window: Annotated[
+        list[str] | None, typer.Option("--window", help="LIST=N, candidates it may give.")
+    ] = None,
     explain: Explain = False,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Find assets by words, by a picture, or by both."""
-    examples = () if image is None else (Example(picture=_read(image)),)
-    _answer(q, examples, filters, size, mode, explain, data_dir, json)
+    """Find assets by words, by pictures, or by both."""
+    pairs = _pairs(q=q, like=like, unlike=unlike, filter=filters, size=size, mode=mode)
+    pairs += _pairs(offset=offset, cursor=cursor, rank_constant=rank_constant, explain=explain)
+    pairs += [
+        ("weight." + name, value) for name, _, value in (w.partition("=") for w in weight or [])
+    ]
+    pairs += [
+        ("window." + name, value) for name, _, value in (w.partition("=") for w in window or [])
+    ]
+    _answer(pairs, [_read(path) for path in image or []], data_dir, explain=explain, json=json)
 
 
 @app.command()
@@ -89,8 +116,10 @@ def similar(
 ) -> None:
     """Find assets that look like one that is indexed, or like a picture file."""
     path = Path(id)
-    example = Example(picture=_read(path)) if path.is_file() else Example(id=AssetId(id))
-    _answer("", (example,), filters, size, "hybrid", explain, data_dir, json)
+    pictures = [_read(path)] if path.is_file() else []
+    like = None if pictures else [id]
+    pairs = _pairs(like=like, filter=filters, size=size, explain=explain)
+    _answer(pairs, pictures, data_dir, explain=explain, json=json)
 
 
 @app.command("eval")
@@ -158,15 +187,19 @@ def status(data_dir: DataDir = None, json: Json = False) -> None:
 
 
 @app.command("rebuild")
-def rebuild_index(data_dir: DataDir = None) -> None:
+def rebuild_index(data_dir: DataDir = None, json: Json = False) -> None:
     """Build the index anew from the catalog, with the configured analyser and model."""
-    with progress_bar(quiet=False) as bar:
-        task = bar.add_task("pictures", total=None)
-        rebuild(
-            load_settings(data_dir),
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    console.print("rebuilt")
+    settings = load_settings(data_dir)
+    with progress_bar(quiet=json) as bar:
+        task = bar.add_task("pictures to embed", total=None)
+        rebuild(settings, lambda done, total: bar.update(task, completed=done, total=total))
+        bar.update(task, total=bar.tasks[task].completed)
+    with open_engine(settings) as engine:
+        facts = engine_status(engine)
+    if json:
+        print_json(facts)
+    else:
+        console.print(f"generation {facts['generation']} serves {facts['assets']} assets")
 
 
 def run() -> None:
@@ -185,20 +218,26 @@ def _exit_code(failure: SearchError) -> int:
     return 4
 
 
+def _pairs(**options: object) -> list[tuple[str, str]]:
+    """The options as a query string has them: what was not given is left out."""
+    return [
+        (name, str(value))
+        for name, given in options.items()
+        for value in (given if isinstance(given, list) else [given])
+        if value is not None
+    ]
+
+
 def _answer(
-    q: str,
-    examples: tuple[Example, ...],
-    filters: list[str] | None,
-    size: int,
-    mode: Mode,
-    explain: bool,
+    pairs: list[tuple[str, str]],
+    pictures: list[bytes],
     data_dir: Path | None,
+    *,
+    explain: bool,
     json: bool,
 ) -> None:
     settings = load_settings(data_dir)
-    where = filter_from_terms(filters or [])
-    fusion = restrict(settings.fusion.settings(), mode)
-    query = Query(q, examples, where, size=size, fusion=fusion, explain=explain)
+    query = query_from_parameters(pairs, settings.fusion.settings(), pictures)
     with open_engine(settings) as engine:
         answer = engine.searcher.search(query)
     if json:

@@ -1,4 +1,4 @@
-"""Searches as the query string of a URL, or as the fields of a form."""
+"""Searches as the query string of a URL, the fields of a form, or the options of a command."""
 
 from __future__ import annotations
 

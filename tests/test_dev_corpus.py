@@ -1,0 +1,72 @@
+"""The judged corpus that lies beside a checkout: what the answers must at least be worth."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.config import load_settings
+from hybrid_search.experiments.evaluation import evaluate, read_queries
+from hybrid_search.manifests import read_assets
+from hybrid_search.wire.queries import Mode, restrict
+from tests.shared_data import shared
+
+ASSETS = 1455
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    manifest = shared("data/dev/assets.jsonl")
+    with open_engine(load_settings(tmp_path_factory.mktemp("dev") / "data"), write=True) as opened:
+        report = opened.writer().ingest(read_assets(manifest, 20 << 20))
+        assert (report.indexed, report.skipped) == (ASSETS, [])
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def measured(engine: Engine) -> dict[str, dict[str, dict[str, float]]]:
+    folder = shared("data/dev")
+    modes: tuple[Mode, ...] = ("hybrid", "text", "vector")
+    return {mode: measure(engine, folder, mode) for mode in modes}
+
+
+def measure(engine: Engine, folder: Path, mode: Mode) -> dict[str, dict[str, float]]:
+    lists = restrict(engine.settings.fusion.settings(), mode)
+    queries = list(read_queries(folder / "queries.jsonl", lists))
+    return evaluate(engine.searcher, engine.catalog, queries, folder / "qrels.txt")
+
+
+def test_the_same_again_changes_nothing_and_embeds_nothing(engine: Engine) -> None:
+    manifest, before = shared("data/dev/assets.jsonl"), engine.catalog.last_sequence()
+    started = time.process_time()
+    report = engine.writer().ingest(read_assets(manifest, 20 << 20))
+    assert (report.unchanged, report.total) == (ASSETS, ASSETS)
+    assert engine.catalog.last_sequence() == before
+    # Reading and hashing forty megabytes; embedding would take a minute of all processors.
+    assert time.process_time() - started < 15
+
+
+def test_quoted_phrases_are_all_found(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+    assert measured["hybrid"]["phrase"]["R@10"] == 1.0
+
+
+def test_brands_are_found_by_words(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+    assert measured["text"]["brand"]["R@10"] >= 0.875
+
+
+def test_korean_finds_pictures_without_korean(
+    measured: dict[str, dict[str, dict[str, float]]],
+) -> None:
+    assert measured["text"]["ko_xling"]["R@10"] == 0.0
+    assert measured["hybrid"]["ko_xling"]["R@10"] > 0.2
+    assert measured["vector"]["ko_xling"]["R@10"] > 0.2
+
+
+def test_two_lists_are_worth_more_than_either(
+    measured: dict[str, dict[str, dict[str, float]]],
+) -> None:
+    worth = {mode: types["all"]["nDCG@10"] for mode, types in measured.items()}
+    assert worth["hybrid"] > max(worth["text"], worth["vector"])
+    assert measured["hybrid"]["all"]["n"] == 660
