@@ -17,7 +17,7 @@ FROM python:3.12-slim
 # torch and Faiss bring their own libraries but for OpenMP's.
 RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin ads \
+    && useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin ads \
     && install --directory --owner ads /data
 COPY --from=build /opt/hybrid-search /opt/hybrid-search
 # The root file system may be read-only: everything that is written goes to /data and /tmp.

@@ -244,6 +244,8 @@ def _answer(
         print_json(answer_to_json(answer))
     else:
         print_answer(answer, explain=explain)
+        if answer.cursor is not None:
+            console.print(f"next page: --cursor {answer.cursor}", style="dim", soft_wrap=True)
 
 
 def _read(path: Path) -> bytes:

@@ -60,8 +60,6 @@ def print_answer(answer: Answer, *, explain: bool) -> None:
     console.print(
         f"{answer.candidates} candidates in {answer.took_ms:.1f} ms: {found}", style="dim"
     )
-    if answer.cursor is not None:
-        console.print(f"next page: --cursor {answer.cursor}", style="dim", soft_wrap=True)
 
 
 def _cells(hit: Hit, answer: Answer, *, explain: bool) -> list[str]:
