@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -204,6 +206,9 @@ def rebuild_index(data_dir: DataDir = None, json: Json = False) -> None:
 
 def run() -> None:
     """Run the command line; errors are one line and an exit code, never a traceback."""
+    # A damaged picture is reported with its row; what the decoder says on the way is noise.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     try:
         app()
     except SearchError as failure:
