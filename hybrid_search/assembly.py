@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -90,7 +92,7 @@ def open_engine(settings: Settings, *, write: bool = False) -> Engine:
         folder = _generation(settings, embedder, write=write)
         model = read_manifest(folder).model
         embedder.expect(model)
-        lexical = TantivyIndex(folder / "lexical", _analyzer(settings), read_only=not write)
+        lexical = TantivyIndex(folder / "lexical", make_analyzer(settings), read_only=not write)
         stack.callback(lexical.close)
         vectors = FaissIndex(_dimension(model), _plan(settings))
         follower = _load_vectors(catalog, vectors, model)
@@ -147,7 +149,7 @@ def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = No
         generations = Generations(settings.data_dir / "generations")
         folder = generations.begin()
         _write_manifest(folder, settings, embedder.facts.key)
-        lexical = TantivyIndex(folder / "lexical", _analyzer(settings))
+        lexical = TantivyIndex(folder / "lexical", make_analyzer(settings))
         LexicalFollower(catalog, lexical).catch_up()
         lexical.close()
         generations.publish(folder)
@@ -177,10 +179,26 @@ def _plan(settings: Settings) -> VectorPlan:
     return VectorPlan(**settings.vector.model_dump())
 
 
-def _analyzer(settings: Settings) -> Analyzer:
+@contextmanager
+def scratch_index(settings: Settings) -> Iterator[TantivyIndex]:
+    """An empty lexical index with the configured analyser, gone at the end of the context."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = TantivyIndex(Path(folder), make_analyzer(settings))
+        with closing(index):
+            yield index
+
+
+@cache
+def _kiwi(user_words: tuple[str, ...]) -> KiwiAnalyzer:
+    """One dictionary in memory for all indexes that use the same words."""
+    return KiwiAnalyzer(user_words)
+
+
+def make_analyzer(settings: Settings) -> Analyzer:
+    """The configured analyser."""
     if settings.lexical.analyzer == "rules":
         return RulesAnalyzer()
-    return KiwiAnalyzer(settings.lexical.user_words)
+    return _kiwi(settings.lexical.user_words)
 
 
 def _generation(settings: Settings, embedder: LazyEmbedder, *, write: bool) -> Path:
@@ -197,7 +215,7 @@ def _generation(settings: Settings, embedder: LazyEmbedder, *, write: bool) -> P
 
 
 def _write_manifest(folder: Path, settings: Settings, model: str) -> None:
-    write_manifest(folder, Manifest(_analyzer(settings).fingerprint, model))
+    write_manifest(folder, Manifest(make_analyzer(settings).fingerprint, model))
 
 
 def _dimension(model: str) -> int:

@@ -179,10 +179,13 @@ class LexicalIndex(Protocol):
         limit: int,
         where: Filter | None = None,
         among: Sequence[Ordinal] | None = None,
+        *,
+        require_all: bool = False,
     ) -> LexicalMatches:
         """The assets that match the query's words and operators, ranked by BM25.
 
-        ``where`` must match but does not score; ``among`` restricts to these versions.
+        ``where`` must match but does not score; ``among`` restricts to these versions;
+        ``require_all`` keeps to assets that match every word.
         """
         ...
 

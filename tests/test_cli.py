@@ -76,3 +76,21 @@ def test_what_a_search_takes(tmp_path: Path, manifest: Path) -> None:
     table = run("search", "summer", *where, "--explain", "--size", "1").stdout
     assert "words" in table
     assert "next page: --cursor" in table
+
+
+def test_analyze_shows_terms_and_runs_cases(tmp_path: Path) -> None:
+    shown = json.loads(run("analyze", "강아지를 ＳＡＬＥ", "--json").stdout)
+    assert shown["normalised"] == "강아지를 sale"
+    assert [term["text"] for term in shown["words"]] == ["강아지", "sale"]
+    assert shown["words"][1]["source"] == "ＳＡＬＥ"
+    assert "강아지" in run("analyze", "강아지를").stdout
+    cases = tmp_path / "cases.jsonl"
+    case = {"mode": "keyword", "query": "강아지", "text": "강아지를 위한", "match": True}
+    cases.write_text(json.dumps(case))
+    passed = run("analyze", "--cases", str(cases), "--json")
+    assert (passed.returncode, json.loads(passed.stdout)["passed"]) == (0, 1)
+    cases.write_text(json.dumps({**case, "match": False}))
+    missed = run("analyze", "--cases", str(cases))
+    assert missed.returncode == 1
+    assert "must not match" in missed.stdout
+    assert run("analyze").returncode == 2

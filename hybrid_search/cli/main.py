@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from hybrid_search.assembly import open_engine, rebuild
+from hybrid_search.cli.analysing import show_analysis, show_cases
 from hybrid_search.cli.demo import show_demo
 from hybrid_search.cli.ingesting import ingest_paths
 from hybrid_search.cli.serving import serve_folder
@@ -186,6 +187,25 @@ def status(data_dir: DataDir = None, json: Json = False) -> None:
         print_json(facts)
     else:
         print_status(facts)
+
+
+@app.command()
+def analyze(
+    text: Annotated[str | None, typer.Argument(help="A text to see the terms of.")] = None,
+    cases: Annotated[
+        Path | None, typer.Option("--cases", help="Matching cases to run instead, JSONL.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show what the analyser makes of a text, or run a list of matching cases."""
+    settings = load_settings(data_dir)
+    if (text is None) == (cases is None):
+        raise InvalidInput("analyze: takes either a text or --cases FILE")
+    if text is not None:
+        show_analysis(settings, text, json=json)
+    elif cases is not None and not show_cases(settings, cases, json=json):
+        sys.exit(1)
 
 
 @app.command("rebuild")

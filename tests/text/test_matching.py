@@ -1,15 +1,19 @@
 """Matching cases: what a keyword and an exact phrase find in ad copy, one document an index."""
 
 import json
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hybrid_search.adapters.memory import MemoryLexical
 from hybrid_search.adapters.tantivy_index import TantivyIndex
-from hybrid_search.records import Asset, AssetId, Ordinal, StoredAsset
+from hybrid_search.errors import InvalidInput
+from hybrid_search.experiments.matching import MatchingCase, matches, read_cases, run_cases
+from hybrid_search.ports import LexicalIndex
 from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.kiwi import KiwiAnalyzer
-from hybrid_search.text.query_language import parse_query
 from hybrid_search.text.rules import RulesAnalyzer
 from tests.shared_data import SHARED
 
@@ -47,19 +51,34 @@ def _marks(name: str, case: int) -> list[pytest.MarkDecorator]:
     return [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
 
 
-def matches(folder: Path, analyzer: Analyzer, mode: str, query: str, text: str) -> bool:
-    index = TantivyIndex(folder, analyzer)
-    index.add([StoredAsset(Ordinal(1), Asset(AssetId("a"), title=text), None, "")])
-    index.commit(1)
-    if mode == "phrase":
-        found = index.phrase(query, 5)
-    else:
-        found = index.words(parse_query(query), 5, require_all=True)
-    index.close()
-    return found.total > 0
-
-
 @pytest.mark.parametrize(("name", "case"), cases())
-def test_case(name: str, case: dict[str, object], tmp_path: Path) -> None:
-    texts = str(case["mode"]), str(case["query"]), str(case["text"])
-    assert matches(tmp_path, ANALYZERS[name], *texts) == case["match"]
+def test_case(name: str, case: dict[str, Any], tmp_path: Path) -> None:
+    def new_index() -> AbstractContextManager[LexicalIndex]:
+        return closing(TantivyIndex(tmp_path, ANALYZERS[name]))
+
+    asked = MatchingCase(**case)
+    assert matches(asked, new_index) == asked.match
+
+
+def memory_index() -> AbstractContextManager[LexicalIndex]:
+    return closing(MemoryLexical(RulesAnalyzer()))
+
+
+def test_misses_are_given_back_with_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    rows = [
+        {"case": 1, "mode": "keyword", "query": "여름 신발", "text": "여름 신발", "match": True},
+        {"case": 2, "mode": "keyword", "query": "여름 신발", "text": "여름 특가", "match": False},
+        {"case": 3, "mode": "phrase", "query": "신발 여름", "text": "여름 신발", "match": True},
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    report = run_cases(list(read_cases(path)), memory_index)
+    assert (report["passed"], report["total"]) == (2, 3)
+    assert report["misses"] == [rows[2]]
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"mode": "fuzzy", "query": "", "text": ""}'])
+def test_a_wrong_case_is_named_by_its_line(tmp_path: Path, line: str) -> None:
+    (tmp_path / "cases.jsonl").write_text(f"\n{line}")
+    with pytest.raises(InvalidInput, match="line 2"):
+        list(read_cases(tmp_path / "cases.jsonl"))

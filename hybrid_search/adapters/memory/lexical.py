@@ -91,6 +91,8 @@ class MemoryLexical:
         limit: int,
         where: Filter | None = None,
         among: Sequence[Ordinal] | None = None,
+        *,
+        require_all: bool = False,
     ) -> LexicalMatches:
         """The assets that match the query's words and operators."""
         wanted = [c for c in query.clauses if c.occur == "should" and c.field is None]
@@ -99,7 +101,12 @@ class MemoryLexical:
         def score(entry: _Entry) -> float:
             if not all(self._keeps(clause, entry) for clause in binding):
                 return 0.0
-            return float(sum(self._held(c, entry) for c in wanted)) if wanted else bool(binding)
+            if not wanted:
+                return float(bool(binding))
+            held = [self._held(clause, entry) for clause in wanted]
+            if require_all and held != [self._words_in(clause) for clause in wanted]:
+                return 0.0
+            return float(sum(held))
 
         return self._best(score, limit, where, among)
 
