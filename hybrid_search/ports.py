@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -145,6 +145,14 @@ class LexicalMatches:
     """How many assets match, beyond the limit too."""
 
 
+class Completion(NamedTuple):
+    """A suggestion for what is being typed."""
+
+    text: str
+    assets: int
+    """How many assets hold it."""
+
+
 class LexicalIndex(Protocol):
     """The inverted index: exact phrases, words ranked by BM25, and filters.
 
@@ -212,6 +220,20 @@ class LexicalIndex(Protocol):
 
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
+        ...
+
+    def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
+        """Names and words that begin as typed, those of most assets first, then by alphabet.
+
+        Unfinished syllables, initial consonants and the other keyboard layout count as well.
+        """
+        ...
+
+    def corrections(self, query: ParsedQuery, limit: int = 3) -> tuple[str, ...]:
+        """The query with its unknown words replaced by near ones, likeliest first.
+
+        Empty when every word is known, or nothing is near.
+        """
         ...
 
     def count(self) -> int:

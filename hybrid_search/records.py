@@ -331,6 +331,8 @@ class Answer:
     """The last operation this answer saw."""
     phrases: tuple[str, ...]
     notes: tuple[str, ...]
+    did_you_mean: tuple[str, ...]
+    """The query with unknown words replaced by near ones, likeliest first."""
     lists: tuple[ListReport, ...]
     rank_constant: float
     took_ms: float

@@ -65,7 +65,7 @@ class Retriever:
 
         Raises ``InvalidQuery`` and ``UnknownAsset``.
         """
-        self._refresh()
+        self.refresh()
         parsed = parse_query(query.text)
         allowed = self._lexical.allowed(parsed, query.filter)
         vectors = self._query_vectors(query, parsed, settings.lists)
@@ -100,7 +100,7 @@ class Retriever:
         held = self._phrase_scores(retrieved.parsed, missing)
         return {ordinal: sum(scores) for ordinal, scores in held.items()}
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
         """See what was written since, here or by another process."""
         if self._catalog.last_sequence() > self._follower.sequence:
             self._lexical.refresh()

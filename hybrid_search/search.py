@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from hybrid_search.errors import InvalidQuery
 from hybrid_search.fusion import contributions, fuse
 from hybrid_search.images import digest_of
-from hybrid_search.ports import Catalog, LexicalIndex
+from hybrid_search.ports import Catalog, Completion, LexicalIndex
 from hybrid_search.records import (
     Answer,
     CandidateList,
@@ -28,6 +28,7 @@ from hybrid_search.records import (
     Query,
 )
 from hybrid_search.retrieval import Retrieved, Retriever
+from hybrid_search.text.query_language import parse_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ class _Ranking:
     hits: tuple[FusedHit, ...]
     retrieved: Retrieved
     settings: FusionSettings
+    did_you_mean: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """What may be meant by what was typed so far."""
+
+    completions: tuple[Completion, ...]
+    did_you_mean: tuple[str, ...]
 
 
 class Searcher:
@@ -74,10 +84,23 @@ class Searcher:
             sequence=ranking.retrieved.sequence,
             phrases=ranking.retrieved.parsed.phrases,
             notes=(*ranking.retrieved.parsed.notes, *notes),
+            did_you_mean=ranking.did_you_mean,
             lists=tuple(_report(c, ranking.settings) for c in ranking.retrieved.lists),
             rank_constant=ranking.settings.rank_constant,
             took_ms=(time.perf_counter() - started) * 1000.0,
         )
+
+    def suggest(self, typed: str, size: int = 10) -> Suggested:
+        """How the typed text may go on, and what may be meant by it; sees what was written.
+
+        Raises ``InvalidQuery`` for a text that is too long.
+        """
+        self._retriever.refresh()
+        parsed = parse_query(typed)
+        completions = self._lexical.complete(typed, size)
+        # A word that goes on is no mistake yet.
+        meant = () if completions else self._lexical.corrections(parsed)
+        return Suggested(completions, meant)
 
     def retrieve(self, query: Query) -> Retrieved:
         """The candidate lists, each to its window: what fusion settings are tried on."""
@@ -109,10 +132,15 @@ class Searcher:
         shown = self._catalog.live([hit.ordinal for hit in hits])
         key = f"{_fingerprint(query)}.{retrieved.sequence}"
         kept = tuple(hit for hit in hits if hit.ordinal in shown)
-        ranking = _Ranking(key, kept, retrieved, settings)
+        ranking = _Ranking(key, kept, retrieved, settings, self._meant(retrieved))
         with self._guard:
             self._rankings[key] = ranking
         return ranking
+
+    def _meant(self, retrieved: Retrieved) -> tuple[str, ...]:
+        """Corrections, where words were looked for."""
+        asked = any(candidates.name == "lexical" for candidates in retrieved.lists)
+        return self._lexical.corrections(retrieved.parsed) if asked else ()
 
     def _strict(self, hits: list[FusedHit], retrieved: Retrieved) -> list[FusedHit]:
         """Without the lower tier where more holders of a phrase exist than the list could give."""

@@ -11,8 +11,9 @@ import numpy as np
 import tantivy
 from cachetools import LRUCache
 
-from hybrid_search.adapters.tantivy_filters import facet_terms
+from hybrid_search.adapters.tantivy_documents import new_document, new_schema
 from hybrid_search.adapters.tantivy_queries import QueryCompiler
+from hybrid_search.adapters.tantivy_suggestions import Suggestions
 from hybrid_search.durable import sync, write_whole
 from hybrid_search.errors import (
     EngineFailure,
@@ -21,17 +22,19 @@ from hybrid_search.errors import (
     IndexMissing,
     SearchError,
 )
-from hybrid_search.ports import LexicalMatches, Ordinals
+from hybrid_search.ports import Completion, LexicalMatches, Ordinals
 from hybrid_search.records import Asset, Filter, Ordinal, Span, StoredAsset
-from hybrid_search.text.analysis import Analyzer, analyse
+from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.highlight import highlight
-from hybrid_search.text.query_language import ParsedQuery
+from hybrid_search.text.query_language import Clause, ParsedQuery, plain_words
 
 MAX_LIMIT = 10_000
 TIE_SLACK = 16
 """Hits asked for beyond the limit, so that ties at the cut are settled by ordinal."""
-RUN_GAP = 100
-"""Positions between two runs of copy: no phrase, however loose, reaches across."""
+MAX_TYPED = 100
+"""Characters that are completed."""
+MAX_CORRECTED = 8
+"""Words of a query that are checked for being known."""
 _HEAP = 64 << 20
 _FINGERPRINT = "analyzer.txt"
 
@@ -49,16 +52,6 @@ def _translated() -> Iterator[None]:
         raise EngineFailure(f"tantivy: {type(failure).__name__}: {failure}") from failure
 
 
-def _schema() -> tantivy.Schema:
-    builder = tantivy.SchemaBuilder()
-    builder.add_unsigned_field("ordinal", indexed=True, fast=True)
-    for view in ("exact", "morph"):
-        builder.add_text_field(view, tokenizer_name="whitespace", index_option="position")
-    builder.add_text_field("facets", tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("watermark", stored=True, tokenizer_name="raw", index_option="basic")
-    return builder.build()
-
-
 class TantivyIndex:
     """A ``LexicalIndex`` over one folder: any number of readers, one writer."""
 
@@ -70,8 +63,9 @@ class TantivyIndex:
         """
         self._folder = folder
         self._analyzer = analyzer
-        self._schema = _schema()
+        self._schema = new_schema()
         self._guard = threading.Lock()
+        self._known: LRUCache[tuple[int, str], bool] = LRUCache(10_000)
         self._allowed: LRUCache[str, Ordinals] = LRUCache(64)
         self._check_analyzer(read_only)
         with _translated():
@@ -84,7 +78,7 @@ class TantivyIndex:
     def add(self, entries: Iterable[StoredAsset]) -> None:
         """Index these versions."""
         for stored in entries:
-            document = self._document(stored)
+            document = new_document(stored, self._analyzer)
             with self._writing() as writer:
                 writer.add_document(document)
 
@@ -198,6 +192,30 @@ class TantivyIndex:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
         return highlight(query, asset, self._analyzer)
 
+    def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
+        """Names and words that begin as typed, those of most assets first, then by alphabet."""
+        with _translated():
+            return self._suggestions.complete(typed[:MAX_TYPED], limit)
+
+    def corrections(self, query: ParsedQuery, limit: int = 3) -> tuple[str, ...]:
+        """The query with its unknown words replaced by near ones, likeliest first."""
+        words = plain_words(query)[:MAX_CORRECTED]
+        known = {word for word in words if self._is_known(word)}
+        if len(known) == len(words):
+            return ()
+        with _translated():
+            return self._suggestions.corrections(query, known, limit)
+
+    def _is_known(self, word: str) -> bool:
+        key = (self.watermark, word)
+        with self._guard:
+            known = self._known.get(key)
+        if known is None:
+            known = self.words(ParsedQuery(word, (Clause("words", word),)), 1).total > 0
+            with self._guard:
+                self._known[key] = known
+        return bool(known)
+
     def count(self) -> int:
         """The number of versions that a search sees."""
         return self._searcher.num_docs - (self._watermark > 0)
@@ -207,6 +225,7 @@ class TantivyIndex:
         with _translated():
             self._index.reload()
             self._searcher = self._index.searcher()
+            self._suggestions = Suggestions(self._schema, self._searcher)
             self._watermark = self._read_watermark()
 
     # --------------------------------------------------------------------------- machinery
@@ -273,22 +292,6 @@ class TantivyIndex:
         if among is not None:
             parts.append((tantivy.Occur.Must, compiler.among(among)))
         return _best(compiler.searcher, tantivy.Query.boolean_query(parts), min(limit, MAX_LIMIT))
-
-    def _document(self, stored: StoredAsset) -> tantivy.Document:
-        document = tantivy.Document()
-        document.add_unsigned("ordinal", stored.ordinal)
-        for term in facet_terms(stored):
-            document.add_text("facets", term)
-        exact: list[tantivy.Token] = []
-        words: list[tantivy.Token] = []
-        for run in stored.asset.copy_fields():
-            analysed = analyse(run.text, self._analyzer)
-            for tokens, terms in ((exact, analysed.exact), (words, analysed.words)):
-                base = tokens[-1].position + RUN_GAP if tokens else 0
-                tokens += [tantivy.Token(t.text, base + t.position, t.start, t.end) for t in terms]
-        document.add_pre_tokenized_text("exact", tantivy.PreTokenizedString("", exact))
-        document.add_pre_tokenized_text("morph", tantivy.PreTokenizedString("", words))
-        return document
 
 
 def _best(searcher: tantivy.Searcher, asked: tantivy.Query, limit: int) -> LexicalMatches:

@@ -23,6 +23,7 @@ from hybrid_search.cli.tables import (
     print_measures,
     print_report,
     print_status,
+    print_suggestions,
     progress_bar,
 )
 from hybrid_search.config import load_settings
@@ -123,6 +124,23 @@ def similar(
     like = None if pictures else [id]
     pairs = _pairs(like=like, filter=filters, size=size, explain=explain)
     _answer(pairs, pictures, data_dir, explain=explain, json=json)
+
+
+@app.command()
+def suggest(
+    typed: Annotated[str, typer.Argument(help="What was typed so far; initials (ㄱㅇㅈ) too.")],
+    size: Annotated[int, typer.Option("--size", min=1, max=50, help="Completions wanted.")] = 10,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Complete what is being typed, and correct it."""
+    with open_engine(load_settings(data_dir)) as engine:
+        found = engine.searcher.suggest(typed, size)
+    if json:
+        completions = [{"text": c.text, "assets": c.assets} for c in found.completions]
+        print_json({"completions": completions, "did_you_mean": list(found.did_you_mean)})
+    else:
+        print_suggestions(found)
 
 
 @app.command("eval")

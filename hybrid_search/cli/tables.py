@@ -15,6 +15,7 @@ from rich.table import Table
 
 from hybrid_search.ingest import IngestReport
 from hybrid_search.records import Answer, Contribution, Hit, ListName
+from hybrid_search.search import Suggested
 from hybrid_search.status import StatusJson
 
 MAX_SKIPPED = 20
@@ -54,6 +55,8 @@ def print_answer(answer: Answer, *, explain: bool) -> None:
     for hit in answer.hits:
         table.add_row(*_cells(hit, answer, explain=explain))
     console.print(table if answer.hits else "nothing found")
+    if answer.did_you_mean:
+        console.print(f"did you mean: {escape(' | '.join(answer.did_you_mean))}")
     for note in answer.notes:
         console.print(f"note: {escape(note)}")
     found = ", ".join(f"{_SHORT[r.name]} {r.found} ({r.plan})" for r in answer.lists)
@@ -91,6 +94,16 @@ def print_measures(types: Mapping[str, Mapping[str, float]], mode: str) -> None:
         figures = [f"{v:.0f}" if name == "n" else f"{v:.3f}" for name, v in values.items()]
         table.add_row(kind, *figures, style="bold" if kind == "all" else "")
     console.print(table)
+
+
+def print_suggestions(found: Suggested) -> None:
+    """Show how a text may go on, and what may be meant by it."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for completion in found.completions:
+        table.add_row(escape(completion.text), str(completion.assets))
+    for meant in found.did_you_mean:
+        table.add_row(escape(meant), "did you mean?")
+    console.print(table if table.row_count else "nothing to suggest")
 
 
 def print_report(report: IngestReport) -> None:

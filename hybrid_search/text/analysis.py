@@ -56,6 +56,8 @@ class Analysed:
 
     exact: tuple[Term, ...]
     words: tuple[Term, ...]
+    suggested: tuple[str, ...] = ()
+    """The nouns, compounds and Latin words of the text, in one spelling, as suggestions."""
 
 
 _CONTENT = ("N", "V", "MA", "MM", "XR")
@@ -79,7 +81,7 @@ def analyse(text: str, analyzer: Analyzer) -> Analysed:
         for form in index_terms(atom)
     ]
     words = [term(*found) for found in word_terms(norm.text, surface, morphemes)]
-    return Analysed(tuple(exact), tuple(words))
+    return Analysed(tuple(exact), tuple(words), _suggested(norm.text, surface, morphemes))
 
 
 def word_ends(morphemes: Sequence[Morpheme]) -> frozenset[int]:
@@ -105,6 +107,15 @@ def word_terms(
     for form, start, end in (*_compounds(text, morphemes), *_joined(text), *_percentages(surface)):
         terms.append((form, bisect_left(starts, start), start, end))
     return sorted(dict.fromkeys(terms), key=lambda item: (item[1], item[2]))
+
+
+def _suggested(
+    text: str, surface: Sequence[Atom], morphemes: Sequence[Morpheme]
+) -> tuple[str, ...]:
+    nouns = [m.form for m in morphemes if m.tag.startswith("NN") and len(m.form) > 1]
+    whole = [form for form, _, _ in _compounds(text, morphemes)]
+    latin = [atom.text for atom in surface if atom.kind == "word" and len(atom.text) > 2]
+    return tuple(dict.fromkeys((*nouns, *whole, *latin)))
 
 
 def _is_content(morpheme: Morpheme) -> bool:

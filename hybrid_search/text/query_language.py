@@ -7,7 +7,7 @@ Words; ``"exact phrase"`` in straight, curly or corner quotes; ``"near words"~2`
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -89,6 +89,33 @@ def parse_query(text: str, fields: Collection[str] = FIELDS) -> ParsedQuery:
     if terms > MAX_TERMS:
         raise InvalidQuery(f"q: {terms} words, the limit is {MAX_TERMS}")
     return ParsedQuery(text, wanted, tuple(dict.fromkeys(notes)))
+
+
+def plain_words(query: ParsedQuery) -> list[str]:
+    """The words that are looked for as words, each once, in order."""
+    return list(
+        dict.fromkeys(
+            word
+            for clause in query.clauses
+            if clause.kind == "words" and clause.occur != "not" and clause.field is None
+            for word in clause.text.split()
+        )
+    )
+
+
+def corrected(query: ParsedQuery, near: Mapping[str, Sequence[str]], limit: int) -> tuple[str, ...]:
+    """The query as typed, words replaced by what they may have been meant as, likeliest first.
+
+    >>> corrected(parse_query("summr +shose"), {"summr": ["summer"], "shose": ["shoes"]}, 3)
+    ('summer +shoes',)
+    """
+    found = []
+    for place in range(limit if near else 0):
+        text = query.source
+        for word, others in near.items():
+            text = text.replace(word, others[min(place, len(others) - 1)], 1)
+        found.append(text)
+    return tuple(dict.fromkeys(found))
 
 
 def _clause(match: re.Match[str], fields: Collection[str], notes: list[str]) -> Clause:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,8 +16,8 @@ from hybrid_search.records import Query
 from hybrid_search.web.answers import json_response
 from hybrid_search.web.operations import Operation, Parameter
 from hybrid_search.web.service import Service, service_of
-from hybrid_search.wire.answers import AnswerJson, answer_to_json
-from hybrid_search.wire.assets import read_json
+from hybrid_search.wire.answers import AnswerJson, SuggestionsJson, answer_to_json
+from hybrid_search.wire.assets import parse_model, read_json
 from hybrid_search.wire.parameters import BY_LIST, REPEATED, SINGLE, query_from_parameters
 from hybrid_search.wire.queries import MAX_EXAMPLES, SearchBody, query_from_json
 
@@ -63,7 +65,34 @@ def operations(max_body: int) -> list[Operation]:
             parameters=tuple(p for p in parameters if p.name not in {"q", "mode"}),
             problems=_PROBLEMS,
         ),
+        Operation(
+            "GET",
+            "/v1/suggest",
+            "suggest",
+            "Complete what is being typed, and correct it.",
+            suggest,
+            SuggestionsJson,
+            parameters=parameters_of(SuggestParameters),
+            problems=(422, 500, 503),
+        ),
     ]
+
+
+class SuggestParameters(BaseModel):
+    """What is completed."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    q: str
+    """What was typed so far: words, unfinished syllables, initial consonants."""
+    size: Annotated[int, Field(ge=1, le=50)] = 10
+    """Completions wanted."""
+
+
+def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
+    """Every field of the model as a parameter."""
+    fields = model.model_json_schema()["properties"]
+    return tuple(Parameter(n, told.get("description", ""), told) for n, told in fields.items())
 
 
 def search_parameters() -> tuple[Parameter, ...]:
@@ -97,6 +126,22 @@ async def search_by_body(request: Request) -> Response:
         return await _answer(request, lambda service: _from_pairs(service, pairs, pictures))
     taken = "application/json, image/*, multipart/form-data"
     raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not taken; one of {taken} is")
+
+
+async def suggest(request: Request) -> Response:
+    """Complete and correct what is being typed."""
+    service, given = service_of(request), dict(request.query_params)
+    body = parse_model(SuggestParameters, given, InvalidQuery)
+
+    def work() -> Response:
+        found = service.engine.searcher.suggest(body.q, body.size)
+        told: SuggestionsJson = {
+            "completions": [{"text": c.text, "assets": c.assets} for c in found.completions],
+            "did_you_mean": list(found.did_you_mean),
+        }
+        return json_response(told)
+
+    return await service.read(work)
 
 
 async def similar(request: Request) -> Response:

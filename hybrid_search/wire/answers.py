@@ -96,10 +96,25 @@ class AnswerJson(TypedDict):
     cursor: str | None
     phrases: list[str]
     notes: list[str]
+    did_you_mean: list[str]
     rank_constant: float
     lists: list[ListReportJson]
     sequence: int
     took_ms: float
+
+
+class CompletionJson(TypedDict):
+    """A suggestion for what is being typed, and how many assets hold it."""
+
+    text: str
+    assets: int
+
+
+class SuggestionsJson(TypedDict):
+    """What may be meant by what was typed so far."""
+
+    completions: list[CompletionJson]
+    did_you_mean: list[str]
 
 
 class SkippedJson(TypedDict):
@@ -126,6 +141,7 @@ def answer_to_json(answer: Answer) -> AnswerJson:
         "cursor": answer.cursor,
         "phrases": list(answer.phrases),
         "notes": list(answer.notes),
+        "did_you_mean": list(answer.did_you_mean),
         "rank_constant": answer.rank_constant,
         "lists": [_report(report) for report in answer.lists],
         "sequence": answer.sequence,

@@ -276,6 +276,8 @@ def test_nothing_typed_breaks_a_search(index: LexicalIndex, text: str) -> None:
     for phrase in query.phrases:
         assert index.phrase(phrase, 5).total <= len(ASSETS)
     index.allowed(query, None)
+    index.corrections(query)
+    assert len(index.complete(text, 3)) <= 3
     for span in index.highlight(query, ASSETS[0].asset):
         assert 0 <= span.start < span.end <= 100_000
 
@@ -298,3 +300,65 @@ def _whole_words(words: list[str], joined: str) -> bool:
     """Whether some successive words, put together, are the phrase put together."""
     starts = range(len(words))
     return any("".join(words[s:e]) == joined for s in starts for e in range(s + 1, len(words) + 1))
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("여", ["여름"]),
+        ("열", ["여름"]),
+        ("여르", ["여름"]),
+        ("ㅇㄹ", ["여름"]),
+        ("dufma", ["여름"]),
+        ("su", ["summer"]),
+        ("SU", ["summer"]),
+        ("녀ㅡㅡㄷㄱ", ["summer"]),
+        ("sk", ["Sky"]),
+        ("wint", ["winter"]),
+        ("", []),
+        ("없는말", []),
+    ],
+)
+def test_what_is_typed_is_completed(index: LexicalIndex, typed: str, expected: list[str]) -> None:
+    found = index.complete(typed, 10)
+    texts = [completion.text.lower() for completion in found]
+    assert [text for text in texts if " " not in text][: len(expected)] == [
+        text.lower() for text in expected
+    ]
+    assert [c.assets for c in found] == sorted((c.assets for c in found), reverse=True)
+    assert len(index.complete(typed, 1)) == min(1, len(found))
+
+
+def test_completions_count_the_living(empty: LexicalIndex) -> None:
+    empty.add(stored(number, "우산", brand="비옷") for number in (1, 2, 3))
+    empty.commit(1)
+    assert [tuple(c) for c in empty.complete("우", 5)] == [("우산", 3)]
+    empty.remove(ordinals(1, 2))
+    empty.commit(2)
+    assert [tuple(c) for c in empty.complete("우", 5)] == [("우산", 1)]
+    empty.remove(ordinals(3))
+    empty.commit(3)
+    assert empty.complete("우", 5) == ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("summr", "summer"),
+        ("sumemr shoes", "summer shoes"),
+        ("+여륨 신발", "+여름 신발"),
+        ("dufma", "여름"),
+        ("여름 신발", None),
+        ("summer", None),
+        ("qqqqqq", None),
+        ("ab", None),
+        ('"summr"', None),
+        ("-summr", None),
+    ],
+)
+def test_unknown_words_are_corrected_and_known_ones_left(
+    index: LexicalIndex, typed: str, expected: str | None
+) -> None:
+    found = index.corrections(parse_query(typed))
+    assert (found[0] if found else None) == expected
+    assert len(found) <= 3

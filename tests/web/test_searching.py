@@ -179,3 +179,17 @@ def test_an_unknown_example_is_not_found(client: httpx.Client) -> None:
     ):
         assert answer.status_code == 404
         assert "nobody" in answer.json()["detail"]
+
+
+def test_suggestions(client: httpx.Client) -> None:
+    found = client.get("/v1/suggest", params={"q": "ㅅㅂ"}).json()
+    assert {"text": "신발", "assets": 2} in found["completions"]
+    meant = client.get("/v1/suggest", params={"q": "summr"}).json()
+    assert meant == {"completions": [], "did_you_mean": ["summer"]}
+    for wrong in ({}, {"q": "a", "size": "0"}, {"q": "a", "colour": "red"}, {"q": "x" * 513}):
+        assert client.get("/v1/suggest", params=wrong).status_code == 422
+
+
+def test_an_answer_says_what_may_have_been_meant(client: httpx.Client) -> None:
+    assert client.get(SEARCH, params={"q": "summr sale"}).json()["did_you_mean"] == ["summer sale"]
+    assert client.get(SEARCH, params={"q": "summer sale"}).json()["did_you_mean"] == []

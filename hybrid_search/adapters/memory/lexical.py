@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,13 +11,15 @@ import numpy as np
 
 from hybrid_search.adapters.memory.filters import matches
 from hybrid_search.errors import EngineFailure
-from hybrid_search.ports import LexicalMatches, Ordinals
+from hybrid_search.ports import Completion, LexicalMatches, Ordinals
 from hybrid_search.records import AnyOf, Asset, Filter, Ordinal, Span, StoredAsset
 from hybrid_search.text.analysis import Analysed, Analyzer, analyse
 from hybrid_search.text.atoms import atoms, phrase_terms
 from hybrid_search.text.highlight import find_sequence, highlight
 from hybrid_search.text.normalise import normalise
-from hybrid_search.text.query_language import Clause, ParsedQuery
+from hybrid_search.text.query_language import Clause, ParsedQuery, corrected, plain_words
+from hybrid_search.text.spelling import Vocabulary
+from hybrid_search.text.suggestions import beginnings, names, suggestion_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,33 @@ class MemoryLexical:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
         return highlight(query, asset, self._analyzer)
 
+    def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
+        """Names and words that begin as typed, those of most assets first, then by alphabet."""
+        for beginning in beginnings(typed):
+            found: dict[str, list[str]] = {}
+            for entry in self._seen.values():
+                for text in self._suggested(entry):
+                    if any(term.startswith(beginning) for term in suggestion_terms([text])):
+                        found.setdefault(text, []).append(text)
+            if found:
+                counted = [Completion(text, len(held)) for text, held in found.items()]
+                best: dict[str, Completion] = {}
+                for one in sorted(counted, key=lambda c: (-c.assets, c.text)):
+                    best.setdefault(normalise(one.text).text, one)
+                return tuple(best.values())[:limit]
+        return ()
+
+    def corrections(self, query: ParsedQuery, limit: int = 3) -> tuple[str, ...]:
+        """The query with its unknown words replaced by near ones, likeliest first."""
+        entries = self._seen.values()
+        unknown = [w for w in plain_words(query) if not any(self._has_word(w, e) for e in entries)]
+        counts = Counter(
+            normalise(text).text for e in entries for text in self._suggested(e) if " " not in text
+        )
+        vocabulary = Vocabulary(counts)
+        near = {word: vocabulary.near(normalise(word).text, limit) for word in unknown}
+        return corrected(query, {word: others for word, others in near.items() if others}, limit)
+
     def count(self) -> int:
         """The number of versions that a search sees."""
         return len(self._seen)
@@ -152,6 +182,10 @@ class MemoryLexical:
         """Nothing to see: no other process writes here."""
 
     # --------------------------------------------------------------------------- machinery
+
+    def _suggested(self, entry: _Entry) -> list[str]:
+        words = [word for run in entry.runs for word in run.suggested]
+        return list(dict.fromkeys([*names(entry.stored.asset), *words]))
 
     def _check_open(self) -> None:
         if self._closed:

@@ -143,6 +143,28 @@ async function ask(next) {
   return answer;
 }
 
+function showMeant(queries) {
+  const place = byId("meant");
+  place.hidden = queries.length === 0;
+  place.replaceChildren("Did you mean ");
+  for (const query of queries) {
+    const button = element("button", query);
+    button.type = "button";
+    button.addEventListener("click", () => narrow({ q: query }));
+    place.append(button);
+  }
+}
+
+async function complete(typed) {
+  const options = byId("completions");
+  const known = [...options.children].some((option) => option.value === typed);
+  if (!typed.trim() || known) return;
+  const response = await fetch(`/v1/suggest?${new URLSearchParams({ q: typed, size: 8 })}`);
+  if (!response.ok || byId("q").value !== typed) return;
+  const { completions } = await response.json();
+  options.replaceChildren(...completions.map(({ text }) => new Option(text, text)));
+}
+
 async function search(next = null) {
   showNarrowing();
   document.title = byId("q").value ? `${byId("q").value} – hybrid_search` : "hybrid_search";
@@ -152,6 +174,7 @@ async function search(next = null) {
     byId("hits").append(...answer.hits.map(shown));
     cursor = answer.cursor;
     byId("more").hidden = cursor === null;
+    showMeant(answer.did_you_mean);
     const found = answer.candidates === 1 ? "1 result" : `${answer.candidates} results`;
     const summary = answer.hits.length || next ? found : "Nothing found.";
     said.textContent = [`${summary} in ${answer.took_ms.toFixed(1)} ms`, ...answer.notes].join("\n");
@@ -172,6 +195,9 @@ function take(file) {
 byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
   narrow({ q: byId("q").value });
+});
+byId("q").addEventListener("input", (event) => {
+  if (!event.isComposing) complete(event.target.value);
 });
 byId("picture").addEventListener("change", (event) => take(event.target.files[0]));
 byId("more").addEventListener("click", () => search(cursor));

@@ -1,0 +1,64 @@
+"""Completions and corrections from the index's own term dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import tantivy
+
+from hybrid_search.ports import Completion
+from hybrid_search.text.normalise import normalise
+from hybrid_search.text.query_language import ParsedQuery, corrected, plain_words
+from hybrid_search.text.spelling import Vocabulary
+from hybrid_search.text.suggestions import beginnings, every_word, suggested_by
+
+Query, Occur = tantivy.Query, tantivy.Occur
+FIELD = "suggest"
+LOOKED_AT = 4
+"""Terms looked at for each completion wanted: some stand for the same in another spelling."""
+
+
+class Suggestions:
+    """What one snapshot of the index suggests."""
+
+    def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher) -> None:
+        self._schema = schema
+        self._searcher = searcher
+        self._vocabulary: Vocabulary | None = None
+
+    def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
+        """Names and words that begin as typed, those of most assets first, then by alphabet."""
+        for beginning in beginnings(typed):
+            if found := self._beginning(beginning, limit):
+                return found
+        return ()
+
+    def corrections(self, query: ParsedQuery, known: set[str], limit: int) -> tuple[str, ...]:
+        """The query with the words that are not ``known`` replaced by near ones."""
+        unknown = [word for word in plain_words(query) if word not in known]
+        if not unknown:
+            return ()
+        if self._vocabulary is None:
+            self._vocabulary = Vocabulary(dict(self._words()))
+        near = {word: self._vocabulary.near(normalise(word).text, limit) for word in unknown}
+        return corrected(query, {word: others for word, others in near.items() if others}, limit)
+
+    def _beginning(self, beginning: str, limit: int) -> tuple[Completion, ...]:
+        terms = self._searcher.terms_with_prefix(FIELD, beginning, limit=limit * LOOKED_AT)
+        found: dict[str, Completion] = {}
+        for term, _ in terms:
+            text = suggested_by(term)
+            if holders := self._holders(term):
+                found.setdefault(normalise(text).text, Completion(text, holders))
+        return tuple(sorted(found.values(), key=lambda c: (-c.assets, c.text))[:limit])
+
+    def _holders(self, term: str) -> int:
+        """How many assets hold it; the dictionary counts deleted ones as well."""
+        asked = Query.term_query(self._schema, FIELD, term, "basic")
+        return int(self._searcher.search(asked, 1).count)  # type: ignore[attr-defined]  # missing in the library's stubs
+
+    def _words(self) -> Iterator[tuple[str, int]]:
+        for term, count in self._searcher.terms_with_prefix(FIELD, every_word()):
+            word = suggested_by(term)
+            if " " not in word:
+                yield normalise(word).text, count

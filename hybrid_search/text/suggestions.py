@@ -1,0 +1,50 @@
+"""What is suggested while somebody types: names of brands and campaigns, tags, words of copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hybrid_search.records import Asset
+from hybrid_search.text.hangul import initials, keystrokes, only_initials, other_keyboard
+
+LONGEST = 60
+"""Characters of a name; longer ones are no suggestion."""
+_BY_KEYS, _BY_INITIALS, _END = "k", "i", "\x1f"
+
+
+def names(asset: Asset) -> Iterator[str]:
+    """The asset's names that are suggested whole."""
+    for name in (asset.brand, asset.campaign, *asset.tags):
+        if 2 <= len(name.strip()) <= LONGEST:
+            yield " ".join(name.split())
+
+
+def suggestion_terms(suggested: Sequence[str]) -> Iterator[str]:
+    """The terms by whose beginning each suggestion is found; the suggestion stands at the end."""
+    for name in dict.fromkeys(suggested):
+        yield f"{_BY_KEYS}{keystrokes(name)}{_END}{name}"
+        if (consonants := initials(name)) != name:
+            yield f"{_BY_INITIALS}{consonants}{_END}{name}"
+
+
+def beginnings(typed: str) -> list[str]:
+    """The beginnings of terms to look for, in the order in which they are tried.
+
+    Consonants alone are initials (ㄱㅇㅈ); else the keystrokes, then those of the other keyboard.
+    """
+    text = " ".join(typed.split())
+    if not text:
+        return []
+    if only_initials(text) and len(text) > 1:
+        return [_BY_INITIALS + text, _BY_KEYS + keystrokes(text)]
+    return [_BY_KEYS + keystrokes(text), _BY_KEYS + other_keyboard(text)]
+
+
+def suggested_by(term: str) -> str:
+    """The suggestion that a term stands for."""
+    return term.partition(_END)[2]
+
+
+def every_word() -> str:
+    """The beginning of one term of each suggestion."""
+    return _BY_KEYS
