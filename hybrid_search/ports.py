@@ -145,6 +145,17 @@ class LexicalMatches:
     """How many assets match, beyond the limit too."""
 
 
+class FacetBucket(NamedTuple):
+    """One value of a field among the matches."""
+
+    example: Ordinal
+    """One of the assets that hold it, to show the value as it is spelt there."""
+    key: str
+    """The value in the one spelling that ``facet_key`` gives it."""
+    assets: int
+    """How many hold it."""
+
+
 class Completion(NamedTuple):
     """A suggestion for what is being typed."""
 
@@ -220,6 +231,21 @@ class LexicalIndex(Protocol):
 
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
+        ...
+
+    def facet(
+        self,
+        field: str,
+        query: ParsedQuery,
+        where: Filter | None,
+        also: Sequence[Ordinal],
+        limit: int,
+    ) -> tuple[FacetBucket, ...]:
+        """The field's values over all assets that match the words or are among ``also``.
+
+        Without words and ``also``, over all that the filter matches. Those of most assets
+        first; texts that differ in case only count as one.
+        """
         ...
 
     def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:

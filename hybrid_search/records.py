@@ -216,6 +216,14 @@ class FusionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Sort:
+    """An order by the value of a field instead of by relevance; assets without it come last."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What somebody asks for: words, pictures, or both, within a filter."""
 
@@ -227,6 +235,9 @@ class Query:
     cursor: str | None = None
     fusion: FusionSettings | None = None
     """``None`` asks for the configured settings."""
+    sort: Sort | None = None
+    facets: tuple[str, ...] = ()
+    """Fields whose values are counted over all matches."""
     highlight: bool = False
     """Whether hits say where in their copy the words stand."""
     explain: bool = False
@@ -307,6 +318,14 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class FacetValue:
+    """One value of a field, and how many of the matches hold it."""
+
+    value: str | int | float | bool
+    assets: int
+
+
+@dataclass(frozen=True, slots=True)
 class ListReport:
     """What one list did for one answer."""
 
@@ -333,6 +352,8 @@ class Answer:
     notes: tuple[str, ...]
     did_you_mean: tuple[str, ...]
     """The query with unknown words replaced by near ones, likeliest first."""
+    facets: Mapping[str, tuple[FacetValue, ...]]
+    """For each field asked for, its values, those of most assets first, then by value."""
     lists: tuple[ListReport, ...]
     rank_constant: float
     took_ms: float

@@ -11,19 +11,31 @@ from hybrid_search.encoding import QueryEncoder
 from hybrid_search.errors import InvalidQuery, UnknownAsset
 from hybrid_search.following import VectorFollower
 from hybrid_search.images import PictureLimits, check_picture, digest_of
-from hybrid_search.ports import Catalog, LexicalIndex, Ordinals, VectorIndex, Vectors
+from hybrid_search.ports import (
+    Catalog,
+    FacetBucket,
+    LexicalIndex,
+    Ordinals,
+    VectorIndex,
+    Vectors,
+)
 from hybrid_search.records import (
     AssetId,
     CandidateList,
     Example,
+    FacetValue,
     FusionSettings,
     ListName,
     ListSettings,
     Ordinal,
     Query,
+    StoredAsset,
 )
+from hybrid_search.text.facets import facet_key
 from hybrid_search.text.query_language import ParsedQuery, parse_query
 
+FACET_VALUES = 50
+"""Values that a facet shows."""
 BROWSED = 10_000
 """How deep a search for nothing, which shows the newest assets, can be paged."""
 
@@ -79,6 +91,32 @@ class Retriever:
         kept = tuple(_without(own, candidates) for candidates in lists) if own else tuple(lists)
         return Retrieved(parsed, kept, vectors, self._follower.sequence)
 
+    def facets(self, query: Query, retrieved: Retrieved) -> dict[str, tuple[FacetValue, ...]]:
+        """For each field asked for, its values over all matches, as the assets spell them.
+
+        A match is an asset with any of the words, in the window or not, or a candidate of any
+        list; without words and pictures, every asset that the filter matches.
+        """
+        asked = retrieved.parsed.clauses or query.examples
+        also = list(dict.fromkeys(o for c in retrieved.lists for o in c.ordinals)) if asked else []
+        return {
+            field: self._spelt(
+                field,
+                self._lexical.facet(field, retrieved.parsed, query.filter, also, FACET_VALUES),
+            )
+            for field in query.facets
+        }
+
+    def _spelt(self, field: str, buckets: Sequence[FacetBucket]) -> tuple[FacetValue, ...]:
+        examples = self._catalog.fetch([bucket.example for bucket in buckets])
+        found = [
+            FacetValue(value, bucket.assets)
+            for bucket in buckets
+            for value in _values(examples[bucket.example], field)
+            if facet_key(value) == bucket.key
+        ]
+        return tuple(sorted(found, key=lambda f: (-f.assets, str(f.value))))
+
     def phrases_held(self, retrieved: Retrieved) -> dict[Ordinal, int]:
         """How many of the quoted phrases each candidate of any list contains, where any."""
         candidates = list(dict.fromkeys(o for c in retrieved.lists for o in c.ordinals))
@@ -114,7 +152,8 @@ class Retriever:
         if "phrase" in lists and parsed.phrases:
             yield self._holders(query, parsed, lists["phrase"].window)
         if "lexical" in lists and parsed.clauses:
-            window = lists["lexical"].window
+            # A sorted answer holds every match of the words, not the best alone.
+            window = BROWSED if query.sort is not None else lists["lexical"].window
             found = self._lexical.words(parsed, window, query.filter)
             yield CandidateList(
                 "lexical", found.ordinals, found.scores, window, found.total, "BM25"
@@ -201,6 +240,16 @@ class Retriever:
         if vector is None:
             raise InvalidQuery(f"like: the asset {asset_id!r} has no picture")
         return vector
+
+
+def _values(stored: StoredAsset, field: str) -> Iterator[str | int | float | bool]:
+    """The values that the asset has in the field; of equal ones the first."""
+    found: dict[str, str | int | float | bool] = {}
+    for name, value in stored.facets():
+        for single in value if isinstance(value, tuple) else (value,):
+            if name == field:
+                found.setdefault(facet_key(single), single)
+    yield from found.values()
 
 
 def _without(own: set[Ordinal], candidates: CandidateList) -> CandidateList:

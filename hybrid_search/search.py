@@ -26,8 +26,11 @@ from hybrid_search.records import (
     ListReport,
     Ordinal,
     Query,
+    Sort,
+    StoredAsset,
 )
 from hybrid_search.retrieval import Retrieved, Retriever
+from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import parse_query
 
 
@@ -85,6 +88,7 @@ class Searcher:
             phrases=ranking.retrieved.parsed.phrases,
             notes=(*ranking.retrieved.parsed.notes, *notes),
             did_you_mean=ranking.did_you_mean,
+            facets=self._retriever.facets(query, ranking.retrieved),
             lists=tuple(_report(c, ranking.settings) for c in ranking.retrieved.lists),
             rank_constant=ranking.settings.rank_constant,
             took_ms=(time.perf_counter() - started) * 1000.0,
@@ -132,6 +136,8 @@ class Searcher:
         shown = self._catalog.live([hit.ordinal for hit in hits])
         key = f"{_fingerprint(query)}.{retrieved.sequence}"
         kept = tuple(hit for hit in hits if hit.ordinal in shown)
+        if query.sort is not None:
+            kept = self._sorted(kept, query.sort)
         ranking = _Ranking(key, kept, retrieved, settings, self._meant(retrieved))
         with self._guard:
             self._rankings[key] = ranking
@@ -141,6 +147,15 @@ class Searcher:
         """Corrections, where words were looked for."""
         asked = any(candidates.name == "lexical" for candidates in retrieved.lists)
         return self._lexical.corrections(retrieved.parsed) if asked else ()
+
+    def _sorted(self, hits: tuple[FusedHit, ...], sort: Sort) -> tuple[FusedHit, ...]:
+        """By the field's value; those without it last, equal ones as they were."""
+        stored = self._catalog.fetch([hit.ordinal for hit in hits])
+        keys = {ordinal: _sort_key(asset, sort.field) for ordinal, asset in stored.items()}
+        having = [hit for hit in hits if keys[hit.ordinal] is not None]
+        lacking = [hit for hit in hits if keys[hit.ordinal] is None]
+        having.sort(key=lambda hit: keys[hit.ordinal] or (0, ""), reverse=sort.descending)
+        return (*having, *lacking)
 
     def _strict(self, hits: list[FusedHit], retrieved: Retrieved) -> list[FusedHit]:
         """Without the lower tier where more holders of a phrase exist than the list could give."""
@@ -211,13 +226,25 @@ def _report(candidates: CandidateList, settings: FusionSettings) -> ListReport:
     )
 
 
+def _sort_key(stored: StoredAsset, field: str) -> tuple[int, float | str] | None:
+    """Numbers before texts; of several values the first. ``None`` without any."""
+    named = {"title": stored.asset.title or None, "updated_at": stored.updated_at}
+    value = named[field] if field in named else dict(stored.facets()).get(field)
+    single = (value[0] if value else None) if isinstance(value, tuple) else value
+    if single is None:
+        return None
+    if isinstance(single, int | float):
+        return 0, float(single)
+    return 1, normalise(single).text
+
+
 def _fingerprint(query: Query) -> str:
     """Names all of a query that decides its order: equal for its every page."""
     examples = [
         (example.id, example.picture and digest_of(example.picture), example.weight)
         for example in query.examples
     ]
-    text = repr((query.text, examples, query.filter, query.fusion))
+    text = repr((query.text, examples, query.filter, query.fusion, query.sort))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
 

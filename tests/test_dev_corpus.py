@@ -1,5 +1,6 @@
 """The judged corpus that lies beside a checkout: what the answers must at least be worth."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,31 @@ def test_the_same_again_changes_nothing_and_embeds_nothing(engine: Engine) -> No
 
 def test_quoted_phrases_are_all_found(measured: dict[str, dict[str, dict[str, float]]]) -> None:
     assert measured["hybrid"]["phrase"]["R@10"] == 1.0
+
+
+def test_korean_words_are_found(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+    assert measured["text"]["ko_lex"]["R@10"] >= 0.98
+
+
+def test_korean_tags_find_every_asset_that_has_the_words(engine: Engine) -> None:
+    """Assets whose Korean is withheld are judged relevant too, and no word can find them."""
+    folder, found = shared("data/dev"), []
+    lists = restrict(engine.settings.fusion.settings(), "text")
+    rows = [json.loads(line) for line in (folder / "assets.jsonl").read_text("utf-8").splitlines()]
+    withheld = {row["id"] for row in rows if row.get("ko_withheld")}
+    wanted: dict[str, set[str]] = {}
+    for line in (folder / "qrels.txt").read_text().splitlines():
+        qid, _, asset, grade = line.split()
+        if int(grade) > 0 and asset not in withheld:
+            wanted.setdefault(qid, set()).add(asset)
+    for test in read_queries(folder / "queries.jsonl", lists):
+        if test.type == "ko_tag" and test.qid in wanted:
+            hits = engine.searcher.search(test.query).hits
+            scoped = [h.stored.asset for h in hits if test.scope in {"all", h.stored.asset.source}]
+            top = {asset.id for asset in scoped[:10]}
+            found.append(len(wanted[test.qid] & top) / min(10, len(wanted[test.qid])))
+    assert len(found) >= 30
+    assert sum(found) / len(found) >= 0.95
 
 
 def test_brands_are_found_by_words(measured: dict[str, dict[str, dict[str, float]]]) -> None:

@@ -10,7 +10,6 @@ from hybrid_search.errors import InvalidQuery
 from hybrid_search.records import (
     AllOf,
     AnyOf,
-    AttributeValue,
     Between,
     Exists,
     Filter,
@@ -19,6 +18,7 @@ from hybrid_search.records import (
     Prefix,
     StoredAsset,
 )
+from hybrid_search.text.facets import facet_key
 from hybrid_search.text.normalise import normalise
 
 Query, Occur = tantivy.Query, tantivy.Occur
@@ -26,8 +26,6 @@ EVERY_ASSET = "\x1f"
 """A term that every asset has, and the watermark has not."""
 MAX_VALUES = 100_000
 """Distinct values of a field that a range or a prefix looks through."""
-MAX_TERM = 1024
-"""Characters of a text that a filter tells apart."""
 
 
 def facet_terms(stored: StoredAsset) -> Iterator[str]:
@@ -39,13 +37,19 @@ def facet_terms(stored: StoredAsset) -> Iterator[str]:
             yield facet_term(field, single)
 
 
-def facet_term(field: str, value: AttributeValue) -> str:
+def facet_term(field: str, value: str | float | bool) -> str:
     """One term: 9900 meets 9900.0, ``Nike`` meets ``NIKE``, and 1 is neither ``"1"`` nor true."""
-    if isinstance(value, bool):
-        return f"{field}\x1fb{value}"
-    if isinstance(value, int | float):
-        return f"{field}\x1fn{float(value)!r}"
-    return f"{field}\x1fs{normalise(str(value)).text[:MAX_TERM]}"
+    return facet_values_begin(field) + facet_key(value)
+
+
+def facet_values_begin(field: str) -> str:
+    """What every term of the field begins with."""
+    return f"{field}\x1f"
+
+
+def is_value(field: str, term: str) -> bool:
+    """Whether the term holds a value, not only that there is one."""
+    return term != _exists(field)
 
 
 def _exists(field: str) -> str:

@@ -12,6 +12,7 @@ import tantivy
 from cachetools import LRUCache
 
 from hybrid_search.adapters.tantivy_documents import new_document, new_schema
+from hybrid_search.adapters.tantivy_facets import count_values
 from hybrid_search.adapters.tantivy_queries import QueryCompiler
 from hybrid_search.adapters.tantivy_suggestions import Suggestions
 from hybrid_search.durable import sync, write_whole
@@ -22,7 +23,7 @@ from hybrid_search.errors import (
     IndexMissing,
     SearchError,
 )
-from hybrid_search.ports import Completion, LexicalMatches, Ordinals
+from hybrid_search.ports import Completion, FacetBucket, LexicalMatches, Ordinals
 from hybrid_search.records import Asset, Filter, Ordinal, Span, StoredAsset
 from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.highlight import highlight
@@ -191,6 +192,19 @@ class TantivyIndex:
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
         return highlight(query, asset, self._analyzer)
+
+    def facet(
+        self,
+        field: str,
+        query: ParsedQuery,
+        where: Filter | None,
+        also: Sequence[Ordinal],
+        limit: int,
+    ) -> tuple[FacetBucket, ...]:
+        """The field's values over all assets that match the words or are among ``also``."""
+        compiler = self._snapshot()
+        with _translated():
+            return count_values(compiler, field, compiler.matches(query, where, also), limit)
 
     def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
         """Names and words that begin as typed, those of most assets first, then by alphabet."""

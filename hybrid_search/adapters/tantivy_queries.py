@@ -72,9 +72,26 @@ class QueryCompiler:
             parts.append((Occur.Must, self._silent(self._filters.compile(where))))
         return self._joined(parts) if parts else None
 
+    def matches(
+        self, query: ParsedQuery, where: Filter | None, also: Sequence[Ordinal]
+    ) -> tantivy.Query:
+        """Every asset that matches the words or is among ``also``, within all that binds."""
+        either = [self.among(also)] if also else []
+        if query.clauses:
+            either.append(self.words(query))
+        binding = self.binding(query, where) or self._filters.every_asset()
+        if not either:
+            return binding
+        any_of = Query.boolean_query([(Occur.Should, part) for part in either])
+        return Query.boolean_query([(Occur.Must, any_of), (Occur.Must, binding)])
+
     def among(self, ordinals: Sequence[Ordinal]) -> tantivy.Query:
         """Only these versions, without a score."""
         return self._silent(Query.term_set_query(self._schema, "ordinal", list(ordinals)))
+
+    def facet_term(self, term: str) -> tantivy.Query:
+        """The assets that have this filter term."""
+        return Query.term_query(self._schema, "facets", term, "basic")
 
     def exact(self, wanted: Sequence[Atom], *, loose: bool = False) -> tantivy.Query:
         """Assets that hold these atoms one after the other."""

@@ -83,6 +83,12 @@ def search(
     cursor: Annotated[
         str | None, typer.Option("--cursor", help="The page after the one that printed it.")
     ] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", help="A field to sort by; -field turns it round.")
+    ] = None,
+    facet: Annotated[
+        list[str] | None, typer.Option("--facet", help="A field whose values are counted.")
+    ] = None,
     mode: ModeOption = "hybrid",
     rank_constant: Annotated[
         float | None, typer.Option("--rank-constant", help="The k of reciprocal rank fusion.")
@@ -99,6 +105,7 @@ def search(
 ) -> None:
     """Find assets by words, by pictures, or by both."""
     pairs = _pairs(q=q, like=like, unlike=unlike, filter=filters, size=size, mode=mode)
+    pairs += _pairs(sort=sort, facet=facet)
     pairs += _pairs(offset=offset, cursor=cursor, rank_constant=rank_constant, explain=explain)
     pairs += [
         ("weight." + name, value) for name, _, value in (w.partition("=") for w in weight or [])

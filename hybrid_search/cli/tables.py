@@ -55,6 +55,9 @@ def print_answer(answer: Answer, *, explain: bool) -> None:
     for hit in answer.hits:
         table.add_row(*_cells(hit, answer, explain=explain))
     console.print(table if answer.hits else "nothing found")
+    for field, values in answer.facets.items():
+        counts = ", ".join(f"{found.value} {found.assets}" for found in values) or "none"
+        console.print(f"{escape(field)}: {escape(counts)}")
     if answer.did_you_mean:
         console.print(f"did you mean: {escape(' | '.join(answer.did_you_mean))}")
     for note in answer.notes:

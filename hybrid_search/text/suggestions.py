@@ -32,7 +32,8 @@ def beginnings(typed: str) -> list[str]:
 
     Consonants alone are initials (ㄱㅇㅈ); else the keystrokes, then those of the other keyboard.
     """
-    text = " ".join(typed.split())
+    # Halves of surrogate pairs are no text, and no index takes them.
+    text = " ".join(typed.encode("utf-8", "replace").decode().split())
     if not text:
         return []
     if only_initials(text) and len(text) > 1:

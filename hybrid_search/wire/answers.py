@@ -88,6 +88,13 @@ class ListReportJson(TypedDict):
     plan: str
 
 
+class FacetValueJson(TypedDict):
+    """One value of a field, and how many of the matches hold it."""
+
+    value: str | int | float | bool
+    assets: int
+
+
 class AnswerJson(TypedDict):
     """A page of results and how it came about."""
 
@@ -97,6 +104,7 @@ class AnswerJson(TypedDict):
     phrases: list[str]
     notes: list[str]
     did_you_mean: list[str]
+    facets: dict[str, list[FacetValueJson]]
     rank_constant: float
     lists: list[ListReportJson]
     sequence: int
@@ -142,6 +150,10 @@ def answer_to_json(answer: Answer) -> AnswerJson:
         "phrases": list(answer.phrases),
         "notes": list(answer.notes),
         "did_you_mean": list(answer.did_you_mean),
+        "facets": {
+            field: [{"value": found.value, "assets": found.assets} for found in values]
+            for field, values in answer.facets.items()
+        },
         "rank_constant": answer.rank_constant,
         "lists": [_report(report) for report in answer.lists],
         "sequence": answer.sequence,

@@ -11,10 +11,14 @@ from hybrid_search.wire.assets import parse_model, read_json
 from hybrid_search.wire.filters import filter_from_json, filter_from_terms
 from hybrid_search.wire.queries import SearchBody
 
-SINGLE = ("q", "size", "offset", "cursor", "mode", "rank_constant", "highlight", "explain")
+SINGLE = (
+    *("q", "size", "offset", "cursor", "mode", "rank_constant"),
+    *("sort", "highlight", "explain"),
+)
 """Fields of ``SearchBody`` that a parameter of the same name sets."""
 REPEATED = {
     "filter": "A condition: field:value, field:10..20, field:abc*, field:*, or a JSON filter.",
+    "facet": "A field whose values are counted over all matches.",
     "like": "The id of an asset that hits shall look like.",
     "unlike": "The id of an asset that hits shall not look like.",
 }
@@ -35,12 +39,14 @@ def query_from_parameters(
 
     Raises ``InvalidQuery`` that names the wrong parameter.
     """
-    body: dict[str, Any] = {"like": [], "lists": {}}
+    body: dict[str, Any] = {"like": [], "lists": {}, "facets": []}
     conditions: list[str] = []
     for name, value in pairs:
         what, point, ranked = name.partition(".")
         if name == "filter":
             conditions.append(value)
+        elif name == "facet":
+            body["facets"].append(value)
         elif name in {"like", "unlike"}:
             body["like"].append({"id": value, "weight": 1.0 if name == "like" else -1.0})
         elif what in BY_LIST and point:

@@ -17,6 +17,7 @@ from hybrid_search.records import (
     ListName,
     ListSettings,
     Query,
+    Sort,
 )
 from hybrid_search.wire.assets import decode_base64, parse_model
 from hybrid_search.wire.filters import filter_from_json
@@ -90,6 +91,10 @@ class SearchBody(BaseModel):
     """The k of reciprocal rank fusion."""
     lists: dict[ListName, ListBody] = {}
     """Window and weight by list, where they differ from the configured ones."""
+    sort: Annotated[str, Field(max_length=101)] | None = None
+    """A field to sort by instead of by relevance; a minus before it turns the order round."""
+    facets: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)] = []
+    """Fields whose values are counted over all matches."""
     highlight: bool = False
     """Give each hit's matched fields, and where in them the query's words stand."""
     explain: bool = False
@@ -127,6 +132,8 @@ class SearchBody(BaseModel):
             offset=self.offset,
             cursor=self.cursor,
             fusion=self._fusion(defaults),
+            sort=None if self.sort is None else _sort(self.sort),
+            facets=tuple(dict.fromkeys(self.facets)),
             highlight=self.highlight,
             explain=self.explain,
         )
@@ -145,6 +152,13 @@ def restrict(settings: FusionSettings, mode: Mode) -> FusionSettings:
         return settings
     kept = {name: settings.lists[name] for name in _MODE_LISTS[mode] if name in settings.lists}
     return replace(settings, lists=kept)
+
+
+def _sort(text: str) -> Sort:
+    field = text.removeprefix("-")
+    if not field:
+        raise InvalidQuery("sort: names no field")
+    return Sort(field, descending=text.startswith("-"))
 
 
 def _override(base: ListSettings, body: ListBody | None) -> ListSettings:

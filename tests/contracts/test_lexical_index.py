@@ -362,3 +362,46 @@ def test_unknown_words_are_corrected_and_known_ones_left(
     found = index.corrections(parse_query(typed))
     assert (found[0] if found else None) == expected
     assert len(found) <= 3
+
+
+@pytest.mark.parametrize(
+    ("field", "query", "where", "also", "expected"),
+    [
+        ("brand", "", None, (), {"s하늘": 2, "ssky": 2}),
+        ("brand", "+특가", None, (), {"s하늘": 2, "ssky": 1}),
+        ("brand", "coats", None, (3, 4), {"ssky": 2}),
+        ("brand", "", AnyOf("price", (9900,)), (), {"s하늘": 1}),
+        ("brand", "-brand:하늘", None, (), {"ssky": 2}),
+        ("price", "", None, (), {"n9900.0": 2, "n19900.0": 1}),
+        ("new", "", None, (), {"bFalse": 1, "bTrue": 1}),
+        ("tags", "", None, (), {"sshoes": 1, "ssummer": 1, "s신발": 1, "s여름": 1}),
+        ("nothing", "", None, (), {}),
+        ("brand", "nothinglikeit", None, (), {}),
+    ],
+)
+def test_facets_count_all_matches(  # noqa: PLR0917  a row of the table above
+    index: LexicalIndex,
+    field: str,
+    query: str,
+    where: Filter | None,
+    also: tuple[int, ...],
+    expected: dict[str, int],
+) -> None:
+    found = index.facet(field, parse_query(query), where, ordinals(*also), 10)
+    assert {bucket.key: bucket.assets for bucket in found} == expected
+    assert [b.assets for b in found] == sorted((b.assets for b in found), reverse=True)
+    for bucket in found:
+        held = [name for name, _ in ASSETS[bucket.example - 1].facets()]
+        assert field in held
+    first = index.facet(field, parse_query(query), where, ordinals(*also), 1)
+    assert len(first) == min(1, len(expected))
+
+
+def test_facets_leave_out_the_dead(empty: LexicalIndex) -> None:
+    empty.add(stored(number, "글", brand="하늘" if number < 3 else "Sky") for number in range(1, 6))
+    empty.commit(5)
+    empty.remove(ordinals(1, 2, 3))
+    empty.commit(6)
+    found = empty.facet("brand", parse_query("글"), None, (), 10)
+    assert [(b.key, b.assets) for b in found] == [("ssky", 2)]
+    assert found[0].example in {4, 5}

@@ -193,3 +193,30 @@ def test_suggestions(client: httpx.Client) -> None:
 def test_an_answer_says_what_may_have_been_meant(client: httpx.Client) -> None:
     assert client.get(SEARCH, params={"q": "summr sale"}).json()["did_you_mean"] == ["summer sale"]
     assert client.get(SEARCH, params={"q": "summer sale"}).json()["did_you_mean"] == []
+
+
+def test_facets_are_counted_over_all_matches_not_the_window(client: httpx.Client) -> None:
+    asked = {"q": "여름 summer", "mode": "text", "facet": ["brand", "price"], "size": 1}
+    narrow = client.get(SEARCH, params={**asked, "window.lexical": 1}).json()
+    assert narrow["candidates"] == 1
+    assert narrow["facets"] == {
+        "brand": [{"value": "하늘", "assets": 2}, {"value": "Sky", "assets": 1}],
+        "price": [{"value": 19900, "assets": 1}, {"value": 9900, "assets": 1}],
+    }
+    by_body = client.post(SEARCH, json={"q": "여름", "facets": ["brand"], "mode": "text"}).json()
+    assert by_body["facets"] == {"brand": [{"value": "하늘", "assets": 2}]}
+
+
+def test_sorting_orders_all_matches_by_a_field(client: httpx.Client) -> None:
+    rising = ids(client.get(SEARCH, params={"sort": "price"}))
+    falling = ids(client.get(SEARCH, params={"sort": "-price"}))
+    assert (rising[:2], falling[:2]) == (["phrase", "apart"], ["apart", "phrase"])
+    assert rising[2:] == falling[2:]
+    found = client.get(SEARCH, params={"q": "신발", "sort": "-price", "window.lexical": 1}).json()
+    assert [hit["id"] for hit in found["hits"]][:2] == ["apart", "phrase"]
+    page = client.get(SEARCH, params={"sort": "price", "size": 1}).json()
+    second = client.get(SEARCH, params={"sort": "price", "size": 1, "cursor": page["cursor"]})
+    assert ids(second) == ["apart"]
+    other = client.get(SEARCH, params={"sort": "-price", "cursor": page["cursor"]})
+    assert other.status_code == 422
+    assert client.get(SEARCH, params={"sort": "-"}).status_code == 422

@@ -14,6 +14,7 @@ from hybrid_search.records import (
     Prefix,
     StoredAsset,
 )
+from hybrid_search.text.facets import facet_key
 from hybrid_search.text.normalise import normalise
 
 _Key = tuple[str, str | float | bool]
@@ -29,6 +30,13 @@ def matches(where: Filter, stored: StoredAsset) -> bool:
         return not matches(where.filter, stored)
     held = [key for name, value in stored.facets() if name == where.field for key in _keys(value)]
     return any(_meets(where, key) for key in held)
+
+
+def values_of(stored: StoredAsset, field: str) -> list[str]:
+    """The keys of the field's values, each once."""
+    held = [value for name, value in stored.facets() if name == field]
+    singles = [one for value in held for one in (value if isinstance(value, tuple) else (value,))]
+    return list(dict.fromkeys(facet_key(single) for single in singles))
 
 
 def _keys(value: AttributeValue) -> list[_Key]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hybrid_search.adapters.memory.filters import matches
+from hybrid_search.adapters.memory.filters import matches, values_of
 from hybrid_search.errors import EngineFailure
-from hybrid_search.ports import Completion, LexicalMatches, Ordinals
+from hybrid_search.ports import Completion, FacetBucket, LexicalMatches, Ordinals
 from hybrid_search.records import AnyOf, Asset, Filter, Ordinal, Span, StoredAsset
 from hybrid_search.text.analysis import Analysed, Analyzer, analyse
 from hybrid_search.text.atoms import atoms, phrase_terms
@@ -146,6 +146,26 @@ class MemoryLexical:
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
         return highlight(query, asset, self._analyzer)
+
+    def facet(
+        self,
+        field: str,
+        query: ParsedQuery,
+        where: Filter | None,
+        also: Sequence[Ordinal],
+        limit: int,
+    ) -> tuple[FacetBucket, ...]:
+        """The field's values over all assets that match the words or are among ``also``."""
+        kept = self.allowed(query, where)
+        bound = set(self._seen) if kept is None else set(kept.tolist())
+        if query.clauses or also:
+            bound &= {*self.words(query, len(self._seen)).ordinals, *also}
+        holders: dict[str, list[Ordinal]] = {}
+        for ordinal in sorted(bound & set(self._seen)):
+            for key in values_of(self._seen[ordinal].stored, field):
+                holders.setdefault(key, []).append(ordinal)
+        counted = sorted(holders.items(), key=lambda item: (-len(item[1]), item[0]))
+        return tuple(FacetBucket(held[0], key, len(held)) for key, held in counted[:limit])
 
     def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
         """Names and words that begin as typed, those of most assets first, then by alphabet."""

@@ -1,0 +1,127 @@
+"""Whatever is typed: no exception but a refusal by length, and no query that takes long."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hybrid_search.adapters.tantivy_index import TantivyIndex
+from hybrid_search.errors import InvalidQuery
+from hybrid_search.ports import LexicalIndex
+from hybrid_search.records import Asset, AssetId, Ordinal, StoredAsset
+from hybrid_search.text.kiwi import KiwiAnalyzer
+from hybrid_search.text.query_language import parse_query
+
+RANDOM, ADVERSARIAL = 20_000, 2_000
+SLOWEST_CPU = 0.05
+"""Seconds of CPU that a single query may take."""
+ALPHABETS = (
+    "여름신발강아지를위한무료배송할인50%+1원",
+    "abcdefgh ijklmno",
+    '"+-~:*() #@“”「」brand:tags:',
+    "\u200d\ufe0f👨👩👧🏽❤🏳🌈",
+    "\u202e\u2066\u200f\u0000\ud800\udfff\ufffe",
+    "ㄱㄴㄷㅏㅑ\u1100\u1161\u11a8e\u0301ＡＢ１２㎏",
+)
+BOMBS = (
+    "(" * 500,
+    ")" * 500,
+    "((a{0,70}){0,70})",
+    "(a+)+$",
+    ".*" * 200,
+    '"' * 511,
+    "+" * 512,
+    "-" * 512,
+    "a:" * 250,
+    "~9999999999",
+    '"a b"~99999999999',
+    "*" * 512,
+    "AND OR NOT " * 40,
+    "\\" * 500,
+    "a" * 512,
+    "강" * 512,
+    "a " * 64,
+    "강아지 " * 64,
+    "\u0301" * 512,
+    "\u200d" * 512,
+    "\ud800" * 512,
+    "1" * 512,
+    "#" * 512,
+    "x" * 1_000_000,
+    "가" * 1_000_000,
+)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LexicalIndex]:
+    folder: Path = tmp_path_factory.mktemp("hostile")
+    words = ("여름", "신발", "강아지", "간식", "무료배송", "할인", "summer", "shoes", "50%", "1+1")
+    chance = random.Random(5)
+    with closing(TantivyIndex(folder, KiwiAnalyzer())) as made:
+        made.add(
+            StoredAsset(
+                Ordinal(number),
+                Asset(AssetId(str(number)), title=" ".join(chance.choices(words, k=6))),
+                None,
+                "",
+            )
+            for number in range(1, 301)
+        )
+        made.commit(1)
+        asked(made, "여름 summer")  # the dictionary is loaded outside of what is timed
+        yield made
+
+
+def asked(index: LexicalIndex, text: str) -> bool:
+    """Ask everything that a search asks; whether the query was taken."""
+    try:
+        query = parse_query(text)
+    except InvalidQuery:
+        return False
+    index.words(query, 10)
+    index.allowed(query, None)
+    for phrase in query.phrases:
+        index.phrase(phrase, 10)
+    index.corrections(query)
+    index.complete(text, 5)
+    return True
+
+
+def random_texts() -> Iterator[str]:
+    chance = random.Random(11)
+    for _ in range(RANDOM):
+        letters = "".join(chance.choices(ALPHABETS, k=2))
+        yield "".join(chance.choices(letters + "  ", k=chance.randrange(1, 40)))
+
+
+def adversarial_texts() -> Iterator[str]:
+    chance = random.Random(12)
+    yield from BOMBS
+    for _ in range(ADVERSARIAL - len(BOMBS)):
+        parts = chance.choices(BOMBS[:-2], k=3)
+        yield "".join(part[: chance.randrange(1, 200)] for part in parts)[:600]
+
+
+def test_random_texts(index: LexicalIndex) -> None:
+    slow = []
+    for text in random_texts():
+        started = time.process_time()
+        asked(index, text)
+        if (took := time.process_time() - started) > SLOWEST_CPU:
+            slow.append((round(took, 3), text))
+    # One of twenty thousand may meet a pause of the machine.
+    assert len(slow) <= 2, slow[:5]
+
+
+def test_adversarial_texts(index: LexicalIndex) -> None:
+    slow, taken = [], 0
+    for text in adversarial_texts():
+        started = time.process_time()
+        taken += asked(index, text)
+        if (took := time.process_time() - started) > SLOWEST_CPU:
+            slow.append((round(took, 3), text[:60]))
+    assert 0 < taken < ADVERSARIAL
+    assert len(slow) <= 2, slow[:5]
