@@ -18,7 +18,7 @@ from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.config import Settings
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
-from hybrid_search.errors import IndexLocked, IndexMissing, IndexUnusable
+from hybrid_search.errors import IndexLocked, IndexMissing, IndexUnusable, InvalidConfig
 from hybrid_search.following import LexicalFollower, VectorFollower
 from hybrid_search.generations import Generations, Manifest, read_manifest, write_manifest
 from hybrid_search.ingest import Indexer, embed_missing
@@ -29,6 +29,7 @@ from hybrid_search.search import Searcher
 from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.kiwi import KiwiAnalyzer
 from hybrid_search.text.rules import RulesAnalyzer
+from hybrid_search.text.synonyms import SynonymFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,12 @@ def open_engine(settings: Settings, *, write: bool = False) -> Engine:
         folder = _generation(settings, embedder, write=write)
         model = read_manifest(folder).model
         embedder.expect(model)
-        lexical = TantivyIndex(folder / "lexical", make_analyzer(settings), read_only=not write)
+        lexical = TantivyIndex(
+            folder / "lexical",
+            make_analyzer(settings),
+            synonyms=_synonyms(settings),
+            read_only=not write,
+        )
         stack.callback(lexical.close)
         vectors = FaissIndex(_dimension(model), _plan(settings))
         follower = _load_vectors(catalog, vectors, model)
@@ -199,6 +205,13 @@ def make_analyzer(settings: Settings) -> Analyzer:
     if settings.lexical.analyzer == "rules":
         return RulesAnalyzer()
     return _kiwi(settings.lexical.user_words)
+
+
+def _synonyms(settings: Settings) -> SynonymFile:
+    named = settings.lexical.synonyms
+    if named is not None and not named.is_file():
+        raise InvalidConfig(f"lexical.synonyms: no file at {named}")
+    return SynonymFile(named or settings.data_dir / "synonyms.txt")
 
 
 def _generation(settings: Settings, embedder: LazyEmbedder, *, write: bool) -> Path:

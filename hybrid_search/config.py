@@ -62,6 +62,9 @@ class LexicalSection(Section):
     """``kiwi`` for Korean morphology, ``rules`` for the analyser without a dictionary."""
     user_words: tuple[str, ...] = ()
     """Brands and coinages that Kiwi must keep whole."""
+    synonyms: Path | None = None
+    """A file of synonyms, read again when it changes; ``synonyms.txt`` in the data folder where
+    none is named."""
 
 
 class VectorSection(Section):

@@ -27,15 +27,14 @@ from hybrid_search.ports import Completion, FacetBucket, LexicalMatches, Ordinal
 from hybrid_search.records import Asset, Filter, Ordinal, Span, StoredAsset
 from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.highlight import highlight
-from hybrid_search.text.query_language import Clause, ParsedQuery, plain_words
+from hybrid_search.text.query_language import Clause, ParsedQuery
+from hybrid_search.text.synonyms import NoSynonyms, Synonyms
 
 MAX_LIMIT = 10_000
 TIE_SLACK = 16
 """Hits asked for beyond the limit, so that ties at the cut are settled by ordinal."""
 MAX_TYPED = 100
 """Characters that are completed."""
-MAX_CORRECTED = 8
-"""Words of a query that are checked for being known."""
 _HEAP = 64 << 20
 _FINGERPRINT = "analyzer.txt"
 
@@ -56,7 +55,14 @@ def _translated() -> Iterator[None]:
 class TantivyIndex:
     """A ``LexicalIndex`` over one folder: any number of readers, one writer."""
 
-    def __init__(self, folder: Path, analyzer: Analyzer, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        analyzer: Analyzer,
+        *,
+        synonyms: Synonyms | None = None,
+        read_only: bool = False,
+    ) -> None:
         """Open the folder, creating the index unless ``read_only``.
 
         Raises ``IndexMissing``, ``IndexLocked``, and ``IndexMismatch`` when another analyser
@@ -64,9 +70,9 @@ class TantivyIndex:
         """
         self._folder = folder
         self._analyzer = analyzer
+        self._synonyms = synonyms or NoSynonyms()
         self._schema = new_schema()
         self._guard = threading.Lock()
-        self._known: LRUCache[tuple[int, str], bool] = LRUCache(10_000)
         self._allowed: LRUCache[str, Ordinals] = LRUCache(64)
         self._check_analyzer(read_only)
         with _translated():
@@ -176,7 +182,7 @@ class TantivyIndex:
         if where is None and not bound:
             return None
         # As text: 1, 1.0 and True are equal keys and different filters.
-        key = repr((self.watermark, where, bound))
+        key = repr((self.watermark, self._synonyms.version, where, bound))
         with self._guard:
             if (known := self._allowed.get(key)) is not None:
                 return known
@@ -191,7 +197,7 @@ class TantivyIndex:
 
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
-        return highlight(query, asset, self._analyzer)
+        return highlight(query, asset, self._analyzer, self._synonyms)
 
     def facet(
         self,
@@ -213,22 +219,11 @@ class TantivyIndex:
 
     def corrections(self, query: ParsedQuery, limit: int = 3) -> tuple[str, ...]:
         """The query with its unknown words replaced by near ones, likeliest first."""
-        words = plain_words(query)[:MAX_CORRECTED]
-        known = {word for word in words if self._is_known(word)}
-        if len(known) == len(words):
-            return ()
         with _translated():
-            return self._suggestions.corrections(query, known, limit)
+            return self._suggestions.corrections(query, self._is_known, limit)
 
     def _is_known(self, word: str) -> bool:
-        key = (self.watermark, word)
-        with self._guard:
-            known = self._known.get(key)
-        if known is None:
-            known = self.words(ParsedQuery(word, (Clause("words", word),)), 1).total > 0
-            with self._guard:
-                self._known[key] = known
-        return bool(known)
+        return self.words(ParsedQuery(word, (Clause("words", word),)), 1).total > 0
 
     def count(self) -> int:
         """The number of versions that a search sees."""
@@ -288,7 +283,7 @@ class TantivyIndex:
 
     def _snapshot(self) -> QueryCompiler:
         """A compiler that keeps to the commit it was made at, with its searcher."""
-        return QueryCompiler(self._schema, self._searcher, self._analyzer)
+        return QueryCompiler(self._schema, self._searcher, self._analyzer, self._synonyms)
 
     @staticmethod
     def _run(

@@ -13,11 +13,12 @@ from hybrid_search.text.analysis import Analyzer, word_ends, word_terms
 from hybrid_search.text.atoms import Atom, atoms, phrase_terms
 from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import Clause, ParsedQuery
+from hybrid_search.text.synonyms import Synonyms
 
 Query, Occur = tantivy.Query, tantivy.Occur
-_WHOLE, _SURFACE, _BEGINNING, _INSIDE = 1.2, 1.5, 0.3, 0.2
+_WHOLE, _SURFACE, _BEGINNING, _INSIDE, _SYNONYM = 1.2, 1.5, 0.3, 0.2, 0.8
 """What the ways to match a word are worth: a compound in one piece, the word as written, a word
-that begins with it, a word that holds it."""
+that begins with it, a word that holds it, a word that means the same."""
 
 
 _EXPANSIONS = 1000
@@ -28,8 +29,13 @@ class QueryCompiler:
     """Builds queries against one snapshot of the index."""
 
     def __init__(
-        self, schema: tantivy.Schema, searcher: tantivy.Searcher, analyzer: Analyzer
+        self,
+        schema: tantivy.Schema,
+        searcher: tantivy.Searcher,
+        analyzer: Analyzer,
+        synonyms: Synonyms,
     ) -> None:
+        self._synonyms = synonyms
         self._schema = schema
         self.searcher = searcher
         self._analyzer = analyzer
@@ -143,7 +149,19 @@ class QueryCompiler:
         return Query.phrase_query(self._schema, "morph", [*one_each], clause.slop)
 
     def _words(self, text: str, widen: bool) -> Iterator[tantivy.Query]:
-        """One query a word, from the lemmas the word has in its surroundings."""
+        """One query a word, which its synonyms match as well."""
+        for word, lemma, asked in self._single_words(text, widen):
+            others = self._synonyms.of(word) or self._synonyms.of(lemma)
+            ways = [Query.boost_query(self._every_word(other), _SYNONYM) for other in others]
+            yield Query.disjunction_max_query([asked, *ways], 0.1) if ways else asked
+
+    def _every_word(self, text: str) -> tantivy.Query:
+        """All words of a synonym, which has no synonyms of its own."""
+        parts = [(Occur.Must, asked) for _, _, asked in self._single_words(text, False)]
+        return Query.boolean_query(parts)
+
+    def _single_words(self, text: str, widen: bool) -> Iterator[tuple[str, str, tantivy.Query]]:
+        """Each word, its first lemma, and a query for it in its surroundings."""
         norm = normalise(text).text
         morphemes = self._analyzer.morphemes(norm)
         surface = atoms(norm, word_ends(morphemes))
@@ -154,7 +172,7 @@ class QueryCompiler:
             end = start + len(word)
             parts = [item for item in lemmas if start <= item[2] and item[3] <= end]
             if own := self._atoms(word):
-                yield self._word(own, parts, widen)
+                yield word, parts[0][0] if parts else word, self._word(own, parts, widen)
             start = end
 
     def _word(

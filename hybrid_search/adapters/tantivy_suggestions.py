@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import tantivy
+from cachetools import LRUCache
 
 from hybrid_search.ports import Completion
 from hybrid_search.text.normalise import normalise
@@ -14,6 +16,8 @@ from hybrid_search.text.suggestions import beginnings, every_word, suggested_by
 
 Query, Occur = tantivy.Query, tantivy.Occur
 FIELD = "suggest"
+MAX_CORRECTED = 8
+"""Words of a query that are checked for being known."""
 LOOKED_AT = 4
 """Terms looked at for each completion wanted: some stand for the same in another spelling."""
 
@@ -25,6 +29,8 @@ class Suggestions:
         self._schema = schema
         self._searcher = searcher
         self._vocabulary: Vocabulary | None = None
+        self._known: LRUCache[str, bool] = LRUCache(10_000)
+        self._guard = threading.Lock()
 
     def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
         """Names and words that begin as typed, those of most assets first, then by alphabet."""
@@ -33,15 +39,28 @@ class Suggestions:
                 return found
         return ()
 
-    def corrections(self, query: ParsedQuery, known: set[str], limit: int) -> tuple[str, ...]:
-        """The query with the words that are not ``known`` replaced by near ones."""
-        unknown = [word for word in plain_words(query) if word not in known]
+    def corrections(
+        self, query: ParsedQuery, is_known: Callable[[str], bool], limit: int
+    ) -> tuple[str, ...]:
+        """The query with the words that are not known replaced by near ones."""
+        words = plain_words(query)[:MAX_CORRECTED]
+        unknown = [word for word in words if not self._asked(word, is_known)]
         if not unknown:
             return ()
         if self._vocabulary is None:
             self._vocabulary = Vocabulary(dict(self._words()))
         near = {word: self._vocabulary.near(normalise(word).text, limit) for word in unknown}
         return corrected(query, {word: others for word, others in near.items() if others}, limit)
+
+    def _asked(self, word: str, is_known: Callable[[str], bool]) -> bool:
+        """Whether the word is known, asked once a snapshot."""
+        with self._guard:
+            known: bool | None = self._known.get(word)
+        if known is None:
+            known = is_known(word)
+            with self._guard:
+                self._known[word] = known
+        return known
 
     def _beginning(self, beginning: str, limit: int) -> tuple[Completion, ...]:
         terms = self._searcher.terms_with_prefix(FIELD, beginning, limit=limit * LOOKED_AT)

@@ -10,12 +10,17 @@ from hybrid_search.text.analysis import Analyzer, Term, analyse
 from hybrid_search.text.atoms import atoms, phrase_terms
 from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import ParsedQuery
+from hybrid_search.text.synonyms import Synonyms
 
 
-def highlight(query: ParsedQuery, asset: Asset, analyzer: Analyzer) -> tuple[Span, ...]:
+def highlight(
+    query: ParsedQuery, asset: Asset, analyzer: Analyzer, synonyms: Synonyms
+) -> tuple[Span, ...]:
     """The matching stretches of every copy field, in order of field and start, merged."""
     wanted = [c for c in query.clauses if c.occur != "not" and c.field is None]
-    words = {t.text for c in wanted if c.kind == "words" for t in analyse(c.text, analyzer).words}
+    asked = [c.text for c in wanted if c.kind == "words"]
+    asked += [o for text in asked for w in normalise(text).text.split() for o in synonyms.of(w)]
+    words = {term.text for text in asked for term in analyse(text, analyzer).words}
     sequences = [
         (_sequence(part, open_end=clause.kind == "prefix"), clause.kind == "prefix")
         for clause in wanted

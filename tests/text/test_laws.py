@@ -17,6 +17,7 @@ from hybrid_search.text.kiwi import KiwiAnalyzer
 from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import parse_query
 from hybrid_search.text.rules import RulesAnalyzer
+from hybrid_search.text.synonyms import NoSynonyms
 
 KIWI = KiwiAnalyzer()
 copy = st.text(alphabet="가나강아지를 신발 abcé５０%+#,.9ㅋ👩‍👧❤️\u0301\u200d\u202e\n", max_size=40)
@@ -74,7 +75,7 @@ def test_a_phrase_matches_exactly_when_a_scan_does(
     ],
 )
 def test_highlights_point_into_the_original(text: str, query: str, shown: list[str]) -> None:
-    spans = highlight(parse_query(query), Asset(AssetId("a"), title=text), KIWI)
+    spans = highlight(parse_query(query), Asset(AssetId("a"), title=text), KIWI, NoSynonyms())
     marked = [unicodedata.normalize("NFC", text[span.start : span.end]) for span in spans]
     assert marked == shown
 

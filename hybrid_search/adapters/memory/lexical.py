@@ -20,6 +20,7 @@ from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import Clause, ParsedQuery, corrected, plain_words
 from hybrid_search.text.spelling import Vocabulary
 from hybrid_search.text.suggestions import beginnings, names, suggestion_terms
+from hybrid_search.text.synonyms import NoSynonyms, Synonyms
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ _Score = Callable[[_Entry], float]
 class MemoryLexical:
     """A ``LexicalIndex`` over a list; it scores by how many of the wanted words an asset has."""
 
-    def __init__(self, analyzer: Analyzer) -> None:
+    def __init__(self, analyzer: Analyzer, synonyms: Synonyms | None = None) -> None:
         self._analyzer = analyzer
+        self._synonyms = synonyms or NoSynonyms()
         self._pending: dict[Ordinal, _Entry] = {}
         self._seen: dict[Ordinal, _Entry] = {}
         self._watermark = 0
@@ -145,7 +147,7 @@ class MemoryLexical:
 
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
-        return highlight(query, asset, self._analyzer)
+        return highlight(query, asset, self._analyzer, self._synonyms)
 
     def facet(
         self,
@@ -249,6 +251,13 @@ class MemoryLexical:
         return entry.holds(terms, open_end=open_end)
 
     def _has_word(self, word: str, entry: _Entry) -> bool:
+        """The word itself, or all words of one of its synonyms."""
+        others = self._synonyms.of(normalise(word).text)
+        return self._has(word, entry) or any(
+            all(self._has(part, entry) for part in other.split()) for other in others
+        )
+
+    def _has(self, word: str, entry: _Entry) -> bool:
         """By its lemmas, or as it is written."""
         lemmas = {term.text for term in analyse(word, self._analyzer).words}
         if lemmas and lemmas <= entry.lemmas():
