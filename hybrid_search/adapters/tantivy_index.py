@@ -148,7 +148,7 @@ class TantivyIndex:
         When fewer than ``limit`` match, those follow in which a word begins with a wanted one
         or holds it. ``require_all`` keeps to assets that match every word.
         """
-        compiler = self._snapshot()
+        compiler = self._compiler
         with _translated():
             asked = compiler.words(query, require_all=require_all)
             found = self._run(compiler, asked, limit, where, among)
@@ -169,13 +169,13 @@ class TantivyIndex:
 
         Inside either group the BM25 score of the phrase's words decides.
         """
-        compiler = self._snapshot()
+        compiler = self._compiler
         with _translated():
             return self._run(compiler, compiler.phrase(phrase), limit, where, among)
 
     def allowed(self, query: ParsedQuery | None, where: Filter | None) -> Ordinals | None:
         """The ordinals, ascending, that every list must keep to; ``None`` for no restriction."""
-        compiler = self._snapshot()
+        compiler = self._compiler
         bound = (
             [] if query is None else [c for c in query.clauses if c.occur != "should" or c.field]
         )
@@ -208,7 +208,7 @@ class TantivyIndex:
         limit: int,
     ) -> tuple[FacetBucket, ...]:
         """The field's values over all assets that match the words or are among ``also``."""
-        compiler = self._snapshot()
+        compiler = self._compiler
         with _translated():
             return count_values(compiler, field, compiler.matches(query, where, also), limit)
 
@@ -227,15 +227,17 @@ class TantivyIndex:
 
     def count(self) -> int:
         """The number of versions that a search sees."""
-        return self._searcher.num_docs - (self._watermark > 0)
+        return self._compiler.searcher.num_docs - (self._watermark > 0)
 
     def refresh(self) -> None:
         """See what another process has committed."""
         with _translated():
             self._index.reload()
-            self._searcher = self._index.searcher()
-            self._suggestions = Suggestions(self._schema, self._searcher)
-            self._watermark = self._read_watermark()
+            searcher = self._index.searcher()
+            self._watermark = self._read_watermark(searcher)
+            # A search takes one compiler, and keeps to the commit that it was made at.
+            self._compiler = QueryCompiler(self._schema, searcher, self._analyzer, self._synonyms)
+            self._suggestions = Suggestions(self._schema, searcher)
 
     # --------------------------------------------------------------------------- machinery
 
@@ -276,14 +278,10 @@ class TantivyIndex:
                 self._writer = self._open_writer()
             raise
 
-    def _read_watermark(self) -> int:
+    def _read_watermark(self, searcher: tantivy.Searcher) -> int:
         asked = tantivy.Query.term_query(self._schema, "watermark", "at", "basic")
-        hits = self._searcher.search(asked, 1).hits
-        return int(self._searcher.doc(hits[0][1])["watermark"][1]) if hits else 0
-
-    def _snapshot(self) -> QueryCompiler:
-        """A compiler that keeps to the commit it was made at, with its searcher."""
-        return QueryCompiler(self._schema, self._searcher, self._analyzer, self._synonyms)
+        hits = searcher.search(asked, 1).hits
+        return int(searcher.doc(hits[0][1])["watermark"][1]) if hits else 0
 
     @staticmethod
     def _run(
@@ -300,7 +298,8 @@ class TantivyIndex:
             parts.append((tantivy.Occur.Must, restriction))
         if among is not None:
             parts.append((tantivy.Occur.Must, compiler.among(among)))
-        return _best(compiler.searcher, tantivy.Query.boolean_query(parts), min(limit, MAX_LIMIT))
+        joined = asked if len(parts) == 1 else tantivy.Query.boolean_query(parts)
+        return _best(compiler.searcher, joined, min(limit, MAX_LIMIT))
 
 
 def _best(searcher: tantivy.Searcher, asked: tantivy.Query, limit: int) -> LexicalMatches:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import groupby
 
 import tantivy
+from cachetools import LRUCache
 
 from hybrid_search.adapters.tantivy_filters import FilterCompiler
 from hybrid_search.records import AnyOf, Filter, Ordinal
@@ -21,6 +23,8 @@ _WHOLE, _SURFACE, _BEGINNING, _INSIDE, _SYNONYM = 1.2, 1.5, 0.3, 0.2, 0.8
 that begins with it, a word that holds it, a word that means the same."""
 
 
+COMPILED = 4096
+"""Queries that are kept ready; analysing one costs more than asking it."""
 _EXPANSIONS = 1000
 """Words that a prefix stands for, the most frequent first."""
 
@@ -40,6 +44,8 @@ class QueryCompiler:
         self.searcher = searcher
         self._analyzer = analyzer
         self._filters = FilterCompiler(schema, searcher)
+        self._compiled: LRUCache[Hashable, tantivy.Query] = LRUCache(COMPILED)
+        self._guard = threading.Lock()
 
     def words(
         self, query: ParsedQuery, *, require_all: bool = False, widen: bool = False
@@ -48,6 +54,25 @@ class QueryCompiler:
 
         ``widen`` also looks for words that begin with or hold a wanted one.
         """
+        key = (query.clauses, require_all, widen)
+        return self._once(key, lambda: self._build_words(query, require_all, widen))
+
+    def phrase(self, phrase: str) -> tantivy.Query:
+        """Assets that contain the phrase: written with the same spacing before the rest."""
+        return self._once(phrase, lambda: self._build_phrase(phrase))
+
+    def _once(self, key: Hashable, build: Callable[[], tantivy.Query]) -> tantivy.Query:
+        """The query, built anew only when it is not among the last ones."""
+        asked = (key, self._synonyms.version)
+        with self._guard:
+            known: tantivy.Query | None = self._compiled.get(asked)
+        if known is None:
+            known = build()
+            with self._guard:
+                self._compiled[asked] = known
+        return known
+
+    def _build_words(self, query: ParsedQuery, require_all: bool, widen: bool) -> tantivy.Query:
         wanted = [
             part
             for clause in query.clauses
@@ -62,8 +87,7 @@ class QueryCompiler:
         any_wanted = Query.boolean_query([(Occur.Should, part) for part in wanted])
         return self._joined([(Occur.Must, any_wanted), *binding])
 
-    def phrase(self, phrase: str) -> tantivy.Query:
-        """Assets that contain the phrase: written with the same spacing before the rest."""
+    def _build_phrase(self, phrase: str) -> tantivy.Query:
         wanted = self._atoms(phrase)
         tiers = [self.exact(wanted), self.exact(wanted, loose=True)]
         tiered = [Query.const_score_query(tier, 1000.0) for tier in tiers]

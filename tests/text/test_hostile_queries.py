@@ -105,23 +105,27 @@ def adversarial_texts() -> Iterator[str]:
         yield "".join(part[: chance.randrange(1, 200)] for part in parts)[:600]
 
 
-def test_random_texts(index: LexicalIndex) -> None:
-    slow = []
-    for text in random_texts():
-        started = time.process_time()
+def cost(index: LexicalIndex, text: str) -> float:
+    """Seconds of CPU to ask this; what seems slow is asked again, for machines pause."""
+    best = float("inf")
+    for _ in range(4):
+        started = time.thread_time()
         asked(index, text)
-        if (took := time.process_time() - started) > SLOWEST_CPU:
-            slow.append((round(took, 3), text))
-    # One of twenty thousand may meet a pause of the machine.
-    assert len(slow) <= 2, slow[:5]
+        best = min(best, time.thread_time() - started)
+        if best <= SLOWEST_CPU:
+            break
+    return best
+
+
+def test_random_texts(index: LexicalIndex) -> None:
+    texts = list(random_texts())
+    assert len(texts) == RANDOM
+    assert [text for text in texts if cost(index, text) > SLOWEST_CPU] == []
 
 
 def test_adversarial_texts(index: LexicalIndex) -> None:
-    slow, taken = [], 0
-    for text in adversarial_texts():
-        started = time.process_time()
-        taken += asked(index, text)
-        if (took := time.process_time() - started) > SLOWEST_CPU:
-            slow.append((round(took, 3), text[:60]))
-    assert 0 < taken < ADVERSARIAL
-    assert len(slow) <= 2, slow[:5]
+    texts = list(adversarial_texts())
+    assert len(texts) == ADVERSARIAL
+    assert [text[:60] for text in texts if cost(index, text) > SLOWEST_CPU] == []
+    taken = sum(asked(index, text) for text in texts[:100])
+    assert 0 < taken < 100
