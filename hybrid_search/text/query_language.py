@@ -1,14 +1,15 @@
 """The query language: what somebody typed, as clauses.
 
 Words; ``"exact phrase"`` in straight, curly or corner quotes; ``"near words"~2``; ``+must``,
-``-not``, ``prefix*``, ``field:value``. Whatever else is typed is taken as words.
+``-not``, ``prefix*``, ``field:value``, ``a AND b``, ``a OR b``. Whatever else is typed is taken
+as words.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from hybrid_search.errors import InvalidQuery
@@ -43,6 +44,9 @@ class Clause:
     """A filter field the text must equal (``brand:나이키``)."""
     slop: int = 0
     """For a phrase, how far its words may stand apart (``"…"~2``); 0 is the exact phrase."""
+
+
+_CONNECTIVES = (Clause("words", "OR"), Clause("words", "AND"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +88,30 @@ def parse_query(text: str, fields: Collection[str] = FIELDS) -> ParsedQuery:
     clean = text.encode("utf-8", "replace").decode().translate(_SPELLINGS)
     notes: list[str] = []
     clauses = [_clause(match, fields, notes) for match in _CLAUSE.finditer(clean)]
-    wanted = tuple(clause for clause in clauses if clause.text.strip())
+    wanted = _joined([clause for clause in clauses if clause.text.strip()])
     terms = sum(len(clause.text.split()) for clause in wanted)
     if terms > MAX_TERMS:
         raise InvalidQuery(f"q: {terms} words, the limit is {MAX_TERMS}")
     return ParsedQuery(text, wanted, tuple(dict.fromkeys(notes)))
+
+
+def _joined(clauses: list[Clause]) -> tuple[Clause, ...]:
+    """The clauses without the words ``OR`` and ``AND`` between two others.
+
+    Any of several words is enough anyway; ``AND`` binds both of its neighbours.
+    """
+    last = len(clauses) - 1
+    between = {
+        place: clause.text
+        for place, clause in enumerate(clauses)
+        if 0 < place < last and clause in _CONNECTIVES
+    }
+    bound = {place + step for place, word in between.items() if word == "AND" for step in (-1, 1)}
+    return tuple(
+        replace(clause, occur="must") if place in bound and clause.occur == "should" else clause
+        for place, clause in enumerate(clauses)
+        if place not in between
+    )
 
 
 def plain_words(query: ParsedQuery) -> list[str]:

@@ -118,3 +118,22 @@ def test_hostile_queries_are_answered(tmp_path: Path, query: str) -> None:
     index = open_index(tmp_path, Asset(AssetId("a"), title="강 a b c"))
     assert index.words(parse_query(query), 5).total in {0, 1}
     index.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        ("a AND b", [("a", "must"), ("b", "must")]),
+        ("a OR b", [("a", "should"), ("b", "should")]),
+        ("a AND b OR c", [("a", "must"), ("b", "must"), ("c", "should")]),
+        ("-a AND b", [("a", "not"), ("b", "must")]),
+        ('"x y" AND z*', [("x y", "must"), ("z", "must")]),
+        ("a or b", [("a", "should"), ("or", "should"), ("b", "should")]),
+        ("OR a", [("OR", "should"), ("a", "should")]),
+        ("a AND", [("a", "should"), ("AND", "should")]),
+        ("+OR", [("OR", "must")]),
+        ("a +AND b", [("a", "should"), ("AND", "must"), ("b", "should")]),
+    ],
+)
+def test_connectives(text: str, clauses: list[tuple[str, str]]) -> None:
+    assert [(c.text, c.occur) for c in parse_query(text).clauses] == clauses
