@@ -1,7 +1,7 @@
 """What exact match costs: this index beside raw Tantivy calls, SQLite FTS5 and bm25s.
 
-One process, the same made-up ads for all (36 words, a fifth of them Korean, frequencies by Zipf's
-law), the same queries, in shuffled blocks; CPU time of the calling thread.
+One process, the same made-up ads for all (8 to 64 words, a fifth of them Korean, frequencies by
+Zipf's law), the same queries, in shuffled blocks; CPU time of the calling thread.
 
     python bench/lexical.py --assets 10000 --assets 100000
 """
@@ -83,8 +83,12 @@ def corpus(count: int, seed: int) -> list[str]:
     """The copy of so many ads."""
     chance = random.Random(seed)
     words = vocabulary(chance)
-    drawn = np.random.default_rng(seed).zipf(1.15, size=(count, TOKENS)) % WORDS
-    return [" ".join(words[place] for place in row) for row in drawn]
+    drawn = np.random.default_rng(seed).zipf(1.15, size=(count, 2 * TOKENS)) % WORDS
+    lengths = (chance.randint(8, 2 * TOKENS - 8) for _ in range(count))
+    return [
+        " ".join(words[place] for place in row[:length])
+        for row, length in zip(drawn, lengths, strict=True)
+    ]
 
 
 def questions(texts: list[str], count: int, seed: int) -> dict[str, list[str]]:
@@ -93,7 +97,7 @@ def questions(texts: list[str], count: int, seed: int) -> dict[str, list[str]]:
     asked: dict[str, list[str]] = {"keyword": [], "and": [], "phrase": [], "facet": []}
     for _ in range(count):
         words = chance.choice(texts).split()
-        start = chance.randrange(TOKENS - 1)
+        start = chance.randrange(len(words) - 1)
         asked["keyword"].append(chance.choice(words))
         asked["and"].append(" ".join(chance.sample(words, 2)))
         asked["phrase"].append(" ".join(words[start : start + 2]))

@@ -32,6 +32,7 @@ from hybrid_search.records import (
 from hybrid_search.retrieval import Retrieved, Retriever
 from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import parse_query
+from hybrid_search.wire.answers import SuggestionsJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,13 @@ class Suggested:
 
     completions: tuple[Completion, ...]
     did_you_mean: tuple[str, ...]
+
+    def as_json(self) -> SuggestionsJson:
+        """The suggestions as a JSON object."""
+        return {
+            "completions": [{"text": c.text, "assets": c.assets} for c in self.completions],
+            "did_you_mean": list(self.did_you_mean),
+        }
 
 
 class Searcher:

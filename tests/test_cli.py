@@ -73,6 +73,14 @@ def test_what_a_search_takes(tmp_path: Path, manifest: Path) -> None:
     assert (wrong.returncode, "lists.lexical.weight" in wrong.stderr) == (2, True)
     unknown = run("similar", "nobody", *where)
     assert (unknown.returncode, "nobody" in unknown.stderr) == (1, True)
+    sorted_ = ("search", "--sort", "-price", "--facet", "brand", "--size", "2")
+    cheap = json.loads(run(*sorted_, *where, "--json").stdout)
+    assert [hit["id"] for hit in cheap["hits"]] == ["apart", "phrase"]
+    assert {"value": "하늘", "assets": 2} in cheap["facets"]["brand"]
+    assert "brand: " in run(*sorted_, *where).stdout
+    typed = json.loads(run("suggest", "ㅅㅂ", *where, "--json").stdout)
+    assert {"text": "신발", "assets": 2} in typed["completions"]
+    assert "summer" in run("suggest", "summr", *where).stdout
     table = run("search", "summer", *where, "--explain", "--size", "1").stdout
     assert "words" in table
     assert "next page: --cursor" in table

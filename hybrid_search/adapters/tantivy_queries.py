@@ -25,6 +25,8 @@ that begins with it, a word that holds it, a word that means the same."""
 
 COMPILED = 4096
 """Queries that are kept ready; analysing one costs more than asking it."""
+_TIER = 1000.0
+"""What each of the two tiers of a phrase adds: more than BM25 ever gives."""
 _EXPANSIONS = 1000
 """Words that a prefix stands for, the most frequent first."""
 
@@ -89,10 +91,15 @@ class QueryCompiler:
 
     def _build_phrase(self, phrase: str) -> tantivy.Query:
         wanted = self._atoms(phrase)
-        tiers = [self.exact(wanted), self.exact(wanted, loose=True)]
-        tiered = [Query.const_score_query(tier, 1000.0) for tier in tiers]
         ranking = [(Occur.Should, part) for part in self._words(phrase, widen=False)]
-        either = Query.boolean_query([(Occur.Should, tier) for tier in tiered])
+        same = self.exact(wanted)
+        if not any(atom.kind == "hangul" for atom in wanted):
+            # Only Hangul is written with spaces or without: elsewhere both are one.
+            return Query.boolean_query(
+                [(Occur.Must, Query.const_score_query(same, 2 * _TIER)), *ranking]
+            )
+        tiers = [Query.const_score_query(t, _TIER) for t in (same, self.exact(wanted, loose=True))]
+        either = Query.boolean_query([(Occur.Should, tier) for tier in tiers])
         return Query.boolean_query([(Occur.Must, either), *ranking])
 
     def binding(self, query: ParsedQuery | None, where: Filter | None) -> tantivy.Query | None:

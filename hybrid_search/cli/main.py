@@ -144,8 +144,7 @@ def suggest(
     with open_engine(load_settings(data_dir)) as engine:
         found = engine.searcher.suggest(typed, size)
     if json:
-        completions = [{"text": c.text, "assets": c.assets} for c in found.completions]
-        print_json({"completions": completions, "did_you_mean": list(found.did_you_mean)})
+        print_json(found.as_json())
     else:
         print_suggestions(found)
 

@@ -133,15 +133,9 @@ async def suggest(request: Request) -> Response:
     service, given = service_of(request), dict(request.query_params)
     body = parse_model(SuggestParameters, given, InvalidQuery)
 
-    def work() -> Response:
-        found = service.engine.searcher.suggest(body.q, body.size)
-        told: SuggestionsJson = {
-            "completions": [{"text": c.text, "assets": c.assets} for c in found.completions],
-            "did_you_mean": list(found.did_you_mean),
-        }
-        return json_response(told)
-
-    return await service.read(work)
+    searcher = service.engine.searcher
+    found = await service.read(lambda: searcher.suggest(body.q, body.size))
+    return json_response(found.as_json())
 
 
 async def similar(request: Request) -> Response:
