@@ -96,6 +96,7 @@ def open_engine(settings: Settings, *, write: bool = False) -> Engine:
         lexical = TantivyIndex(
             folder / "lexical",
             make_analyzer(settings),
+            fields=settings.declared_fields(),
             synonyms=_synonyms(settings),
             read_only=not write,
         )
@@ -116,6 +117,7 @@ def open_engine(settings: Settings, *, write: bool = False) -> Engine:
             follower=follower,
             encoder=encoder,
             limits=settings.pictures.limits(),
+            fields=settings.declared_fields(),
         )
         searcher = Searcher(
             catalog=catalog,
@@ -155,7 +157,7 @@ def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = No
         generations = Generations(settings.data_dir / "generations")
         folder = generations.begin()
         _write_manifest(folder, settings, embedder.facts.key)
-        lexical = TantivyIndex(folder / "lexical", make_analyzer(settings))
+        lexical = _new_lexical(folder / "lexical", settings)
         LexicalFollower(catalog, lexical).catch_up()
         lexical.close()
         generations.publish(folder)
@@ -189,9 +191,13 @@ def _plan(settings: Settings) -> VectorPlan:
 def scratch_index(settings: Settings) -> Iterator[TantivyIndex]:
     """An empty lexical index with the configured analyser, gone at the end of the context."""
     with tempfile.TemporaryDirectory() as folder:
-        index = TantivyIndex(Path(folder), make_analyzer(settings))
+        index = _new_lexical(Path(folder), settings)
         with closing(index):
             yield index
+
+
+def _new_lexical(folder: Path, settings: Settings) -> TantivyIndex:
+    return TantivyIndex(folder, make_analyzer(settings), fields=settings.declared_fields())
 
 
 @cache
@@ -258,6 +264,7 @@ def _indexer(
         embedder=embedder,
         followers=(LexicalFollower(catalog, lexical), follower),
         limits=settings.pictures.limits(),
+        fields=settings.declared_fields(),
         batch_size=settings.ingest.batch_size,
         workers=settings.ingest.workers,
     )

@@ -9,10 +9,11 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +23,7 @@ from pydantic_settings import (
 )
 
 from hybrid_search.errors import InvalidConfig
+from hybrid_search.fields import MAX_BOOST, STANDARD, FieldRule, Fields, FieldType
 from hybrid_search.images import PictureLimits
 from hybrid_search.records import FusionSettings, ListName, ListSettings
 
@@ -65,6 +67,26 @@ class LexicalSection(Section):
     synonyms: Path | None = None
     """A file of synonyms, read again when it changes; ``synonyms.txt`` in the data folder where
     none is named."""
+
+
+class FieldSection(Section):
+    """What one field is for; what is not said stays as it is for such a field."""
+
+    type: FieldType | None = None
+    """What an attribute holds: ``text``, ``number``, ``boolean`` or ``date`` (ISO 8601). Others
+    are refused when they come in; ``9,900`` is read as a number."""
+    searched: bool | None = None
+    """Whether its words and phrases are found."""
+    boost: Annotated[int, Field(ge=1, le=MAX_BOOST)] | None = None
+    """How often a word in it counts against the same word elsewhere (BM25F)."""
+    filtered: bool | None = None
+    """Whether filters can name it."""
+    facetted: bool | None = None
+    """Whether its values can be counted."""
+
+    def rule(self, name: str) -> FieldRule:
+        """The whole rule for the field of that name."""
+        return replace(STANDARD.get(name, FieldRule()), **self.model_dump(exclude_none=True))
 
 
 class VectorSection(Section):
@@ -183,6 +205,8 @@ class Settings(BaseSettings):
     """Which model turns pictures and texts into vectors."""
     lexical: LexicalSection = LexicalSection()
     """How copy is analysed."""
+    fields: dict[str, FieldSection] = {}
+    """What fields are for, by name: ``[fields.price]``."""
     vector: VectorSection = VectorSection()
     """How nearest neighbours are found."""
     fusion: FusionSection = FusionSection()
@@ -193,6 +217,15 @@ class Settings(BaseSettings):
     """How assets come in."""
     server: ServerSection = ServerSection()
     """The service."""
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> Settings:
+        self.declared_fields()
+        return self
+
+    def declared_fields(self) -> Fields:
+        """The declaration as a record; raises ``InvalidConfig`` for a rule that cannot hold."""
+        return Fields({name: section.rule(name) for name, section in self.fields.items()})
 
     @classmethod
     def settings_customise_sources(

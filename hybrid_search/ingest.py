@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from hybrid_search.errors import InvalidInput
+from hybrid_search.errors import InvalidAsset, InvalidInput
+from hybrid_search.fields import Fields
 from hybrid_search.following import LexicalFollower, VectorFollower
 from hybrid_search.images import CheckedPicture, PictureLimits, check_picture, digest_of
 from hybrid_search.manifests import Row, Skipped
 from hybrid_search.ports import Catalog, Draft, Embedder, PictureStore
-from hybrid_search.records import AssetId, Digest
+from hybrid_search.records import Asset, AssetId, Digest
 from hybrid_search.wire.answers import IngestReportJson
 from hybrid_search.wire.assets import asset_to_stored
 
@@ -60,7 +61,7 @@ class IngestReport:
 class _Arrival:
     """A row whose bytes were read and hashed."""
 
-    row: Row
+    asset: Asset
     data: bytes | None
     content: Digest
 
@@ -76,6 +77,7 @@ class Indexer:
         embedder: Embedder,
         followers: tuple[LexicalFollower, VectorFollower],
         limits: PictureLimits,
+        fields: Fields,
         batch_size: int = 128,
         workers: int = 2,
     ) -> None:
@@ -84,6 +86,7 @@ class Indexer:
         self._embedder = embedder
         self._followers = followers
         self._limits = limits
+        self._fields = fields
         self._batch_size = batch_size
         self._decoders = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         self._writing = threading.Lock()
@@ -123,9 +126,9 @@ class Indexer:
         self._decoders.shutdown()
 
     def _store(self, rows: list[Row], report: IngestReport) -> None:
-        arrivals = [arrival for row in rows if (arrival := _arrive(row, report)) is not None]
-        known = self._catalog.contents([arrival.row.asset.id for arrival in arrivals])
-        changed = [a for a in arrivals if known.get(a.row.asset.id) != a.content]
+        arrivals = [arrival for row in rows if (arrival := self._arrive(row, report)) is not None]
+        known = self._catalog.contents([arrival.asset.id for arrival in arrivals])
+        changed = [a for a in arrivals if known.get(a.asset.id) != a.content]
         report.unchanged += len(arrivals) - len(changed)
         drafts = self._drafts(changed, report)
         if not drafts:
@@ -136,16 +139,33 @@ class Indexer:
         report.updated += updated
         report.indexed += len(drafts) - updated
 
+    def _arrive(self, row: Row, report: IngestReport) -> _Arrival | None:
+        """The row, typed, with its picture's bytes read; ``None``, reported, where that fails."""
+        try:
+            asset = self._fields.typed(row.asset)
+            data = None if row.picture is None else row.picture()
+        except InvalidAsset as failure:
+            report.skipped.append(Skipped(row.asset.id, str(failure)))
+            return None
+        except OSError as failure:
+            report.skipped.append(Skipped(row.asset.id, f"image: cannot be read, {failure}"))
+            return None
+        if data is None and not self._fields.copy_of(asset):
+            report.skipped.append(Skipped(asset.id, "neither an image nor any copy"))
+            return None
+        picture = b"" if data is None else digest_of(data).encode()
+        return _Arrival(asset, data, digest_of(asset_to_stored(asset) + b"\x00" + picture))
+
     def _drafts(self, arrivals: list[_Arrival], report: IngestReport) -> list[Draft]:
         """What can be stored: pictures checked, kept and embedded."""
         checked = list(self._decoders.map(self._check, arrivals))
         drafts, pictures = [], {}
         for arrival, outcome in zip(arrivals, checked, strict=True):
             if isinstance(outcome, InvalidInput):
-                report.skipped.append(Skipped(arrival.row.asset.id, str(outcome)))
+                report.skipped.append(Skipped(arrival.asset.id, str(outcome)))
                 continue
             facts = None if outcome is None else outcome.facts
-            drafts.append(Draft(arrival.row.asset, facts, arrival.content))
+            drafts.append(Draft(arrival.asset, facts, arrival.content))
             if outcome is not None and arrival.data is not None:
                 pictures[outcome.facts.digest] = outcome
                 self._pictures.put(outcome.facts.digest, arrival.data)
@@ -211,17 +231,3 @@ def _unique(batch: list[Row | Skipped], seen: set[AssetId], report: IngestReport
         else:
             seen.add(row.asset.id)
             yield row
-
-
-def _arrive(row: Row, report: IngestReport) -> _Arrival | None:
-    """The row with its picture's bytes read; ``None``, reported, when they cannot be."""
-    try:
-        data = None if row.picture is None else row.picture()
-    except OSError as failure:
-        report.skipped.append(Skipped(row.asset.id, f"image: cannot be read, {failure}"))
-        return None
-    if data is None and not row.asset.copy_fields():
-        report.skipped.append(Skipped(row.asset.id, "neither an image nor any copy"))
-        return None
-    picture = b"" if data is None else digest_of(data).encode()
-    return _Arrival(row, data, digest_of(asset_to_stored(row.asset) + b"\x00" + picture))

@@ -29,6 +29,13 @@ class CopyField:
 
     name: str
     text: str
+    boost: int = 1
+    """How often a word in it counts against the same word elsewhere."""
+
+    @property
+    def field(self) -> str:
+        """The field it belongs to: all translations are ``texts``."""
+        return self.name.partition(".")[0] if self.name.startswith("texts.") else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Asset:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
 
     def copy_fields(self) -> tuple[CopyField, ...]:
-        """The texts that are searched, in reading order, empty ones left out.
+        """The texts of the standard fields, in reading order, empty ones left out.
 
         Every tag is a run of its own; a translation is named ``texts.<language>``.
         """

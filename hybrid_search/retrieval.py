@@ -9,6 +9,7 @@ import numpy as np
 
 from hybrid_search.encoding import QueryEncoder
 from hybrid_search.errors import InvalidQuery, UnknownAsset
+from hybrid_search.fields import Fields
 from hybrid_search.following import VectorFollower
 from hybrid_search.images import PictureLimits, check_picture, digest_of
 from hybrid_search.ports import (
@@ -64,6 +65,7 @@ class Retriever:
         follower: VectorFollower,
         encoder: QueryEncoder,
         limits: PictureLimits,
+        fields: Fields,
     ) -> None:
         self._catalog = catalog
         self._lexical = lexical
@@ -71,14 +73,16 @@ class Retriever:
         self._follower = follower
         self._encoder = encoder
         self._limits = limits
+        self.fields = fields
 
     def retrieve(self, query: Query, settings: FusionSettings) -> Retrieved:
         """Every list that the query asks for and the settings name, each to its window.
 
         Raises ``InvalidQuery`` and ``UnknownAsset``.
         """
+        self.fields.check(query)
         self.refresh()
-        parsed = parse_query(query.text)
+        parsed = self.parse(query.text)
         allowed = self._lexical.allowed(parsed, query.filter)
         vectors = self._query_vectors(query, parsed, settings.lists)
         lists = list(self._word_lists(query, parsed, settings.lists))
@@ -90,6 +94,10 @@ class Retriever:
             lists.append(self._newest(allowed))
         kept = tuple(_without(own, candidates) for candidates in lists) if own else tuple(lists)
         return Retrieved(parsed, kept, vectors, self._follower.sequence)
+
+    def parse(self, text: str) -> ParsedQuery:
+        """The clauses of what was typed; raises ``InvalidQuery``."""
+        return parse_query(text, self.fields.asked)
 
     def facets(self, query: Query, retrieved: Retrieved) -> dict[str, tuple[FacetValue, ...]]:
         """For each field asked for, its values over all matches, as the assets spell them.
@@ -112,10 +120,19 @@ class Retriever:
         found = [
             FacetValue(value, bucket.assets)
             for bucket in buckets
-            for value in _values(examples[bucket.example], field)
+            for value in self._values(examples[bucket.example], field)
             if facet_key(value) == bucket.key
         ]
         return tuple(sorted(found, key=lambda f: (-f.assets, str(f.value))))
+
+    def _values(self, stored: StoredAsset, field: str) -> list[str | int | float | bool]:
+        """The values that the asset has in the field; of equal ones the first."""
+        found: dict[str, str | int | float | bool] = {}
+        for name, value in self.fields.values_of(stored):
+            for single in value if isinstance(value, tuple) else (value,):
+                if name == field:
+                    found.setdefault(facet_key(single), single)
+        return list(found.values())
 
     def phrases_held(self, retrieved: Retrieved) -> dict[Ordinal, int]:
         """How many of the quoted phrases each candidate of any list contains, where any."""
@@ -240,16 +257,6 @@ class Retriever:
         if vector is None:
             raise InvalidQuery(f"like: the asset {asset_id!r} has no picture")
         return vector
-
-
-def _values(stored: StoredAsset, field: str) -> Iterator[str | int | float | bool]:
-    """The values that the asset has in the field; of equal ones the first."""
-    found: dict[str, str | int | float | bool] = {}
-    for name, value in stored.facets():
-        for single in value if isinstance(value, tuple) else (value,):
-            if name == field:
-                found.setdefault(facet_key(single), single)
-    yield from found.values()
 
 
 def _without(own: set[Ordinal], candidates: CandidateList) -> CandidateList:

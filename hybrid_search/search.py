@@ -13,6 +13,7 @@ import orjson
 from cachetools import LRUCache
 
 from hybrid_search.errors import InvalidQuery
+from hybrid_search.fields import Fields
 from hybrid_search.fusion import contributions, fuse
 from hybrid_search.images import digest_of
 from hybrid_search.ports import Catalog, Completion, LexicalIndex
@@ -31,7 +32,6 @@ from hybrid_search.records import (
 )
 from hybrid_search.retrieval import Retrieved, Retriever
 from hybrid_search.text.normalise import normalise
-from hybrid_search.text.query_language import parse_query
 from hybrid_search.wire.answers import SuggestionsJson
 
 
@@ -108,7 +108,7 @@ class Searcher:
         Raises ``InvalidQuery`` for a text that is too long.
         """
         self._retriever.refresh()
-        parsed = parse_query(typed)
+        parsed = self._retriever.parse(typed)
         completions = self._lexical.complete(typed, size)
         # A word that goes on is no mistake yet.
         meant = () if completions else self._lexical.corrections(parsed)
@@ -159,7 +159,10 @@ class Searcher:
     def _sorted(self, hits: tuple[FusedHit, ...], sort: Sort) -> tuple[FusedHit, ...]:
         """By the field's value; those without it last, equal ones as they were."""
         stored = self._catalog.fetch([hit.ordinal for hit in hits])
-        keys = {ordinal: _sort_key(asset, sort.field) for ordinal, asset in stored.items()}
+        keys = {
+            ordinal: _sort_key(asset, sort.field, self._retriever.fields)
+            for ordinal, asset in stored.items()
+        }
         having = [hit for hit in hits if keys[hit.ordinal] is not None]
         lacking = [hit for hit in hits if keys[hit.ordinal] is None]
         having.sort(key=lambda hit: keys[hit.ordinal] or (0, ""), reverse=sort.descending)
@@ -234,10 +237,10 @@ def _report(candidates: CandidateList, settings: FusionSettings) -> ListReport:
     )
 
 
-def _sort_key(stored: StoredAsset, field: str) -> tuple[int, float | str] | None:
+def _sort_key(stored: StoredAsset, field: str, fields: Fields) -> tuple[int, float | str] | None:
     """Numbers before texts; of several values the first. ``None`` without any."""
     named = {"title": stored.asset.title or None, "updated_at": stored.updated_at}
-    value = named[field] if field in named else dict(stored.facets()).get(field)
+    value = named[field] if field in named else dict(fields.values_of(stored)).get(field)
     single = (value[0] if value else None) if isinstance(value, tuple) else value
     if single is None:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from typing_extensions import TypedDict
 
 from hybrid_search import __version__
@@ -22,9 +24,10 @@ class VectorStatusJson(TypedDict):
 
 
 class LexicalStatusJson(TypedDict):
-    """The inverted index: what it is and how much it holds."""
+    """The inverted index: what it is and how much it holds; ``fields`` are the declared ones."""
 
     analyzer: str
+    fields: dict[str, dict[str, object]]
     documents: int
     watermark: int
 
@@ -64,6 +67,10 @@ def engine_status(engine: Engine) -> StatusJson:
         "sequence": engine.catalog.last_sequence(),
         "lexical": {
             "analyzer": engine.lexical.fingerprint,
+            "fields": {
+                name: asdict(rule)
+                for name, rule in engine.settings.declared_fields().declared.items()
+            },
             "documents": engine.lexical.count(),
             "watermark": engine.lexical.watermark,
         },

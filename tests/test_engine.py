@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from hybrid_search.adapters.clip_embedder import ClipEmbedder
 from hybrid_search.assembly import Engine, open_engine, rebuild
 from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import (
@@ -24,7 +25,8 @@ from hybrid_search.errors import (
 )
 from hybrid_search.ingest import IngestReport
 from hybrid_search.manifests import read_assets
-from hybrid_search.records import AnyOf, AssetId, Example, Query
+from hybrid_search.records import AnyOf, AssetId, Between, Example, Query
+from hybrid_search.text.query_language import parse_query
 from tests.small_corpus import ROWS
 
 
@@ -207,3 +209,41 @@ def test_killed_while_writing_it_restarts_whole(tmp_path: Path, seconds: float) 
         report = ingest(engine, path)
         assert (report.unchanged, report.indexed) == (stored, 600 - stored)
         assert engine.searcher.search(Query('"광고 599"')).hits[0].stored.asset.id == "a599"
+
+
+def test_a_changed_declaration_is_refused_until_a_rebuild_that_embeds_nothing(
+    tmp_path: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    with open_engine(settings_in(folder), write=True) as opened:
+        ingest(opened, manifest)
+    (folder / "hybrid_search.toml").write_text(
+        '[fields.brand]\nsearched = false\n[fields.price]\ntype = "number"\nfacetted = false\n'
+    )
+    with pytest.raises(IndexMismatch, match=r"brand.searched True -> False.*rebuild"):
+        open_engine(settings_in(folder))
+
+    def embeds(*_: object) -> None:
+        raise AssertionError("a picture was embedded again")
+
+    monkeypatch.setattr(ClipEmbedder, "pictures", embeds)
+    rebuild(settings_in(folder))
+    with open_engine(settings_in(folder)) as opened:
+        assert opened.lexical.words(parse_query("하늘"), 5).total == 0
+        assert opened.vectors.count() == 3
+        with pytest.raises(InvalidQuery, match="'price' is not facetted"):
+            opened.searcher.search(Query(facets=("price",)))
+
+
+def test_a_value_that_is_none_of_its_type_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "hybrid_search.toml").write_text('[fields.price]\ntype = "number"\n')
+    path = tmp_path / "assets.csv"
+    path.write_text('id,title,price\na,봄,"9,900"\nb,여름,cheap\n', "utf-8")
+    with open_engine(settings_in(folder), write=True) as opened:
+        report = ingest(opened, path)
+        assert [(part.id, part.reason) for part in report.skipped] == [
+            ("b", "price = 'cheap': declared as number and is none")
+        ]
+        assert ids(opened, Query(filter=Between("price", 9000, 10_000))) == ["a"]

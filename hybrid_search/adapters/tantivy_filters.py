@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import tantivy
 
@@ -10,13 +10,13 @@ from hybrid_search.errors import InvalidQuery
 from hybrid_search.records import (
     AllOf,
     AnyOf,
+    AttributeValue,
     Between,
     Exists,
     Filter,
     Not,
     OneOf,
     Prefix,
-    StoredAsset,
 )
 from hybrid_search.text.facets import facet_key
 from hybrid_search.text.normalise import normalise
@@ -28,10 +28,10 @@ MAX_VALUES = 100_000
 """Distinct values of a field that a range or a prefix looks through."""
 
 
-def facet_terms(stored: StoredAsset) -> Iterator[str]:
-    """The terms an asset is found by in filters."""
+def facet_terms(values: Iterable[tuple[str, AttributeValue]]) -> Iterator[str]:
+    """The terms that an asset with these values of its fields is found by."""
     yield EVERY_ASSET
-    for field, value in stored.facets():
+    for field, value in values:
         yield _exists(field)
         for single in value if isinstance(value, tuple) else (value,):
             yield facet_term(field, single)

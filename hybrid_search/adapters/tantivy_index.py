@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from hybrid_search.errors import (
     IndexMissing,
     SearchError,
 )
+from hybrid_search.fields import UNDECLARED, Fields, changes, read_fields
 from hybrid_search.ports import Completion, FacetBucket, LexicalMatches, Ordinals
 from hybrid_search.records import Asset, Filter, Ordinal, Span, StoredAsset
 from hybrid_search.text.analysis import Analyzer
@@ -36,7 +38,7 @@ TIE_SLACK = 16
 MAX_TYPED = 100
 """Characters that are completed."""
 _HEAP = 64 << 20
-_FINGERPRINT = "analyzer.txt"
+_ANALYZER, _FIELDS = "analyzer.txt", "fields.json"
 
 
 @contextmanager
@@ -52,6 +54,16 @@ def _translated() -> Iterator[None]:
         raise EngineFailure(f"tantivy: {type(failure).__name__}: {failure}") from failure
 
 
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What a search sees from begin to end: one commit, and what was worked out about it."""
+
+    watermark: int
+    compiler: QueryCompiler
+    suggestions: Suggestions
+    allowed: LRUCache[str, Ordinals] = field(default_factory=lambda: LRUCache(64))
+
+
 class TantivyIndex:
     """A ``LexicalIndex`` over one folder: any number of readers, one writer."""
 
@@ -60,21 +72,22 @@ class TantivyIndex:
         folder: Path,
         analyzer: Analyzer,
         *,
+        fields: Fields | None = None,
         synonyms: Synonyms | None = None,
         read_only: bool = False,
     ) -> None:
         """Open the folder, creating the index unless ``read_only``.
 
-        Raises ``IndexMissing``, ``IndexLocked``, and ``IndexMismatch`` when another analyser
-        built it.
+        Raises ``IndexMissing``, ``IndexLocked``, and ``IndexMismatch`` when another analyser or
+        other fields built it.
         """
         self._folder = folder
         self._analyzer = analyzer
+        self._fields = fields or UNDECLARED
         self._synonyms = synonyms or NoSynonyms()
         self._schema = new_schema()
         self._guard = threading.Lock()
-        self._allowed: LRUCache[str, Ordinals] = LRUCache(64)
-        self._check_analyzer(read_only)
+        self._check_built_by(read_only)
         with _translated():
             self._index = tantivy.Index(self._schema, path=str(folder))
             self._writer = None if read_only else self._open_writer()
@@ -85,7 +98,7 @@ class TantivyIndex:
     def add(self, entries: Iterable[StoredAsset]) -> None:
         """Index these versions."""
         for stored in entries:
-            document = new_document(stored, self._analyzer)
+            document = new_document(stored, self._analyzer, self._fields)
             with self._writing() as writer:
                 writer.add_document(document)
 
@@ -127,7 +140,7 @@ class TantivyIndex:
     @property
     def watermark(self) -> int:
         """The watermark of the commit that searches see; 0 for a new index."""
-        return self._watermark
+        return self._snapshot.watermark
 
     @property
     def fingerprint(self) -> str:
@@ -148,7 +161,7 @@ class TantivyIndex:
         When fewer than ``limit`` match, those follow in which a word begins with a wanted one
         or holds it. ``require_all`` keeps to assets that match every word.
         """
-        compiler = self._compiler
+        compiler = self._snapshot.compiler
         with _translated():
             asked = compiler.words(query, require_all=require_all)
             found = self._run(compiler, asked, limit, where, among)
@@ -169,35 +182,35 @@ class TantivyIndex:
 
         Inside either group the BM25 score of the phrase's words decides.
         """
-        compiler = self._compiler
+        compiler = self._snapshot.compiler
         with _translated():
             return self._run(compiler, compiler.phrase(phrase), limit, where, among)
 
     def allowed(self, query: ParsedQuery | None, where: Filter | None) -> Ordinals | None:
         """The ordinals, ascending, that every list must keep to; ``None`` for no restriction."""
-        compiler = self._compiler
+        snapshot = self._snapshot
         bound = (
             [] if query is None else [c for c in query.clauses if c.occur != "should" or c.field]
         )
         if where is None and not bound:
             return None
         # As text: 1, 1.0 and True are equal keys and different filters.
-        key = repr((self.watermark, self._synonyms.version, where, bound))
+        key = repr((self._synonyms.version, where, bound))
         with self._guard:
-            if (known := self._allowed.get(key)) is not None:
+            if (known := snapshot.allowed.get(key)) is not None:
                 return known
         with _translated():
-            asked = compiler.binding(query, where) or tantivy.Query.empty_query()
-            searcher = compiler.searcher
+            asked = snapshot.compiler.binding(query, where) or tantivy.Query.empty_query()
+            searcher = snapshot.compiler.searcher
             found = searcher.search(asked, max(1, searcher.num_docs), count=False)
             ordinals = np.sort(np.array(_ordinals_at(searcher, found), np.int64))
         with self._guard:
-            self._allowed[key] = ordinals
+            snapshot.allowed[key] = ordinals
         return ordinals
 
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
-        return highlight(query, asset, self._analyzer, self._synonyms)
+        return highlight(query, self._fields.copy_of(asset), self._analyzer, self._synonyms)
 
     def facet(
         self,
@@ -208,53 +221,66 @@ class TantivyIndex:
         limit: int,
     ) -> tuple[FacetBucket, ...]:
         """The field's values over all assets that match the words or are among ``also``."""
-        compiler = self._compiler
+        compiler = self._snapshot.compiler
         with _translated():
             return count_values(compiler, field, compiler.matches(query, where, also), limit)
 
     def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
         """Names and words that begin as typed, those of most assets first, then by alphabet."""
         with _translated():
-            return self._suggestions.complete(typed[:MAX_TYPED], limit)
+            return self._snapshot.suggestions.complete(typed[:MAX_TYPED], limit)
 
     def corrections(self, query: ParsedQuery, limit: int = 3) -> tuple[str, ...]:
         """The query with its unknown words replaced by near ones, likeliest first."""
         with _translated():
-            return self._suggestions.corrections(query, self._is_known, limit)
+            return self._snapshot.suggestions.corrections(query, self._is_known, limit)
 
     def _is_known(self, word: str) -> bool:
         return self.words(ParsedQuery(word, (Clause("words", word),)), 1).total > 0
 
     def count(self) -> int:
         """The number of versions that a search sees."""
-        return self._compiler.searcher.num_docs - (self._watermark > 0)
+        snapshot = self._snapshot
+        return snapshot.compiler.searcher.num_docs - (snapshot.watermark > 0)
 
     def refresh(self) -> None:
         """See what another process has committed."""
         with _translated():
             self._index.reload()
             searcher = self._index.searcher()
-            self._watermark = self._read_watermark(searcher)
-            # A search takes one compiler, and keeps to the commit that it was made at.
-            self._compiler = QueryCompiler(self._schema, searcher, self._analyzer, self._synonyms)
-            self._suggestions = Suggestions(self._schema, searcher)
+            compiler = QueryCompiler(
+                self._schema, searcher, self._analyzer, self._synonyms, self._fields
+            )
+            suggestions = Suggestions(self._schema, searcher)
+            self._snapshot = _Snapshot(self._read_watermark(searcher), compiler, suggestions)
 
     # --------------------------------------------------------------------------- machinery
 
-    def _check_analyzer(self, read_only: bool) -> None:
-        path = self._folder / _FINGERPRINT
-        if path.is_file():
-            built_by = path.read_text("utf-8")
-            if built_by != self._analyzer.fingerprint:
-                raise IndexMismatch(
-                    f"lexical: the index was built by analyzer {built_by!r}, configured is"
-                    f" {self._analyzer.fingerprint!r}; run: hybrid-search rebuild"
-                )
+    def _check_built_by(self, read_only: bool) -> None:
+        """Refuse an index that was built otherwise; a new one remembers how it is built."""
+        if (self._folder / _ANALYZER).is_file():
+            self._check_analyzer((self._folder / _ANALYZER).read_text("utf-8"))
+            self._check_fields(read_fields((self._folder / _FIELDS).read_text("utf-8")))
         elif read_only:
             raise IndexMissing(f"no lexical index at {self._folder}")
         else:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, self._analyzer.fingerprint.encode())
+            write_whole(self._folder / _FIELDS, self._fields.fingerprint.encode())
+            write_whole(self._folder / _ANALYZER, self._analyzer.fingerprint.encode())
+
+    def _check_analyzer(self, built_by: str) -> None:
+        if built_by != self._analyzer.fingerprint:
+            raise IndexMismatch(
+                f"lexical: the index was built by analyzer {built_by!r}, configured is"
+                f" {self._analyzer.fingerprint!r}; run: hybrid-search rebuild"
+            )
+
+    def _check_fields(self, built_with: Fields) -> None:
+        if built_with.fingerprint != self._fields.fingerprint:
+            raise IndexMismatch(
+                f"fields: declared otherwise than when the index was built,"
+                f" {changes(built_with, self._fields)}; run: hybrid-search rebuild"
+            )
 
     def _open_writer(self) -> tantivy.IndexWriter:
         writer = self._index.writer(_HEAP, 1)

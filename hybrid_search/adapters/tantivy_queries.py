@@ -10,14 +10,18 @@ import tantivy
 from cachetools import LRUCache
 
 from hybrid_search.adapters.tantivy_filters import FilterCompiler
-from hybrid_search.records import AnyOf, Filter, Ordinal
+from hybrid_search.adapters.tantivy_views import View, exact_mark, morph_mark
+from hybrid_search.fields import Fields
+from hybrid_search.records import AnyOf, Filter, Ordinal, Prefix
 from hybrid_search.text.analysis import Analyzer, word_ends, word_terms
 from hybrid_search.text.atoms import Atom, atoms, phrase_terms
+from hybrid_search.text.facets import readings
 from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import Clause, ParsedQuery
 from hybrid_search.text.synonyms import Synonyms
 
 Query, Occur = tantivy.Query, tantivy.Occur
+_Lemma = tuple[str, int, int, int]
 _WHOLE, _SURFACE, _BEGINNING, _INSIDE, _SYNONYM = 1.2, 1.5, 0.3, 0.2, 0.8
 """What the ways to match a word are worth: a compound in one piece, the word as written, a word
 that begins with it, a word that holds it, a word that means the same."""
@@ -27,8 +31,6 @@ COMPILED = 4096
 """Queries that are kept ready; analysing one costs more than asking it."""
 _TIER = 1000.0
 """What each of the two tiers of a phrase adds: more than BM25 ever gives."""
-_EXPANSIONS = 1000
-"""Words that a prefix stands for, the most frequent first."""
 
 
 class QueryCompiler:
@@ -40,10 +42,14 @@ class QueryCompiler:
         searcher: tantivy.Searcher,
         analyzer: Analyzer,
         synonyms: Synonyms,
+        fields: Fields,
     ) -> None:
         self._synonyms = synonyms
+        self._fields = fields
         self._schema = schema
         self.searcher = searcher
+        self._exact = View(schema, searcher, "exact")
+        self._morph = View(schema, searcher, "morph")
         self._analyzer = analyzer
         self._filters = FilterCompiler(schema, searcher)
         self._compiled: LRUCache[Hashable, tantivy.Query] = LRUCache(COMPILED)
@@ -132,15 +138,7 @@ class QueryCompiler:
 
     def exact(self, wanted: Sequence[Atom], *, loose: bool = False) -> tantivy.Query:
         """Assets that hold these atoms one after the other."""
-        return self._sequence("exact", phrase_terms(list(wanted), loose=loose))
-
-    def _beginning(self, wanted: list[Atom]) -> tantivy.Query:
-        """Assets in which a word begins with these atoms; the last may go on."""
-        terms = phrase_terms(wanted, loose=True, open_end=True)
-        if len(terms) > 1:
-            return Query.phrase_prefix_query(self._schema, "exact", [*terms])
-        known = self.searcher.terms_with_prefix("exact", terms[0], limit=_EXPANSIONS)
-        return Query.term_set_query(self._schema, "exact", [term for term, _ in known])
+        return self._exact.sequence(phrase_terms(list(wanted), loose=loose))
 
     def _binding(self, query: ParsedQuery) -> list[tuple[tantivy.Occur, tantivy.Query]]:
         parts = []
@@ -153,31 +151,51 @@ class QueryCompiler:
 
     def _bound(self, clause: Clause) -> tantivy.Query:
         if clause.field is not None:
-            return self._silent(self._filters.compile(AnyOf(clause.field, (clause.text,))))
+            return self._silent(self._in_field(clause, clause.field))
         if clause.kind == "phrase" and not clause.slop:
             return Query.const_score_query(self.exact(self._atoms(clause.text), loose=True), 1.0)
         return Query.boolean_query([(Occur.Must, part) for part in self._clause(clause, False)])
+
+    def _in_field(self, clause: Clause, field: str) -> tantivy.Query:
+        """The field's words, or its whole value where it is no running text."""
+        if not self._fields.by_words(field):
+            whole = Prefix(field, clause.text) if clause.kind == "prefix" else None
+            return self._filters.compile(whole or AnyOf(field, readings(clause.text)))
+        exact = View(self._schema, self.searcher, "within", exact_mark(field))
+        morph = View(self._schema, self.searcher, "within", morph_mark(field))
+        wanted = self._atoms(clause.text)
+        if clause.kind == "prefix" and wanted:
+            return exact.beginning(phrase_terms(wanted, loose=True, open_end=True))
+        if clause.slop:
+            return self._near(clause, morph)
+        surface = exact.sequence(phrase_terms(wanted, loose=True))
+        lemmas = _one_each(self._lemmas(clause.text))
+        if clause.kind == "phrase" or not lemmas or _has_symbols(wanted):
+            return surface
+        ways = [(Occur.Should, surface), (Occur.Should, morph.all_of(lemmas))]
+        return Query.boolean_query(ways)
 
     def _clause(self, clause: Clause, widen: bool) -> Iterator[tantivy.Query]:
         wanted = self._atoms(clause.text)
         if not wanted:
             return
         if clause.kind == "prefix":
-            yield Query.const_score_query(self._beginning(wanted), 1.0)
+            terms = phrase_terms(wanted, loose=True, open_end=True)
+            yield Query.const_score_query(self._exact.beginning(terms), 1.0)
             return
         yield from self._words(clause.text, widen)
         if clause.kind == "phrase":
-            near = self._near(clause) if clause.slop else self.exact(wanted, loose=True)
+            apart = bool(clause.slop)
+            near = self._near(clause, self._morph) if apart else self.exact(wanted, loose=True)
             yield Query.const_score_query(near, _SURFACE)
 
-    def _near(self, clause: Clause) -> tantivy.Query:
+    def _near(self, clause: Clause, morph: View) -> tantivy.Query:
         """The words of the phrase within its slop."""
-        text = normalise(clause.text).text
-        lemmas = word_terms(text, atoms(text), self._analyzer.morphemes(text))
-        one_each = [next(group)[0] for _, group in groupby(lemmas, key=lambda item: item[1])]
-        if len(one_each) < 2:
-            return self._sequence("morph", one_each)
-        return Query.phrase_query(self._schema, "morph", [*one_each], clause.slop)
+        return morph.sequence(_one_each(self._lemmas(clause.text)), clause.slop)
+
+    def _lemmas(self, text: str) -> list[_Lemma]:
+        norm = normalise(text).text
+        return word_terms(norm, atoms(norm), self._analyzer.morphemes(norm))
 
     def _words(self, text: str, widen: bool) -> Iterator[tantivy.Query]:
         """One query a word, which its synonyms match as well."""
@@ -206,18 +224,15 @@ class QueryCompiler:
                 yield word, parts[0][0] if parts else word, self._word(own, parts, widen)
             start = end
 
-    def _word(
-        self, own: list[Atom], lemmas: list[tuple[str, int, int, int]], widen: bool
-    ) -> tantivy.Query:
-        if any(atom.kind == "symbol" for atom in own) or not lemmas:
-            # 1+1, 50%, c++, #신상: lemmas would lose what the symbol says.
+    def _word(self, own: list[Atom], lemmas: list[_Lemma], widen: bool) -> tantivy.Query:
+        if _has_symbols(own) or not lemmas:
             return Query.const_score_query(self.exact(own, loose=True), _SURFACE * 2)
         by_place = [list(group) for _, group in groupby(lemmas, key=lambda item: item[1])]
         parts = [min(group, key=lambda item: item[3] - item[2])[0] for group in by_place]
         wholes = {item[0] for group in by_place for item in group} - set(parts)
-        ways = [self._all_of(parts)]
-        ways += [Query.boost_query(self._term("morph", whole), _WHOLE) for whole in sorted(wholes)]
-        unknown = any(not self.searcher.doc_freq("morph", part) for part in parts)
+        ways = [self._morph.all_of(parts)]
+        ways += [Query.boost_query(self._morph.term(whole), _WHOLE) for whole in sorted(wholes)]
+        unknown = not all(self._morph.knows(part) for part in parts)
         if len(parts) > 1 or unknown or widen:
             ways.append(Query.const_score_query(self.exact(own, loose=True), _SURFACE))
         if (unknown or widen) and len(own) > 1 and all(atom.kind == "hangul" for atom in own):
@@ -228,28 +243,12 @@ class QueryCompiler:
         terms = phrase_terms(own, open_end=True)
         inside = [own[0].text, *terms[1:]]
         return [
-            Query.const_score_query(self._sequence("exact", terms), _BEGINNING),
-            Query.const_score_query(self._sequence("exact", inside), _INSIDE),
+            Query.const_score_query(self._exact.sequence(terms), _BEGINNING),
+            Query.const_score_query(self._exact.sequence(inside), _INSIDE),
         ]
 
     def _atoms(self, text: str) -> list[Atom]:
         return atoms(normalise(text).text)
-
-    def _all_of(self, terms: Sequence[str]) -> tantivy.Query:
-        if len(terms) == 1:
-            return self._term("morph", terms[0])
-        return Query.boolean_query([(Occur.Must, self._term("morph", term)) for term in terms])
-
-    def _term(self, field: str, term: str) -> tantivy.Query:
-        return Query.term_query(self._schema, field, term)
-
-    def _sequence(self, field: str, terms: Sequence[str]) -> tantivy.Query:
-        """A phrase; Tantivy's own panics on fewer than two terms."""
-        if not terms:
-            return Query.empty_query()
-        if len(terms) == 1:
-            return self._term(field, terms[0])
-        return Query.phrase_query(self._schema, field, [*terms])
 
     def _joined(self, parts: list[tuple[tantivy.Occur, tantivy.Query]]) -> tantivy.Query:
         if not parts:
@@ -262,3 +261,13 @@ class QueryCompiler:
     @staticmethod
     def _silent(query: tantivy.Query) -> tantivy.Query:
         return Query.const_score_query(query, 0.0)
+
+
+def _one_each(lemmas: list[_Lemma]) -> list[str]:
+    """One lemma a position: of a compound its first part."""
+    return [next(group)[0] for _, group in groupby(lemmas, key=lambda item: item[1])]
+
+
+def _has_symbols(wanted: Sequence[Atom]) -> bool:
+    """Whether there are symbols, which lemmas would lose: 1+1, 50%, c++, #신상."""
+    return any(atom.kind == "symbol" for atom in wanted)

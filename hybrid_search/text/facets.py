@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hybrid_search.text.normalise import normalise
 
 MAX_CHARACTERS = 1024
@@ -19,3 +21,18 @@ def facet_key(value: str | float | bool) -> str:
     if isinstance(value, int | float):
         return f"n{float(value)!r}"
     return f"s{normalise(value).text[:MAX_CHARACTERS]}"
+
+
+def readings(text: str) -> tuple[str | float | bool, ...]:
+    """What a value typed into a query may stand for: the text, and the number or truth it names.
+
+    >>> readings("9900"), readings("true"), readings("나이키")
+    (('9900', 9900.0), ('true', True), ('나이키',))
+    """
+    if text.lower() in {"true", "false"}:
+        return text, text.lower() == "true"
+    try:
+        number = float(text)
+    except ValueError:
+        return (text,)
+    return (text, number) if math.isfinite(number) else (text,)

@@ -4,35 +4,58 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from hybrid_search.records import Asset, Span
-from hybrid_search.text.analysis import Analyzer, Term, analyse
+from hybrid_search.records import CopyField, Span
+from hybrid_search.text.analysis import Analysed, Analyzer, Term, analyse
 from hybrid_search.text.atoms import atoms, phrase_terms
 from hybrid_search.text.normalise import normalise
-from hybrid_search.text.query_language import ParsedQuery
+from hybrid_search.text.query_language import Clause, ParsedQuery
 from hybrid_search.text.synonyms import Synonyms
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What some clauses look for."""
+
+    words: frozenset[str]
+    sequences: tuple[tuple[list[str], bool], ...]
+    """Terms that stand one after the other, and whether the last may go on."""
+
+    @classmethod
+    def of(cls, clauses: list[Clause], analyzer: Analyzer, synonyms: Synonyms) -> _Wanted:
+        asked = [c.text for c in clauses if c.kind == "words"]
+        asked += [o for text in asked for w in normalise(text).text.split() for o in synonyms.of(w)]
+        words = {term.text for text in asked for term in analyse(text, analyzer).words}
+        sequences = tuple(
+            (_sequence(part, open_end=clause.kind == "prefix"), clause.kind == "prefix")
+            for clause in clauses
+            for part in ([clause.text] if clause.kind != "words" else clause.text.split())
+        )
+        return cls(frozenset(words), sequences)
+
+    def found_in(self, text: Analysed) -> list[tuple[int, int]]:
+        """The stretches of the text that match, in no order, overlaps among them."""
+        found = [(term.start, term.end) for term in text.words if term.text in self.words]
+        for sequence, open_end in self.sequences:
+            found += find_sequence(text.exact, sequence, open_end=open_end)
+        return found
+
+
 def highlight(
-    query: ParsedQuery, asset: Asset, analyzer: Analyzer, synonyms: Synonyms
+    query: ParsedQuery, copy: Iterable[CopyField], analyzer: Analyzer, synonyms: Synonyms
 ) -> tuple[Span, ...]:
-    """The matching stretches of every copy field, in order of field and start, merged."""
-    wanted = [c for c in query.clauses if c.occur != "not" and c.field is None]
-    asked = [c.text for c in wanted if c.kind == "words"]
-    asked += [o for text in asked for w in normalise(text).text.split() for o in synonyms.of(w)]
-    words = {term.text for text in asked for term in analyse(text, analyzer).words}
-    sequences = [
-        (_sequence(part, open_end=clause.kind == "prefix"), clause.kind == "prefix")
-        for clause in wanted
-        for part in ([clause.text] if clause.kind != "words" else clause.text.split())
-    ]
+    """The matching stretches of every searched text, in their order and by start, merged."""
+    wanted = [clause for clause in query.clauses if clause.occur != "not"]
+    anywhere = _Wanted.of([c for c in wanted if c.field is None], analyzer, synonyms)
+    inside = {
+        field: _Wanted.of([c for c in wanted if c.field in {None, field}], analyzer, synonyms)
+        for field in {c.field for c in wanted} - {None}
+    }
     runs: dict[str, int] = defaultdict(int)
     spans: list[Span] = []
-    for run in asset.copy_fields():
-        analysed = analyse(run.text, analyzer)
-        found = [(t.start, t.end) for t in analysed.words if t.text in words]
-        for sequence, open_end in sequences:
-            found += find_sequence(analysed.exact, sequence, open_end=open_end)
+    for run in copy:
+        found = inside.get(run.field, anywhere).found_in(analyse(run.text, analyzer))
         spans += [Span(run.name, s, e, runs[run.name]) for s, e in _merged(found)]
         runs[run.name] += 1
     return tuple(spans)

@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from hybrid_search.errors import InvalidQuery
+from hybrid_search.fields import UNDECLARED
 
 MAX_CHARACTERS = 512
 MAX_TERMS = 64
 MAX_SLOP = 10
-FIELDS = frozenset({"brand", "campaign", "tags", "language", "source", "id", "orientation"})
-"""Fields that ``field:value`` can name."""
 
 _SPELLINGS = str.maketrans(
     dict.fromkeys("“”„‟«»「」『』＂", '"') | {"：": ":", "＋": "+", "－": "-"}
@@ -26,7 +25,7 @@ _SPELLINGS = str.maketrans(
 _CLAUSE = re.compile(
     r"""
     (?P<sign>[+-](?=\S))?
-    (?:(?P<field>[A-Za-z_]{1,40}):(?=\S))?
+    (?:(?P<field>[^\W\d]\w{0,99}):(?=\S))?
     (?:"(?P<phrase>[^"]*)(?P<closed>")?(?:~(?P<slop>\d{1,3}))?|(?P<word>[^\s"]+))
     """,
     re.VERBOSE,
@@ -41,7 +40,7 @@ class Clause:
     text: str
     occur: Literal["should", "must", "not"] = "should"
     field: str | None = None
-    """A filter field the text must equal (``brand:나이키``)."""
+    """The field it is about: its words (``title:봄``), or its whole value (``brand:나이키``)."""
     slop: int = 0
     """For a phrase, how far its words may stand apart (``"…"~2``); 0 is the exact phrase."""
 
@@ -77,8 +76,10 @@ class ParsedQuery:
         return " ".join(wanted).strip()
 
 
-def parse_query(text: str, fields: Collection[str] = FIELDS) -> ParsedQuery:
-    """The clauses of a query; raises ``InvalidQuery`` only for one that is too long.
+def parse_query(text: str, fields: Collection[str] = UNDECLARED.asked) -> ParsedQuery:
+    """The clauses of a query, ``fields`` those that can be named before a colon.
+
+    Raises ``InvalidQuery`` only for a query that is too long.
 
     >>> [(c.kind, c.text, c.occur) for c in parse_query('“무료 배송” -중고').clauses]
     [('phrase', '무료 배송', 'should'), ('words', '중고', 'not')]
@@ -158,6 +159,6 @@ def _clause(match: re.Match[str], fields: Collection[str], notes: list[str]) -> 
 
 
 def _word_clause(body: str, occur: Literal["should", "must", "not"], field: str | None) -> Clause:
-    if field is None and body.endswith("*") and body.strip("*"):
-        return Clause("prefix", body.rstrip("*"), occur)
+    if body.endswith("*") and body.strip("*"):
+        return Clause("prefix", body.rstrip("*"), occur, field)
     return Clause("words", body, occur, field)

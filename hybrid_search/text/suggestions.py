@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from hybrid_search.records import Asset
+from hybrid_search.records import CopyField
 from hybrid_search.text.hangul import initials, keystrokes, only_initials, other_keyboard
 
 LONGEST = 60
 """Characters of a name; longer ones are no suggestion."""
+_NAMES = ("brand", "campaign", "tags")
 _BY_KEYS, _BY_INITIALS, _END = "k", "i", "\x1f"
 
 
-def names(asset: Asset) -> Iterator[str]:
-    """The asset's names that are suggested whole."""
-    for name in (asset.brand, asset.campaign, *asset.tags):
-        if 2 <= len(name.strip()) <= LONGEST:
-            yield " ".join(name.split())
+def names(runs: Iterable[CopyField]) -> Iterator[str]:
+    """The names among an asset's searched texts: they are suggested whole."""
+    for run in runs:
+        if run.field in _NAMES and 2 <= len(run.text.strip()) <= LONGEST:
+            yield " ".join(run.text.split())
 
 
 def suggestion_terms(suggested: Sequence[str]) -> Iterator[str]:

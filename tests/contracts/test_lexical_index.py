@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hybrid_search.adapters.memory import MemoryLexical
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.errors import InvalidQuery
+from hybrid_search.fields import UNDECLARED, FieldRule, Fields
 from hybrid_search.ports import LexicalIndex
 from hybrid_search.records import (
     AllOf,
@@ -34,10 +35,10 @@ from hybrid_search.text.query_language import parse_query
 from hybrid_search.text.rules import RulesAnalyzer
 
 KIWI = KiwiAnalyzer()
-KINDS: dict[str, Callable[[Path], LexicalIndex]] = {
-    "tantivy-rules": lambda folder: TantivyIndex(folder / "index", RulesAnalyzer()),
-    "tantivy-kiwi": lambda folder: TantivyIndex(folder / "index", KIWI),
-    "memory": lambda _: MemoryLexical(RulesAnalyzer()),
+KINDS: dict[str, Callable[[Path, Fields], LexicalIndex]] = {
+    "tantivy-rules": lambda f, fields: TantivyIndex(f / "index", RulesAnalyzer(), fields=fields),
+    "tantivy-kiwi": lambda f, fields: TantivyIndex(f / "index", KIWI, fields=fields),
+    "memory": lambda _, fields: MemoryLexical(RulesAnalyzer(), fields=fields),
 }
 PICTURE = PictureFacts(Digest("p"), "PNG", 400, 200, 9, "#ffffff")
 
@@ -58,8 +59,8 @@ ASSETS = [
 
 
 @contextmanager
-def opened(kind: str, folder: Path) -> Iterator[LexicalIndex]:
-    with closing(KINDS[kind](folder)) as index:
+def opened(kind: str, folder: Path, fields: Fields = UNDECLARED) -> Iterator[LexicalIndex]:
+    with closing(KINDS[kind](folder, fields)) as index:
         yield index
 
 
@@ -405,3 +406,88 @@ def test_facets_leave_out_the_dead(empty: LexicalIndex) -> None:
     found = empty.facet("brand", parse_query("글"), None, (), 10)
     assert [(b.key, b.assets) for b in found] == [("ssky", 2)]
     assert found[0].example in {4, 5}
+
+
+DECLARED = Fields(
+    {
+        "title": FieldRule(searched=True, boost=4, filtered=False, facetted=False),
+        "body": FieldRule(searched=False, filtered=False, facetted=False),
+        "slogan": FieldRule(type="text", searched=True, filtered=False, facetted=False),
+        "price": FieldRule(type="number", facetted=False),
+        "brand": FieldRule(searched=False),
+    }
+)
+SLOGANS = [
+    stored(1, "겨울 코트", body="여름 신발", brand="여름", attributes={"slogan": "우산 아래 봄비"}),
+    stored(2, "겨울 우산", attributes={"slogan": "겨울이 온다", "price": "9,900"}),
+    stored(3, "장갑", tags=("우산",), attributes={"slogan": ("Running", "우산 속"), "price": "?"}),
+]
+
+
+@pytest.fixture(scope="module", params=sorted(KINDS))
+def declared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LexicalIndex]:
+    """Three assets under a declaration."""
+    with opened(request.param, tmp_path_factory.mktemp("declared"), DECLARED) as made:
+        made.add(SLOGANS)
+        made.commit(3)
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("여름", set()),
+        ('"여름 신발"', set()),
+        ("봄비", {1}),
+        ('+"우산 아래"', {1}),
+        ("slogan:우산", {1, 3}),
+        ("slogan:봄*", {1}),
+        ('slogan:"우산 속"', {3}),
+        ('slogan:"속 우산"', set()),
+        ("slogan:run", {3}),
+        ("-slogan:우산 겨울", {2}),
+        ("title:우산", {2}),
+        ("body:여름", set()),
+        ("price:9900", {2}),
+        ("brand:여*", {1}),
+        ("tags:우산", {3}),
+    ],
+)
+def test_declared_fields_are_searched_and_others_not(
+    declared: LexicalIndex, query: str, expected: set[int]
+) -> None:
+    found = declared.words(parse_query(query, DECLARED.asked), 10)
+    assert set(found.ordinals) == expected
+
+
+def test_a_boosted_field_goes_before_others(declared: LexicalIndex) -> None:
+    assert words(declared, "우산")[0] == 2
+
+
+def test_declared_values_are_typed_in_filters(declared: LexicalIndex) -> None:
+    cheap = declared.allowed(None, Between("price", None, 10_000))
+    priced = declared.allowed(None, Exists("price"))
+    assert cheap is not None
+    assert priced is not None
+    assert (cheap.tolist(), priced.tolist()) == ([2], [2])
+
+
+def test_highlights_keep_to_what_is_searched(declared: LexicalIndex) -> None:
+    spans = declared.highlight(parse_query("여름 우산"), SLOGANS[0].asset)
+    assert [(s.field, s.start, s.end) for s in spans] == [("slogan", 0, 2)]
+    named = declared.highlight(parse_query("title:겨울 겨울"), SLOGANS[1].asset)
+    assert [(s.field, s.start, s.end) for s in named] == [("title", 0, 2), ("slogan", 0, 2)]
+    only = declared.highlight(parse_query("title:겨울"), SLOGANS[1].asset)
+    assert [s.field for s in only] == ["title"]
+
+
+def test_what_is_allowed_follows_every_commit(empty: LexicalIndex) -> None:
+    where = AnyOf("brand", ("하늘",))
+    for last in (1, 2):
+        empty.add([ASSETS[last - 1]])
+        empty.commit(last)
+        allowed = empty.allowed(None, where)
+        assert allowed is not None
+        assert allowed.tolist() == list(range(1, last + 1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.errors import InvalidQuery
-from hybrid_search.records import Asset, AssetId, Ordinal, StoredAsset
+from hybrid_search.records import Asset, AssetId, CopyField, Ordinal, StoredAsset
 from hybrid_search.text.analysis import analyse
 from hybrid_search.text.atoms import atoms
 from hybrid_search.text.highlight import highlight
@@ -75,7 +75,7 @@ def test_a_phrase_matches_exactly_when_a_scan_does(
     ],
 )
 def test_highlights_point_into_the_original(text: str, query: str, shown: list[str]) -> None:
-    spans = highlight(parse_query(query), Asset(AssetId("a"), title=text), KIWI, NoSynonyms())
+    spans = highlight(parse_query(query), [CopyField("title", text)], KIWI, NoSynonyms())
     marked = [unicodedata.normalize("NFC", text[span.start : span.end]) for span in spans]
     assert marked == shown
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hybrid_search.records import (
     AllOf,
     AnyOf,
@@ -12,7 +14,6 @@ from hybrid_search.records import (
     Not,
     OneOf,
     Prefix,
-    StoredAsset,
 )
 from hybrid_search.text.facets import facet_key
 from hybrid_search.text.normalise import normalise
@@ -20,21 +21,25 @@ from hybrid_search.text.normalise import normalise
 _Key = tuple[str, str | float | bool]
 
 
-def matches(where: Filter, stored: StoredAsset) -> bool:
-    """Whether the filter matches the asset."""
+Values = Sequence[tuple[str, AttributeValue]]
+"""What an asset holds, by field."""
+
+
+def matches(where: Filter, values: Values) -> bool:
+    """Whether the filter matches an asset with these values."""
     if isinstance(where, AllOf):
-        return all(matches(part, stored) for part in where.filters)
+        return all(matches(part, values) for part in where.filters)
     if isinstance(where, OneOf):
-        return any(matches(part, stored) for part in where.filters)
+        return any(matches(part, values) for part in where.filters)
     if isinstance(where, Not):
-        return not matches(where.filter, stored)
-    held = [key for name, value in stored.facets() if name == where.field for key in _keys(value)]
+        return not matches(where.filter, values)
+    held = [key for name, value in values if name == where.field for key in _keys(value)]
     return any(_meets(where, key) for key in held)
 
 
-def values_of(stored: StoredAsset, field: str) -> list[str]:
+def values_in(values: Values, field: str) -> list[str]:
     """The keys of the field's values, each once."""
-    held = [value for name, value in stored.facets() if name == field]
+    held = [value for name, value in values if name == field]
     singles = [one for value in held for one in (value if isinstance(value, tuple) else (value,))]
     return list(dict.fromkeys(facet_key(single) for single in singles))
 

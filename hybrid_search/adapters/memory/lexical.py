@@ -5,16 +5,29 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
-from hybrid_search.adapters.memory.filters import matches, values_of
+from hybrid_search.adapters.memory.filters import matches, values_in
 from hybrid_search.errors import EngineFailure
+from hybrid_search.fields import UNDECLARED, Fields
 from hybrid_search.ports import Completion, FacetBucket, LexicalMatches, Ordinals
-from hybrid_search.records import AnyOf, Asset, Filter, Ordinal, Span, StoredAsset
+from hybrid_search.records import (
+    AnyOf,
+    Asset,
+    AttributeValue,
+    CopyField,
+    Filter,
+    Ordinal,
+    Prefix,
+    Span,
+    StoredAsset,
+)
 from hybrid_search.text.analysis import Analysed, Analyzer, analyse
 from hybrid_search.text.atoms import atoms, phrase_terms
+from hybrid_search.text.facets import readings
 from hybrid_search.text.highlight import find_sequence, highlight
 from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import Clause, ParsedQuery, corrected, plain_words
@@ -25,8 +38,10 @@ from hybrid_search.text.synonyms import NoSynonyms, Synonyms
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    stored: StoredAsset
+    copy: tuple[CopyField, ...]
     runs: tuple[Analysed, ...]
+    """The analysed copy, run by run."""
+    values: tuple[tuple[str, AttributeValue], ...]
 
     def holds(self, wanted: list[str], *, open_end: bool = False) -> bool:
         """Whether one run has these terms one after the other."""
@@ -35,6 +50,12 @@ class _Entry:
     def lemmas(self) -> set[str]:
         return {term.text for run in self.runs for term in run.words}
 
+    def only(self, keep: Callable[[CopyField], bool]) -> _Entry:
+        """The same asset as if it had no other texts."""
+        kept = [place for place, run in enumerate(self.copy) if keep(run)]
+        copy, runs = self.copy, self.runs
+        return replace(self, copy=tuple(copy[p] for p in kept), runs=tuple(runs[p] for p in kept))
+
 
 _Score = Callable[[_Entry], float]
 
@@ -42,8 +63,14 @@ _Score = Callable[[_Entry], float]
 class MemoryLexical:
     """A ``LexicalIndex`` over a list; it scores by how many of the wanted words an asset has."""
 
-    def __init__(self, analyzer: Analyzer, synonyms: Synonyms | None = None) -> None:
+    def __init__(
+        self,
+        analyzer: Analyzer,
+        synonyms: Synonyms | None = None,
+        fields: Fields | None = None,
+    ) -> None:
         self._analyzer = analyzer
+        self._fields = fields or UNDECLARED
         self._synonyms = synonyms or NoSynonyms()
         self._pending: dict[Ordinal, _Entry] = {}
         self._seen: dict[Ordinal, _Entry] = {}
@@ -57,9 +84,11 @@ class MemoryLexical:
         """Index these versions."""
         self._check_open()
         for stored in entries:
-            runs = (analyse(run.text, self._analyzer) for run in stored.asset.copy_fields())
+            copy = self._fields.copy_of(stored.asset)
+            runs = tuple(analyse(run.text, self._analyzer) for run in copy)
+            values = tuple(self._fields.values_of(stored))
             with self._guard:
-                self._pending[stored.ordinal] = _Entry(stored, tuple(runs))
+                self._pending[stored.ordinal] = _Entry(copy, runs, values)
 
     def remove(self, ordinals: Iterable[Ordinal]) -> None:
         """Forget these versions; unknown ones are no error."""
@@ -111,7 +140,7 @@ class MemoryLexical:
             held = [self._held(clause, entry) for clause in wanted]
             if require_all and held != [self._words_in(clause) for clause in wanted]:
                 return 0.0
-            return float(sum(held))
+            return float(sum(self._weight(clause, entry) for clause in wanted))
 
         return self._best(score, limit, where, among)
 
@@ -140,14 +169,14 @@ class MemoryLexical:
         kept = [
             ordinal
             for ordinal, entry in self._seen.items()
-            if (where is None or matches(where, entry.stored))
+            if (where is None or matches(where, entry.values))
             and all(self._keeps(clause, entry) for clause in binding)
         ]
         return np.array(sorted(kept), np.int64)
 
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
-        return highlight(query, asset, self._analyzer, self._synonyms)
+        return highlight(query, self._fields.copy_of(asset), self._analyzer, self._synonyms)
 
     def facet(
         self,
@@ -164,7 +193,7 @@ class MemoryLexical:
             bound &= {*self.words(query, len(self._seen)).ordinals, *also}
         holders: dict[str, list[Ordinal]] = {}
         for ordinal in sorted(bound & set(self._seen)):
-            for key in values_of(self._seen[ordinal].stored, field):
+            for key in values_in(self._seen[ordinal].values, field):
                 holders.setdefault(key, []).append(ordinal)
         counted = sorted(holders.items(), key=lambda item: (-len(item[1]), item[0]))
         return tuple(FacetBucket(held[0], key, len(held)) for key, held in counted[:limit])
@@ -207,7 +236,7 @@ class MemoryLexical:
 
     def _suggested(self, entry: _Entry) -> list[str]:
         words = [word for run in entry.runs for word in run.suggested]
-        return list(dict.fromkeys([*names(entry.stored.asset), *words]))
+        return list(dict.fromkeys([*names(entry.copy), *words]))
 
     def _check_open(self) -> None:
         if self._closed:
@@ -222,7 +251,7 @@ class MemoryLexical:
     ) -> LexicalMatches:
         entries = self._seen
         asked = entries.keys() if among is None else entries.keys() & set(among)
-        kept = [o for o in asked if where is None or matches(where, entries[o].stored)]
+        kept = [o for o in asked if where is None or matches(where, entries[o].values)]
         scored = [(-value, o) for o in kept if (value := score(entries[o])) > 0]
         best = sorted(scored)[: max(0, limit)]
         found = tuple(ordinal for _, ordinal in best)
@@ -231,10 +260,19 @@ class MemoryLexical:
     def _keeps(self, clause: Clause, entry: _Entry) -> bool:
         """Whether the asset may be returned under a binding clause."""
         if clause.field is not None:
-            held = matches(AnyOf(clause.field, (clause.text,)), entry.stored)
+            held = self._in_field(clause, clause.field, entry)
         else:
             held = self._held(clause, entry) == self._words_in(clause)
         return held != (clause.occur == "not")
+
+    def _in_field(self, clause: Clause, field: str, entry: _Entry) -> bool:
+        """The field's words, or its whole value where it is no running text."""
+        if self._fields.by_words(field):
+            return self._held(clause, entry.only(lambda run: run.field == field)) == self._words_in(
+                clause
+            )
+        whole = Prefix(field, clause.text) if clause.kind == "prefix" else None
+        return matches(whole or AnyOf(field, readings(clause.text)), entry.values)
 
     def _words_in(self, clause: Clause) -> int:
         return len(clause.text.split()) if clause.kind == "words" else 1
@@ -249,6 +287,14 @@ class MemoryLexical:
         open_end = clause.kind == "prefix"
         terms = phrase_terms(wanted, loose=True, open_end=open_end)
         return entry.holds(terms, open_end=open_end)
+
+    def _weight(self, clause: Clause, entry: _Entry) -> int:
+        """How many of the clause's words the asset has, each by the highest boost it has there."""
+        total = 0
+        for low, high in pairwise([0, *sorted({run.boost for run in entry.copy})]):
+            raised = entry.only(lambda run, least=high: run.boost >= least)  # type: ignore[misc]  # a default argument of a lambda
+            total += (high - low) * self._held(clause, raised)
+        return total
 
     def _has_word(self, word: str, entry: _Entry) -> bool:
         """The word itself, or all words of one of its synonyms."""
