@@ -147,7 +147,7 @@ def ours(index: TantivyIndex, texts: list[str]) -> Iterator[Engine]:
 
 def raw(index: TantivyIndex) -> dict[str, Ask]:
     """The bare search call on ready queries: no analysis, no order of ties, no ordinals."""
-    searcher, schema = index._compiler.searcher, index._schema
+    searcher, schema = index._snapshot.compiler.searcher, index._schema
     query, must = tantivy.Query, tantivy.Occur.Must
 
     def term(word: str) -> tantivy.Query:

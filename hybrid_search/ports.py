@@ -217,7 +217,7 @@ class LexicalIndex(Protocol):
     ) -> LexicalMatches:
         """The assets that contain the phrase; written with the same spacing before the rest.
 
-        Inside either group the BM25 score of the phrase's words decides.
+        Inside either group the BM25 score of the phrase decides.
         """
         ...
 

@@ -180,7 +180,7 @@ class TantivyIndex:
     ) -> LexicalMatches:
         """The assets that contain the phrase; written with the same spacing before the rest.
 
-        Inside either group the BM25 score of the phrase's words decides.
+        Inside either group the BM25 score of the phrase decides.
         """
         compiler = self._snapshot.compiler
         with _translated():
@@ -203,7 +203,7 @@ class TantivyIndex:
             asked = snapshot.compiler.binding(query, where) or tantivy.Query.empty_query()
             searcher = snapshot.compiler.searcher
             found = searcher.search(asked, max(1, searcher.num_docs), count=False)
-            ordinals = np.sort(np.array(_ordinals_at(searcher, found), np.int64))
+            ordinals = np.sort(np.array(_ordinals_at(searcher, found.hits), np.int64))
         with self._guard:
             snapshot.allowed[key] = ordinals
         return ordinals
@@ -337,21 +337,25 @@ def _best(searcher: tantivy.Searcher, asked: tantivy.Query, limit: int) -> Lexic
     reach = limit + TIE_SLACK
     while True:
         result = searcher.search(asked, reach)
-        total: int = result.count  # type: ignore[attr-defined]  # missing in the library's stubs
-        scores = [score for score, _ in result.hits]
-        if len(scores) < reach or scores[-1] < scores[limit - 1]:
+        hits = result.hits
+        if len(hits) < reach or hits[-1][0] < hits[limit - 1][0]:
             break
         reach *= 2
-    pairs = zip((-score for score in scores), _ordinals_at(searcher, result), strict=True)
-    best = sorted(pairs)[:limit]
-    ordinals = tuple(Ordinal(ordinal) for _, ordinal in best)
-    return LexicalMatches(ordinals, tuple(-score for score, _ in best), total)
+    if len(hits) > limit:
+        cut = hits[limit - 1][0]
+        hits = [hit for hit in hits if hit[0] >= cut]
+    best = sorted(zip([-score for score, _ in hits], _ordinals_at(searcher, hits), strict=True))
+    total: int = result.count  # type: ignore[attr-defined]  # missing in the library's stubs
+    ordinals = tuple([Ordinal(ordinal) for _, ordinal in best[:limit]])
+    return LexicalMatches(ordinals, tuple([-score for score, _ in best[:limit]]), total)
 
 
-def _ordinals_at(searcher: tantivy.Searcher, found: tantivy.SearchResult) -> list[int]:
+def _ordinals_at(
+    searcher: tantivy.Searcher, hits: list[tuple[float, tantivy.DocAddress]]
+) -> list[int]:
     """The ordinals of the hits, in their order."""
-    values = searcher.fast_field_values("ordinal", [address for _, address in found.hits])
-    return [int(value or 0) for value in values]
+    addresses = [address for _, address in hits]
+    return searcher.fast_field_values("ordinal", addresses)  # type: ignore[return-value]  # every asset has one
 
 
 def _appended(first: LexicalMatches, more: LexicalMatches, limit: int) -> LexicalMatches:

@@ -30,7 +30,7 @@ that begins with it, a word that holds it, a word that means the same."""
 COMPILED = 4096
 """Queries that are kept ready; analysing one costs more than asking it."""
 _TIER = 1000.0
-"""What each of the two tiers of a phrase adds: more than BM25 ever gives."""
+"""What the same spacing adds to a phrase: more than BM25 ever gives."""
 
 
 class QueryCompiler:
@@ -92,21 +92,18 @@ class QueryCompiler:
             return self._joined(binding)
         if require_all:
             return self._joined([*((Occur.Must, part) for part in wanted), *binding])
-        any_wanted = Query.boolean_query([(Occur.Should, part) for part in wanted])
-        return self._joined([(Occur.Must, any_wanted), *binding])
+        any_wanted = [(Occur.Should, part) for part in wanted]
+        whole = wanted[0] if len(wanted) == 1 else Query.boolean_query(any_wanted)
+        return self._joined([(Occur.Must, whole), *binding])
 
     def _build_phrase(self, phrase: str) -> tantivy.Query:
         wanted = self._atoms(phrase)
-        ranking = [(Occur.Should, part) for part in self._words(phrase, widen=False)]
         same = self.exact(wanted)
         if not any(atom.kind == "hangul" for atom in wanted):
             # Only Hangul is written with spaces or without: elsewhere both are one.
-            return Query.boolean_query(
-                [(Occur.Must, Query.const_score_query(same, 2 * _TIER)), *ranking]
-            )
-        tiers = [Query.const_score_query(t, _TIER) for t in (same, self.exact(wanted, loose=True))]
-        either = Query.boolean_query([(Occur.Should, tier) for tier in tiers])
-        return Query.boolean_query([(Occur.Must, either), *ranking])
+            return same
+        upper = (Occur.Should, Query.const_score_query(same, _TIER))
+        return Query.boolean_query([(Occur.Must, self.exact(wanted, loose=True)), upper])
 
     def binding(self, query: ParsedQuery | None, where: Filter | None) -> tantivy.Query | None:
         """What every list must keep to, without a score; ``None`` for no restriction."""
@@ -256,7 +253,8 @@ class QueryCompiler:
         if all(occur == Occur.MustNot for occur, _ in parts):
             # Tantivy finds nothing by exclusions alone.
             parts = [*parts, (Occur.Must, self._filters.every_asset())]
-        return Query.boolean_query(parts)
+        only = parts[0] if len(parts) == 1 else None
+        return only[1] if only and only[0] == Occur.Must else Query.boolean_query(parts)
 
     @staticmethod
     def _silent(query: tantivy.Query) -> tantivy.Query:
