@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from itertools import groupby
 
 import tantivy
 from cachetools import LRUCache
@@ -13,22 +12,20 @@ from hybrid_search.adapters.tantivy_filters import FilterCompiler
 from hybrid_search.adapters.tantivy_views import View, exact_mark, morph_mark
 from hybrid_search.fields import Fields
 from hybrid_search.records import AnyOf, Filter, Ordinal, Prefix
-from hybrid_search.text.analysis import Analyzer, word_ends, word_terms
+from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.atoms import Atom, atoms, phrase_terms
 from hybrid_search.text.facets import readings
 from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import Clause, ParsedQuery
+from hybrid_search.text.query_words import QueryWord, query_words
 from hybrid_search.text.synonyms import Synonyms
 
 Query, Occur = tantivy.Query, tantivy.Occur
-_Lemma = tuple[str, int, int, int]
 _WHOLE, _SURFACE, _BEGINNING, _INSIDE, _SYNONYM = 1.2, 1.5, 0.3, 0.2, 0.8
 """What the ways to match a word are worth: a compound in one piece, the word as written, a word
 that begins with it, a word that holds it, a word that means the same."""
-
-
 COMPILED = 4096
-"""Queries that are kept ready; analysing one costs more than asking it."""
+"""Queries and analysed texts that are kept ready; analysing one costs more than asking it."""
 _TIER = 1000.0
 """What the same spacing adds to a phrase: more than BM25 ever gives."""
 
@@ -53,6 +50,7 @@ class QueryCompiler:
         self._analyzer = analyzer
         self._filters = FilterCompiler(schema, searcher)
         self._compiled: LRUCache[Hashable, tantivy.Query] = LRUCache(COMPILED)
+        self._analysed: LRUCache[str, tuple[QueryWord, ...]] = LRUCache(COMPILED)
         self._guard = threading.Lock()
 
     def words(
@@ -166,8 +164,9 @@ class QueryCompiler:
         if clause.slop:
             return self._near(clause, morph)
         surface = exact.sequence(phrase_terms(wanted, loose=True))
-        lemmas = _one_each(self._lemmas(clause.text))
-        if clause.kind == "phrase" or not lemmas or _has_symbols(wanted):
+        words = self._words_of(clause.text)
+        lemmas = [part for word in words for part in word.parts]
+        if clause.kind == "phrase" or not lemmas or any(word.has_symbols for word in words):
             return surface
         ways = [(Occur.Should, surface), (Occur.Should, morph.all_of(lemmas))]
         return Query.boolean_query(ways)
@@ -188,56 +187,47 @@ class QueryCompiler:
 
     def _near(self, clause: Clause, morph: View) -> tantivy.Query:
         """The words of the phrase within its slop."""
-        return morph.sequence(_one_each(self._lemmas(clause.text)), clause.slop)
-
-    def _lemmas(self, text: str) -> list[_Lemma]:
-        norm = normalise(text).text
-        return word_terms(norm, atoms(norm), self._analyzer.morphemes(norm))
+        lemmas = [part for word in self._words_of(clause.text) for part in word.parts]
+        return morph.sequence(lemmas, clause.slop)
 
     def _words(self, text: str, widen: bool) -> Iterator[tantivy.Query]:
         """One query a word, which its synonyms match as well."""
-        for word, lemma, asked in self._single_words(text, widen):
-            others = self._synonyms.of(word) or self._synonyms.of(lemma)
+        for word in self._words_of(text):
+            asked = self._word(word, widen)
+            others = self._synonyms.of(word.text) or self._synonyms.of(word.lemma)
             ways = [Query.boost_query(self._every_word(other), _SYNONYM) for other in others]
             yield Query.disjunction_max_query([asked, *ways], 0.1) if ways else asked
 
     def _every_word(self, text: str) -> tantivy.Query:
         """All words of a synonym, which has no synonyms of its own."""
-        parts = [(Occur.Must, asked) for _, _, asked in self._single_words(text, False)]
+        parts = [(Occur.Must, self._word(word, False)) for word in self._words_of(text)]
         return Query.boolean_query(parts)
 
-    def _single_words(self, text: str, widen: bool) -> Iterator[tuple[str, str, tantivy.Query]]:
-        """Each word, its first lemma, and a query for it in its surroundings."""
-        norm = normalise(text).text
-        morphemes = self._analyzer.morphemes(norm)
-        surface = atoms(norm, word_ends(morphemes))
-        lemmas = word_terms(norm, surface, morphemes)
-        start = 0
-        for word in norm.split():
-            start = norm.index(word, start)
-            end = start + len(word)
-            parts = [item for item in lemmas if start <= item[2] and item[3] <= end]
-            if own := self._atoms(word):
-                yield word, parts[0][0] if parts else word, self._word(own, parts, widen)
-            start = end
+    def _words_of(self, text: str) -> tuple[QueryWord, ...]:
+        """The text's words, analysed once for all the ways in which they are asked for."""
+        with self._guard:
+            known: tuple[QueryWord, ...] | None = self._analysed.get(text)
+        if known is None:
+            known = query_words(text, self._analyzer)
+            with self._guard:
+                self._analysed[text] = known
+        return known
 
-    def _word(self, own: list[Atom], lemmas: list[_Lemma], widen: bool) -> tantivy.Query:
-        if _has_symbols(own) or not lemmas:
+    def _word(self, word: QueryWord, widen: bool) -> tantivy.Query:
+        own = word.atoms
+        if word.has_symbols or not word.parts:
             return Query.const_score_query(self.exact(own, loose=True), _SURFACE * 2)
-        by_place = [list(group) for _, group in groupby(lemmas, key=lambda item: item[1])]
-        parts = [min(group, key=lambda item: item[3] - item[2])[0] for group in by_place]
-        wholes = {item[0] for group in by_place for item in group} - set(parts)
-        ways = [self._morph.all_of(parts)]
-        ways += [Query.boost_query(self._morph.term(whole), _WHOLE) for whole in sorted(wholes)]
-        unknown = not all(self._morph.knows(part) for part in parts)
-        if len(parts) > 1 or unknown or widen:
+        ways = [self._morph.all_of(word.parts)]
+        ways += [Query.boost_query(self._morph.term(whole), _WHOLE) for whole in word.wholes]
+        unknown = not all(self._morph.knows(part) for part in word.parts)
+        if len(word.parts) > 1 or unknown or widen:
             ways.append(Query.const_score_query(self.exact(own, loose=True), _SURFACE))
         if (unknown or widen) and len(own) > 1 and all(atom.kind == "hangul" for atom in own):
             ways += self._parts_of_words(own)
         return ways[0] if len(ways) == 1 else Query.disjunction_max_query(ways, 0.1)
 
-    def _parts_of_words(self, own: list[Atom]) -> list[tantivy.Query]:
-        terms = phrase_terms(own, open_end=True)
+    def _parts_of_words(self, own: Sequence[Atom]) -> list[tantivy.Query]:
+        terms = phrase_terms(list(own), open_end=True)
         inside = [own[0].text, *terms[1:]]
         return [
             Query.const_score_query(self._exact.sequence(terms), _BEGINNING),
@@ -259,13 +249,3 @@ class QueryCompiler:
     @staticmethod
     def _silent(query: tantivy.Query) -> tantivy.Query:
         return Query.const_score_query(query, 0.0)
-
-
-def _one_each(lemmas: list[_Lemma]) -> list[str]:
-    """One lemma a position: of a compound its first part."""
-    return [next(group)[0] for _, group in groupby(lemmas, key=lambda item: item[1])]
-
-
-def _has_symbols(wanted: Sequence[Atom]) -> bool:
-    """Whether there are symbols, which lemmas would lose: 1+1, 50%, c++, #신상."""
-    return any(atom.kind == "symbol" for atom in wanted)

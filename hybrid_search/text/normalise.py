@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from itertools import count
+from functools import lru_cache
 
 _DROPPED = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff]")  # fmt: skip  # noqa: E501
 """Joiners, direction marks, variation selectors and skin tones: they change no word."""
@@ -41,7 +41,9 @@ def normalise(source: str) -> Normalised:
     ends: list[int] = []
     start = 0
     while start < len(source):
-        end = next(at for at in count(start + 1) if at >= len(source) or not _joins(source[at]))
+        end = start + 1
+        while end < len(source) and _joins(source[end]):
+            end += 1
         for character in _folded(source[start:end]):
             text.append(character)
             starts.append(start)
@@ -50,6 +52,7 @@ def normalise(source: str) -> Normalised:
     return Normalised("".join(text), tuple(starts), tuple(ends))
 
 
+@lru_cache(maxsize=65_536)
 def _joins(character: str) -> bool:
     """Whether the character belongs to the cluster before it."""
     return (
