@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from hybrid_search.adapters.faiss_index import FaissIndex, VectorPlan
+from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.config import Settings
+from hybrid_search.durable import Generations
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
 from hybrid_search.errors import IndexLocked, IndexMissing, IndexUnusable, InvalidConfig
 from hybrid_search.following import LexicalFollower, VectorFollower
-from hybrid_search.generations import Generations, Manifest, read_manifest, write_manifest
+from hybrid_search.generations import Manifest, read_manifest, write_manifest
 from hybrid_search.ingest import Indexer, embed_missing
-from hybrid_search.ports import Embedder
-from hybrid_search.records import Ordinal, Query
+from hybrid_search.ports import Embedder, Rebuilt
+from hybrid_search.records import Query
 from hybrid_search.retrieval import Retriever
 from hybrid_search.search import Searcher
 from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.kiwi import KiwiAnalyzer
 from hybrid_search.text.rules import RulesAnalyzer
 from hybrid_search.text.synonyms import SynonymFile
+from hybrid_search.upkeep import AtOnce, InBackground, Upkeep, Worker
+from hybrid_search.vector_plans import VectorPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Engine:
     embedder: LazyEmbedder
     encoder: QueryEncoder
     searcher: Searcher
+    upkeep: Worker | None
+    """What looks after the vector index; ``None`` when the engine was opened for reading."""
     indexer: Indexer | None
     """``None`` when the engine was opened for reading."""
     generation: str
@@ -78,8 +84,10 @@ class Engine:
         self.close()
 
 
-def open_engine(settings: Settings, *, write: bool = False) -> Engine:
+def open_engine(settings: Settings, *, write: bool = False, background: bool = False) -> Engine:
     """A running engine over the settings' data folder; with ``write``, created where missing.
+
+    What a writer's vector index needs is done after each write, or in the ``background``.
 
     Raises ``IndexMissing`` without anything to read, ``IndexLocked`` when another process
     writes, ``IndexMismatch`` when analyser or model are not those of the index.
@@ -101,15 +109,29 @@ def open_engine(settings: Settings, *, write: bool = False) -> Engine:
             read_only=not write,
         )
         stack.callback(lexical.close)
-        vectors = FaissIndex(_dimension(model), _plan(settings))
-        follower = _load_vectors(catalog, vectors, model)
+        vectors = FaissIndex(_dimension(model), folder / "vectors", _plan(settings))
+        follower = VectorFollower(catalog, vectors, model)
         encoder = QueryEncoder(embedder, settings.embedding.cached_queries)
         pictures = FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
-        indexer = None
+        indexer, worker = None, None
         if write:
-            indexer = _indexer(settings, catalog, pictures, embedder, (lexical, follower))
+            upkeep = Upkeep(catalog, vectors, model, embedder.texts)
+            worker = InBackground(upkeep) if background else AtOnce(upkeep)
+            stack.callback(worker.close)
+            indexer = Indexer(
+                catalog=catalog,
+                pictures=pictures,
+                embedder=embedder,
+                followers=(LexicalFollower(catalog, lexical), follower),
+                limits=settings.pictures.limits(),
+                fields=settings.declared_fields(),
+                written=worker.notify,
+                batch_size=settings.ingest.batch_size,
+                workers=settings.ingest.workers,
+            )
             stack.callback(indexer.close)
             indexer.catch_up()
+            worker.notify()
         retriever = Retriever(
             catalog=catalog,
             lexical=lexical,
@@ -134,6 +156,7 @@ def open_engine(settings: Settings, *, write: bool = False) -> Engine:
             embedder,
             encoder,
             searcher,
+            worker,
             indexer,
             folder.name,
             model,
@@ -141,14 +164,18 @@ def open_engine(settings: Settings, *, write: bool = False) -> Engine:
         )
 
 
-def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = None) -> None:
+def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = None) -> Rebuilt:
     """Build a new generation from the catalog with the configured analyser and model.
 
     Only pictures without a vector of that model are embedded. The old generation serves until
-    the new one is whole.
+    the new one is whole, and goes on serving when the new vector index finds too little.
     """
     with ExitStack() as stack:
-        _lock(settings.data_dir, stack)
+        _lock(
+            settings.data_dir,
+            stack,
+            "; for the vector index alone: hybrid-search rebuild --vectors",
+        )
         catalog = SqliteCatalog(settings.data_dir / "catalog.sqlite")
         stack.callback(catalog.close)
         embedder = _load_embedder(settings)
@@ -160,17 +187,37 @@ def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = No
         lexical = _new_lexical(folder / "lexical", settings)
         LexicalFollower(catalog, lexical).catch_up()
         lexical.close()
-        generations.publish(folder)
+        model = embedder.facts.key
+        vectors = FaissIndex(_dimension(model), folder / "vectors", _plan(settings))
+        built = Upkeep(catalog, vectors, model, embedder.texts).rebuild()
+        if built.published:
+            generations.publish(folder)
+        return built
 
 
-def _lock(data_dir: Path, stack: ExitStack) -> None:
+def rebuild_vectors(settings: Settings) -> Rebuilt:
+    """Build the vector index of the serving generation anew, as the settings have it.
+
+    A service over the same folder goes on, and takes the new index when it is whole. Raises
+    ``IndexMissing`` and, while another process builds one, ``IndexLocked``.
+    """
+    with closing(SqliteCatalog(settings.data_dir / "catalog.sqlite", read_only=True)) as catalog:
+        embedder = LazyEmbedder(lambda: _load_embedder(settings))
+        folder = _generation(settings, embedder, write=False)
+        model = read_manifest(folder).model
+        embedder.expect(model)
+        vectors = FaissIndex(_dimension(model), folder / "vectors", _plan(settings))
+        return Upkeep(catalog, vectors, model, embedder.texts).rebuild()
+
+
+def _lock(data_dir: Path, stack: ExitStack, hint: str = "") -> None:
     data_dir.mkdir(parents=True, exist_ok=True)
     lock = FileLock(data_dir / "writer.lock", timeout=0)
     try:
         stack.enter_context(lock)
     except Timeout:
         raise IndexLocked(
-            f"another process writes to {data_dir}; stop it, or write through its service"
+            f"another process writes to {data_dir}; stop it, or write through its service{hint}"
         ) from None
 
 
@@ -184,7 +231,16 @@ def _load_embedder(settings: Settings) -> Embedder:
 
 
 def _plan(settings: Settings) -> VectorPlan:
-    return VectorPlan(**settings.vector.model_dump())
+    plan = VectorPlan(**settings.vector.model_dump())
+    return plan if plan.memory_mb else replace(plan, memory_mb=_half_of_the_memory())
+
+
+def _half_of_the_memory() -> int:
+    """In megabytes; 0, which sets no limit, where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 >> 20
+    except (AttributeError, ValueError, OSError):
+        return 0
 
 
 @contextmanager
@@ -240,31 +296,3 @@ def _write_manifest(folder: Path, settings: Settings, model: str) -> None:
 def _dimension(model: str) -> int:
     """The dimension that a model's key ends in."""
     return int(model.rsplit("/", 1)[-1])
-
-
-def _load_vectors(catalog: SqliteCatalog, vectors: FaissIndex, model: str) -> VectorFollower:
-    sequence = catalog.last_sequence()
-    ordinals, matrix = catalog.live_vectors(model, Ordinal(0))
-    if len(ordinals):
-        vectors.load(ordinals, matrix)
-    return VectorFollower(catalog, vectors, model, sequence)
-
-
-def _indexer(
-    settings: Settings,
-    catalog: SqliteCatalog,
-    pictures: FolderPictures,
-    embedder: LazyEmbedder,
-    indexes: tuple[TantivyIndex, VectorFollower],
-) -> Indexer:
-    lexical, follower = indexes
-    return Indexer(
-        catalog=catalog,
-        pictures=pictures,
-        embedder=embedder,
-        followers=(LexicalFollower(catalog, lexical), follower),
-        limits=settings.pictures.limits(),
-        fields=settings.declared_fields(),
-        batch_size=settings.ingest.batch_size,
-        workers=settings.ingest.workers,
-    )

@@ -90,10 +90,17 @@ class FieldSection(Section):
 
 
 class VectorSection(Section):
-    """How nearest neighbours are found."""
+    """How nearest neighbours are found. Where 0 stands, the value follows from the size."""
 
-    kind: Literal["auto", "flat", "hnsw"] = "auto"
-    """``auto`` is exact ``flat`` up to ``flat_limit`` vectors and ``hnsw`` beyond."""
+    kind: Literal["auto", "flat", "hnsw", "ivf", "ivf_pq", "ivf_rabitq"] = "auto"
+    """``flat`` looks at every vector, ``hnsw`` walks a graph, ``ivf`` looks into the nearest
+    lists, ``ivf_pq`` and ``ivf_rabitq`` do so over short codes. ``auto`` is ``flat`` up to
+    ``flat_limit`` vectors and beyond it the most accurate that fits into ``memory_mb``."""
+    storage: Literal["f32", "bf16", "sq8"] = "f32"
+    """How ``flat``, ``hnsw`` and ``ivf`` keep vectors: 4, 2 or 1 byte a component. The best
+    candidates are scored again exactly, from disk."""
+    memory_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """What ``auto`` may take of the memory; 0 is half of the machine's."""
     flat_limit: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
     """Vectors up to which ``auto`` searches exactly."""
     m: Annotated[int, Field(ge=4, le=128)] = 32
@@ -102,9 +109,29 @@ class VectorSection(Section):
     """HNSW: breadth of the search while building."""
     ef_search: Annotated[int, Field(ge=8, le=5000)] = 256
     """HNSW: breadth of the search for a query."""
+    nlist: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """IVF: lists; 0 is four times the square root of the count."""
+    nprobe: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """IVF: lists that a query looks into; 0 is an eighth of them, and at least 32."""
+    pq_m: Annotated[int, Field(ge=0, le=4096)] = 0
+    """PQ: parts that a vector is cut into; 0 is one for four components."""
+    pq_bits: Literal[4, 8] = 4
+    """PQ: bits a part; 4 is searched by the fast scan."""
+    rerank: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Candidates for each hit wanted that are scored again exactly; 0 is 2 for rounded
+    components and 10 for codes."""
+    exact_below: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
+    """A filter that allows at most so many vectors is searched exactly."""
     fold_after: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
-    """New vectors beyond which the tail is folded into the sealed index, once it is also an
-    eighth of it."""
+    """New vectors beyond which the tail is folded into the index, once it is also a
+    thirty-second of it."""
+    rebuild_tombstones: Annotated[float, Field(ge=0.01, le=1.0)] = 0.3
+    """Share of dead vectors beyond which the index is built anew."""
+    rebuild_drift: Annotated[float, Field(ge=0.01, le=100.0)] = 0.3
+    """Growth of the lists' imbalance, or of the coding error of new vectors, beyond which the
+    index is built anew."""
+    min_recall: Annotated[float, Field(ge=0.0, le=1.0)] = 0.9
+    """Recall@10 against exact search below which a new index is not published."""
 
 
 class ListSection(Section):
@@ -266,6 +293,16 @@ def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Set
         raise InvalidConfig(f"config: {failure}; in the environment sections are JSON") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as failure:
         raise InvalidConfig(f"config: {file} cannot be read as TOML: {failure}") from None
+
+
+def with_vectors(settings: Settings, kind: str | None, storage: str | None) -> Settings:
+    """The same with another kind and storage of the vector index; raises ``InvalidConfig``."""
+    given = {name: v for name, v in (("kind", kind), ("storage", storage)) if v is not None}
+    try:
+        section = VectorSection(**{**settings.vector.model_dump(), **given})
+    except ValidationError as failure:
+        raise InvalidConfig(_explain(failure).replace("config: ", "vector.")) from None
+    return settings.model_copy(update={"vector": section})
 
 
 def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> list[str]:

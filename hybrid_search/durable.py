@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
+
+_POINTER = "CURRENT"
 
 
 def sync(path: Path) -> None:
@@ -42,3 +45,33 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's content in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Generations:
+    """The generations below one folder, and the pointer to the one that serves."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def current(self) -> Path | None:
+        """The folder of the generation that serves; ``None`` before the first."""
+        pointer = self._root / _POINTER
+        return self._root / pointer.read_text("ascii").strip() if pointer.is_file() else None
+
+    def begin(self) -> Path:
+        """An empty folder for the next generation, which nobody sees yet."""
+        numbers = [int(p.name) for p in self._root.glob("[0-9]*") if p.name.isdigit()]
+        served = self.current()
+        number = max([int(served.name) if served else 0, *numbers], default=0) + 1
+        folder = self._root / f"{number:06d}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def publish(self, folder: Path) -> None:
+        """Let that generation serve, durably, and remove those before the last one."""
+        served = self.current()
+        write_whole(self._root / _POINTER, folder.name.encode())
+        keep = {folder, served}
+        for old in self._root.glob("[0-9]*"):
+            if old not in keep:
+                shutil.rmtree(old, ignore_errors=True)

@@ -36,21 +36,31 @@ class LexicalFollower:
 class VectorFollower:
     """Keeps a vector index at the catalog's last operation; each process has its own."""
 
-    def __init__(self, catalog: Catalog, index: VectorIndex, model: str, sequence: int) -> None:
-        """Go on behind that operation; the index holds what the catalog held then or later."""
+    def __init__(self, catalog: Catalog, index: VectorIndex, model: str) -> None:
+        """Bring in what came and went since the index was sealed, all at once."""
         self._catalog = catalog
         self._index = index
         self._model = model
         self._guard = threading.Lock()
-        self.sequence = sequence
+        with catalog.live_vectors(model, index.last_ordinal) as live:
+            for ordinals, vectors in live.portions:
+                index.add(ordinals, vectors)
+        for batch in _pending(catalog, index.watermark):
+            index.remove(_dropped(batch))
+        index.advance(live.sequence)
 
     def catch_up(self) -> None:
         """Apply what is pending; visible when the call returns."""
         with self._guard:
-            for batch in _pending(self._catalog, self.sequence):
+            for batch in _pending(self._catalog, self._index.watermark):
                 self._add(_added(self._catalog, batch))
                 self._index.remove(_dropped(batch))
-                self.sequence = batch[-1].sequence
+                self._index.advance(batch[-1].sequence)
+
+    def refresh(self) -> None:
+        """See what was written, and take an index that another process has built."""
+        if not self._index.adopt() or self._catalog.last_sequence() > self._index.watermark:
+            self.catch_up()
 
     def _add(self, versions: list[StoredAsset]) -> None:
         pictured = {v.ordinal: v.picture.digest for v in versions if v.picture is not None}

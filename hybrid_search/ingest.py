@@ -78,15 +78,18 @@ class Indexer:
         followers: tuple[LexicalFollower, VectorFollower],
         limits: PictureLimits,
         fields: Fields,
+        written: Callable[[], None] = lambda: None,
         batch_size: int = 128,
         workers: int = 2,
     ) -> None:
+        """``written`` is called after each write that the indexes have."""
         self._catalog = catalog
         self._pictures = pictures
         self._embedder = embedder
         self._followers = followers
         self._limits = limits
         self._fields = fields
+        self._written = written
         self._batch_size = batch_size
         self._decoders = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         self._writing = threading.Lock()
@@ -114,6 +117,7 @@ class Indexer:
         with self._writing:
             deleted = self._catalog.delete(ids)
             self.catch_up()
+            self._written()
         return deleted
 
     def catch_up(self) -> None:
@@ -135,6 +139,7 @@ class Indexer:
             return
         self._catalog.put(drafts)
         self.catch_up()
+        self._written()
         updated = sum(draft.asset.id in known for draft in drafts)
         report.updated += updated
         report.indexed += len(drafts) - updated

@@ -6,7 +6,8 @@ One contract suite per port runs against every implementation and the in-memory 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -50,6 +51,17 @@ class Operation:
     """From 1 upwards, without reuse."""
     kind: Literal["add", "drop"]
     ordinal: Ordinal
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVectors:
+    """Vectors in order of ordinal, too many to hold at once."""
+
+    sequence: int
+    """The catalog's last operation when they were alive."""
+    count: int
+    portions: Iterable[tuple[Ordinals, Vectors]]
+    """All of them, some at a time; read once."""
 
 
 class Catalog(Protocol):
@@ -106,8 +118,11 @@ class Catalog(Protocol):
         """The stored vectors ``(d,)`` of these contents; unknown ones are left out."""
         ...
 
-    def live_vectors(self, model: str, above: Ordinal) -> tuple[Ordinals, Vectors]:
-        """The ordinals above that one, ascending, of live pictures, and their vectors."""
+    def live_vectors(self, model: str, above: Ordinal) -> AbstractContextManager[LiveVectors]:
+        """The vectors of live pictures with ordinals above that one, as of one moment.
+
+        Writes go on while they are read.
+        """
         ...
 
     def unembedded(self, model: str) -> list[Digest]:
@@ -307,6 +322,15 @@ class VectorIndex(Protocol):
         """The exact cosine of each of these versions that has a vector."""
         ...
 
+    def advance(self, watermark: int) -> None:
+        """Remember that everything up to that operation is in."""
+        ...
+
+    @property
+    def watermark(self) -> int:
+        """The last operation that is in; 0 for a new index."""
+        ...
+
     @property
     def last_ordinal(self) -> Ordinal:
         """The highest ordinal that was ever added, 0 when there is none."""
@@ -324,6 +348,26 @@ class VectorIndex(Protocol):
         """Kind, parameters and sizes, for status reports."""
         ...
 
+    def due(self) -> Due | None:
+        """What should be done for the index, if anything."""
+        ...
+
+    def fold(self) -> None:
+        """Make the fresh vectors part of the index proper; searches and writes go on."""
+        ...
+
+    def rebuild(self, live: LiveVectors, probes: Vectors) -> Rebuilt:
+        """Build anew from the vectors that are alive.
+
+        Searches and writes go on. What finds less of the neighbours of the probes ``(n, d)``
+        than it must is not published.
+        """
+        ...
+
+    def adopt(self) -> bool:
+        """Take what another process has built; whether none is left to take."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class VectorStatus:
@@ -332,10 +376,48 @@ class VectorStatus:
     kind: str
     parameters: Mapping[str, int | str]
     sealed: int
+    """Vectors in the index proper, dead ones included."""
     tail: int
+    """Fresh vectors beside it, searched exactly."""
     tombstones: int
+    """Dead vectors not yet removed."""
     dimension: int
     bytes: int
+    """Memory that searches read."""
+    predicted: int = 0
+    """What was predicted of it for the index proper."""
+    disk: int = 0
+    inserted: int = 0
+    """Vectors inserted since the index was built."""
+    drift: Mapping[str, float] = field(default_factory=dict)
+    """By what share it has moved from what it was trained for, measure by measure."""
+    sealing: str = ""
+    """The folder of the index proper."""
+    trouble: str = ""
+    """What was found damaged and is done without."""
+
+
+Due = Literal["fold", "rebuild"]
+"""What an index may need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What became of a rebuild."""
+
+    published: bool
+    """Whether it serves; if not, the old one goes on serving."""
+    kind: str
+    parameters: Mapping[str, int | str]
+    vectors: int
+    recall: float
+    """Recall@10 on the probes, against exact search."""
+    recall_before: float
+    """The same of the index that served before."""
+    bytes: int
+    """Memory that searches read, measured."""
+    predicted: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

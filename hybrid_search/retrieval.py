@@ -93,7 +93,7 @@ class Retriever:
         if not parsed.clauses and not query.examples and "lexical" in settings.lists:
             lists.append(self._newest(allowed))
         kept = tuple(_without(own, candidates) for candidates in lists) if own else tuple(lists)
-        return Retrieved(parsed, kept, vectors, self._follower.sequence)
+        return Retrieved(parsed, kept, vectors, self._vectors.watermark)
 
     def parse(self, text: str) -> ParsedQuery:
         """The clauses of what was typed; raises ``InvalidQuery``."""
@@ -157,9 +157,9 @@ class Retriever:
 
     def refresh(self) -> None:
         """See what was written since, here or by another process."""
-        if self._catalog.last_sequence() > self._follower.sequence:
+        if self._catalog.last_sequence() > self._vectors.watermark:
             self._lexical.refresh()
-            self._follower.catch_up()
+        self._follower.refresh()
 
     # -------------------------------------------------------------------------------- words
 

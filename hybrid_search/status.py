@@ -8,19 +8,32 @@ from typing_extensions import TypedDict
 
 from hybrid_search import __version__
 from hybrid_search.assembly import Engine
+from hybrid_search.ports import Rebuilt
 
 
 class VectorStatusJson(TypedDict):
-    """The vector index: what it is and how much it holds."""
+    """The vector index: what it is, how much it holds, and how far it has drifted.
+
+    ``sealed`` vectors stand in the index proper, of which ``inserted`` came after it was built;
+    those in the ``tail`` are searched exactly. ``drift`` is the growth of each measure since.
+    """
 
     kind: str
     parameters: dict[str, int | str]
     vectors: int
     sealed: int
+    inserted: int
     tail: int
     tombstones: int
+    tombstone_ratio: float
+    drift: dict[str, float]
     dimension: int
     bytes: int
+    predicted_bytes: int
+    disk_bytes: int
+    sealing: str
+    due: str | None
+    trouble: str
 
 
 class LexicalStatusJson(TypedDict):
@@ -86,10 +99,18 @@ def _vectors(engine: Engine) -> VectorStatusJson:
         "parameters": dict(facts.parameters),
         "vectors": engine.vectors.count(),
         "sealed": facts.sealed,
+        "inserted": facts.inserted,
         "tail": facts.tail,
         "tombstones": facts.tombstones,
+        "tombstone_ratio": round(facts.tombstones / max(1, facts.sealed + facts.tail), 4),
+        "drift": {name: round(value, 4) for name, value in facts.drift.items()},
         "dimension": facts.dimension,
         "bytes": facts.bytes,
+        "predicted_bytes": facts.predicted,
+        "disk_bytes": facts.disk,
+        "sealing": facts.sealing,
+        "due": engine.vectors.due(),
+        "trouble": facts.trouble or ("" if engine.upkeep is None else engine.upkeep.failure),
     }
 
 
@@ -101,4 +122,36 @@ def _encoding(engine: Engine) -> EncodingStatusJson:
         "cache_hits": counts.hits,
         "cache_misses": counts.misses,
         "batches": counts.batches,
+    }
+
+
+class RebuiltJson(TypedDict):
+    """What became of a rebuild of the vector index.
+
+    Recall is that of the ten nearest against exact search, on pictures and titles of the corpus.
+    """
+
+    published: bool
+    kind: str
+    parameters: dict[str, int | str]
+    vectors: int
+    recall: float
+    recall_before: float
+    bytes: int
+    predicted_bytes: int
+    seconds: float
+
+
+def rebuilt_to_json(built: Rebuilt) -> RebuiltJson:
+    """The report as a JSON object."""
+    return {
+        "published": built.published,
+        "kind": built.kind,
+        "parameters": dict(built.parameters),
+        "vectors": built.vectors,
+        "recall": round(built.recall, 4),
+        "recall_before": round(built.recall_before, 4),
+        "bytes": built.bytes,
+        "predicted_bytes": built.predicted,
+        "seconds": round(built.seconds, 2),
     }

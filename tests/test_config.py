@@ -75,7 +75,7 @@ def test_one_load_does_not_leak_its_file_into_the_next(tmp_path: Path) -> None:
         ("[fusion.lexical]\nwindow = 1001\n", ["fusion.lexical.window", "1001", "1000"]),
         ("[fusion.phrase]\nweight = -1\n", ["fusion.phrase.weight", "-1", "0"]),
         ("[vector]\nm = 3\n", ["vector.m", "= 3:", "4"]),
-        ('[vector]\nkind = "ivf"\n', ["vector.kind", "'ivf'", "'flat'", "'hnsw'"]),
+        ('[vector]\nkind = "tree"\n', ["vector.kind", "'ivf'", "'flat'", "'hnsw'"]),
         ('[server]\nport = "x"\n', ["server.port", "'x'", "integer"]),
         ("[server]\nport = 65536\n", ["server.port", "65536", "65535"]),
         ("[server]\nprot = 1\n", ["server.prot", "= 1:", "not permitted"]),

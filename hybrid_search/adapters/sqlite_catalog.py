@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from hybrid_search.errors import EngineFailure, IndexCorrupt, IndexMismatch, IndexMissing
-from hybrid_search.ports import Draft, Operation, Ordinals, Vectors
+from hybrid_search.ports import Draft, LiveVectors, Operation, Ordinals, Vectors
 from hybrid_search.records import AssetId, Digest, Ordinal, PictureFacts, StoredAsset
 from hybrid_search.wire.assets import asset_from_stored, asset_to_stored
 
@@ -53,6 +53,13 @@ _STORED = """
 SELECT ordinal, record, updated_at, digest, format, width, height, bytes, placeholder
 FROM assets LEFT JOIN pictures ON picture = digest
 """
+_LIVE = """
+FROM assets JOIN embeddings ON embeddings.content = picture
+WHERE live AND model = ? AND ordinal > ?
+"""
+_LAST_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM operations"
+_PORTION = 4096
+"""Vectors read at once."""
 _VARIABLES = 900
 """How many values one statement takes; SQLite's oldest limit is 999."""
 
@@ -126,7 +133,7 @@ class SqliteCatalog:
 
     def last_sequence(self) -> int:
         """The sequence number of the last operation, 0 when there is none."""
-        return self._single("SELECT coalesce(max(sequence), 0) FROM operations")
+        return self._single(_LAST_SEQUENCE)
 
     def count(self) -> int:
         """The number of live assets."""
@@ -143,21 +150,25 @@ class SqliteCatalog:
             for digest, blob, checksum in self._many(sql, digests, model)
         }
 
-    def live_vectors(self, model: str, above: Ordinal) -> tuple[Ordinals, Vectors]:
-        """The ordinals above that one, ascending, of live pictures, and their vectors.
+    @contextmanager
+    def live_vectors(self, model: str, above: Ordinal) -> Iterator[LiveVectors]:
+        """The vectors of live pictures with ordinals above that one, as of one moment.
 
-        Raises ``IndexCorrupt`` for a vector that is not what was written.
-        """
-        sql = """
-        SELECT ordinal, embeddings.content, vector, checksum
-        FROM assets JOIN embeddings ON embeddings.content = picture
-        WHERE live AND model = ? AND ordinal > ? ORDER BY ordinal
+        Reading them raises ``IndexCorrupt`` for a vector that is not what was written.
         """
         with self._reading() as connection:
-            rows = connection.execute(sql, (model, above)).fetchall()
-        ordinals = np.array([row[0] for row in rows], np.int64)
-        matrix = np.frombuffer(b"".join(_whole(*row[1:]) for row in rows), np.float32)
-        return ordinals, matrix.reshape(len(rows), -1) if rows else matrix.reshape(0, 0)
+            # One transaction sees one moment, whatever is written meanwhile.
+            connection.execute("BEGIN")
+            try:
+                sequence = connection.execute(_LAST_SEQUENCE).fetchone()[0]
+                count = connection.execute(f"SELECT count(*) {_LIVE}", (model, above)).fetchone()[0]
+                columns = "ordinal, embeddings.content, vector, checksum"
+                rows = connection.execute(
+                    f"SELECT {columns} {_LIVE} ORDER BY ordinal", (model, above)
+                )
+                yield LiveVectors(sequence, count, _portions(rows))
+            finally:
+                connection.execute("ROLLBACK")
 
     def unembedded(self, model: str) -> list[Digest]:
         """The pictures of live assets that have no vector of that model yet."""
@@ -265,6 +276,13 @@ class SqliteCatalog:
                 marks = ",".join("?" * len(portion))
                 rows += connection.execute(sql.format(marks), (*first, *portion))
         return iter(rows)
+
+
+def _portions(rows: sqlite3.Cursor) -> Iterator[tuple[Ordinals, Vectors]]:
+    while portion := rows.fetchmany(_PORTION):
+        ordinals = np.array([row[0] for row in portion], np.int64)
+        matrix = np.frombuffer(b"".join(_whole(*row[1:]) for row in portion), np.float32)
+        yield ordinals, matrix.reshape(len(portion), -1)
 
 
 def _whole(digest: str, blob: bytes, checksum: int) -> bytes:

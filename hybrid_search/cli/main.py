@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from hybrid_search.assembly import open_engine, rebuild
+from hybrid_search.assembly import open_engine
 from hybrid_search.cli.analysing import show_analysis, show_cases
 from hybrid_search.cli.demo import show_demo
 from hybrid_search.cli.ingesting import ingest_paths
+from hybrid_search.cli.rebuilding import print_rebuilt, rebuild_parts
 from hybrid_search.cli.serving import serve_folder
 from hybrid_search.cli.tables import (
     console,
@@ -26,10 +27,10 @@ from hybrid_search.cli.tables import (
     print_suggestions,
     progress_bar,
 )
-from hybrid_search.config import load_settings
+from hybrid_search.config import load_settings, with_vectors
 from hybrid_search.errors import IndexUnusable, InvalidInput, SearchError, UnknownAsset
 from hybrid_search.experiments.evaluation import evaluate, read_queries
-from hybrid_search.status import engine_status
+from hybrid_search.status import engine_status, rebuilt_to_json
 from hybrid_search.wire.answers import answer_to_json
 from hybrid_search.wire.parameters import query_from_parameters
 from hybrid_search.wire.queries import Mode, restrict
@@ -233,19 +234,29 @@ def analyze(
 
 
 @app.command("rebuild")
-def rebuild_index(data_dir: DataDir = None, json: Json = False) -> None:
-    """Build the index anew from the catalog, with the configured analyser and model."""
-    settings = load_settings(data_dir)
-    with progress_bar(quiet=json) as bar:
-        task = bar.add_task("pictures to embed", total=None)
-        rebuild(settings, lambda done, total: bar.update(task, completed=done, total=total))
-        bar.update(task, total=bar.tasks[task].completed)
-    with open_engine(settings) as engine:
-        facts = engine_status(engine)
+def rebuild_index(
+    vectors: Annotated[
+        bool,
+        typer.Option("--vectors", help="Only the vector index; a running service takes it over."),
+    ] = False,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Only the vector index, as this kind.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option("--storage", help="Only the vector index, kept so: f32, bf16, sq8")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Build the index anew from the catalog, with the configured analyser, model and kind."""
+    settings = with_vectors(load_settings(data_dir), kind, storage)
+    built = rebuild_parts(settings, only_vectors=vectors or bool(kind or storage), quiet=json)
     if json:
-        print_json(facts)
+        print_json(rebuilt_to_json(built))
     else:
-        console.print(f"generation {facts['generation']} serves {facts['assets']} assets")
+        print_rebuilt(built)
+    if not built.published:
+        sys.exit(4)
 
 
 def run() -> None:

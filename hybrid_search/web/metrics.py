@@ -66,7 +66,13 @@ class _EngineCollector(Collector):
             "vectors_sealed": ("Vectors in the sealed index.", vectors.sealed),
             "vectors_tail": ("Vectors in the exact tail.", vectors.tail),
             "vectors_tombstones": ("Dead vectors not yet removed.", vectors.tombstones),
-            "vectors_bytes": ("Memory of the vector index.", vectors.bytes),
+            "vectors_inserted": ("Vectors inserted since the index was built.", vectors.inserted),
+            "vectors_bytes": ("Memory that vector searches read.", vectors.bytes),
+            "vectors_disk_bytes": ("The vector index on disk.", vectors.disk),
+            "vectors_drift": (
+                "By what share the vector index has drifted, by its worst measure.",
+                max(vectors.drift.values(), default=0.0),
+            ),
         }
         for name, (text, value) in gauges.items():
             yield GaugeMetricFamily(f"hybrid_search_{name}", text, value)

@@ -25,7 +25,7 @@ def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -
     """
     section = settings.server
     with _listen(section.host, section.port) as listener:
-        app = create_app(open_engine(settings, write=write))
+        app = create_app(open_engine(settings, write=write, background=True))
         config = uvicorn.Config(
             app,
             log_level="warning",

@@ -62,8 +62,11 @@ def test_a_damaged_vector_is_noticed(catalog: SqliteCatalog, path: Path) -> None
     with pytest.raises(IndexCorrupt, match="p1"):
         catalog.embeddings(MODEL, [Digest("p1"), Digest("p2")])
     catalog.put([draft("a", picture="p1")])
-    with pytest.raises(IndexCorrupt, match="p1"):
-        catalog.live_vectors(MODEL, Ordinal(0))
+    with (
+        pytest.raises(IndexCorrupt, match="p1"),
+        catalog.live_vectors(MODEL, Ordinal(0)) as live,
+    ):
+        list(live.portions)
 
 
 def test_reading_needs_a_file(path: Path) -> None:

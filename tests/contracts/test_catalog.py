@@ -156,13 +156,36 @@ def test_live_vectors_are_those_of_the_living_in_order(catalog: Catalog) -> None
     catalog.put([draft("d", picture="p1"), draft("e", picture="p3"), draft("f", picture="p2")])
     catalog.delete(ids("c"))
     catalog.store_embeddings(MODEL, {Digest("p1"): row(1), Digest("p2"): row(2)})
-    ordinals, vectors = catalog.live_vectors(MODEL, Ordinal(0))
-    assert ordinals.tolist() == [1, 4, 6]
-    assert ordinals.dtype == np.int64
-    assert vectors.tolist() == [row(1).tolist(), row(1).tolist(), row(2).tolist()]
-    assert catalog.live_vectors(MODEL, Ordinal(4))[0].tolist() == [6]
-    nothing = catalog.live_vectors("other", Ordinal(0))
-    assert len(nothing[0]) == len(nothing[1]) == 0
+    assert living(catalog, Ordinal(0)) == {
+        1: row(1).tolist(),
+        4: row(1).tolist(),
+        6: row(2).tolist(),
+    }
+    assert list(living(catalog, Ordinal(4))) == [6]
+    with catalog.live_vectors("other", Ordinal(0)) as nothing:
+        assert (nothing.sequence, nothing.count, list(nothing.portions)) == (7, 0, [])
+
+
+def test_live_vectors_are_those_of_one_moment(catalog: Catalog) -> None:
+    catalog.put([draft("a", picture="p1"), draft("b", picture="p2")])
+    catalog.store_embeddings(MODEL, {Digest("p1"): row(1), Digest("p2"): row(2)})
+    with catalog.live_vectors(MODEL, Ordinal(0)) as live:
+        catalog.delete(ids("a"))
+        catalog.put([draft("c", picture="p1")])
+        found = [ordinal for ordinals, _ in live.portions for ordinal in ordinals.tolist()]
+        assert (live.sequence, live.count, found) == (2, 2, [1, 2])
+    assert list(living(catalog, Ordinal(0))) == [2, 3]
+
+
+def living(catalog: Catalog, above: Ordinal) -> dict[int, list[float]]:
+    """Every live vector by its ordinal, in the order in which they came."""
+    found: dict[int, list[float]] = {}
+    with catalog.live_vectors(MODEL, above) as live:
+        for ordinals, vectors in live.portions:
+            assert (ordinals.dtype, vectors.dtype) == (np.int64, np.float32)
+            found |= dict(zip(ordinals.tolist(), vectors.tolist(), strict=True))
+    assert len(found) == live.count
+    return found
 
 
 def test_unembedded_are_the_pictures_without_a_vector(catalog: Catalog) -> None:

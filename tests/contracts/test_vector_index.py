@@ -1,29 +1,57 @@
 """What every vector index promises: exact where it says so, live at once, ties by ordinal."""
 
-from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybrid_search.adapters.faiss_index import FaissIndex, VectorPlan
+from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.memory import MemoryVectors
 from hybrid_search.errors import EngineFailure
 from hybrid_search.ports import Ordinals, VectorIndex, Vectors
 from hybrid_search.records import Ordinal
-from tests.contracts.vectors import WIDTH, fill, gathered, nearest, span, units
+from hybrid_search.vector_plans import VectorPlan
+from tests.contracts.vectors import (
+    WIDTH,
+    fill,
+    gathered,
+    nearest,
+    rebuilt_from,
+    span,
+    tend,
+    units,
+)
 
-KINDS: dict[str, Callable[[], VectorIndex]] = {
-    "flat": lambda: FaissIndex(WIDTH, VectorPlan(kind="flat", fold_after=6)),
-    "hnsw": lambda: FaissIndex(WIDTH, VectorPlan(kind="hnsw", fold_after=6)),
-    "memory": lambda: MemoryVectors(WIDTH),
+# Breadths and candidates for which every kind is exact: what is promised is then seen exactly.
+WIDE = VectorPlan(fold_after=6, nprobe=1000, rerank=1000)
+PLANS: dict[str, VectorPlan] = {
+    "flat": replace(WIDE, kind="flat"),
+    "flat bf16": replace(WIDE, kind="flat", storage="bf16"),
+    "flat sq8": replace(WIDE, kind="flat", storage="sq8"),
+    "hnsw": replace(WIDE, kind="hnsw", rerank=0),
+    "hnsw bf16": replace(WIDE, kind="hnsw", storage="bf16", rerank=4),
+    "hnsw sq8": replace(WIDE, kind="hnsw", storage="sq8", rerank=4),
+    "ivf": replace(WIDE, kind="ivf"),
+    "ivf bf16": replace(WIDE, kind="ivf", storage="bf16"),
+    "ivf sq8": replace(WIDE, kind="ivf", storage="sq8"),
+    "ivf_pq": replace(WIDE, kind="ivf_pq"),
+    "ivf_rabitq": replace(WIDE, kind="ivf_rabitq"),
 }
+KINDS = (*PLANS, "memory")
 
 
-@pytest.fixture(params=sorted(KINDS))
-def index(request: pytest.FixtureRequest) -> VectorIndex:
-    return KINDS[request.param]()
+def made(kind: str, folder: Path) -> VectorIndex:
+    return MemoryVectors(WIDTH) if kind == "memory" else FaissIndex(WIDTH, folder, PLANS[kind])
+
+
+@pytest.fixture(params=KINDS)
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> VectorIndex:
+    return made(request.param, tmp_path)
 
 
 def test_an_empty_index_finds_nothing(index: VectorIndex) -> None:
@@ -142,22 +170,32 @@ def test_a_query_of_another_width_is_refused(index: VectorIndex) -> None:
 
 
 STEPS = st.lists(
-    st.one_of(st.integers(1, 25), st.lists(st.integers(1, 60), max_size=20)), max_size=10
+    st.one_of(st.integers(1, 25), st.lists(st.integers(1, 60), max_size=20), st.just("rebuild")),
+    max_size=10,
 )
 
 
-@settings(max_examples=40, deadline=None)
-@given(STEPS, st.sampled_from(sorted(KINDS)), st.integers(1, 30))
+@settings(max_examples=60, deadline=None)
+@given(STEPS, st.sampled_from(KINDS), st.integers(1, 30))
 def test_any_history_gives_what_is_alive(
-    steps: list[int | list[int]], kind: str, limit: int
+    steps: list[int | list[int] | Literal["rebuild"]], kind: str, limit: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        check_history(made(kind, Path(folder)), steps, limit)
+
+
+def check_history(
+    index: VectorIndex, steps: list[int | list[int] | Literal["rebuild"]], limit: int
 ) -> None:
     rows, query = units(250), units(1, seed=8)[0]
-    index = KINDS[kind]()
     alive: set[int] = set()
     last = 0
     for step in steps:
-        if isinstance(step, int):
+        if step == "rebuild":
+            rebuilt_from(index, rows, alive)
+        elif isinstance(step, int):
             index.add(span(last + 1, last + 1 + step), rows[last : last + step])
+            tend(index)
             alive |= set(range(last + 1, last + 1 + step))
             last += step
         else:
@@ -193,3 +231,58 @@ def test_an_ordinal_is_never_used_again(index: VectorIndex) -> None:
     with pytest.raises(EngineFailure, match="above 2"):
         index.add(span(2, 3), units(1))
     assert index.count() == 1
+
+
+def test_a_watermark_is_remembered(index: VectorIndex) -> None:
+    assert index.watermark == 0
+    index.advance(12)
+    assert index.watermark == 12
+
+
+def test_what_is_due_is_done(index: VectorIndex) -> None:
+    index.add(span(1, 41), units(40))
+    tend(index)
+    assert index.due() is None
+    assert index.count() == 40
+
+
+def test_a_fold_changes_no_answer(index: VectorIndex) -> None:
+    rows, query = units(120), units(1, seed=3)[0]
+    fill(index, rows[:60])
+    index.remove(gathered(3, 4, 5))
+    index.add(span(61, 121), rows[60:])
+    index.remove(gathered(61, 100))
+    alive = set(range(1, 121)) - {3, 4, 5, 61, 100}
+    before = index.search(query, 20).ordinals
+    if index.due() == "fold":
+        index.fold()
+    assert list(index.search(query, 20).ordinals) == list(before)
+    assert list(before) == nearest(rows, query, 20, alive)
+    assert index.count() == len(alive)
+    allowed = np.array([3, 7, 61, 62, 119], np.int64)
+    assert set(index.search(query, 9, allowed).ordinals) == {7, 62, 119}
+
+
+def test_a_rebuild_keeps_what_came_and_went_meanwhile(index: VectorIndex) -> None:
+    rows, query = units(100), units(1, seed=4)[0]
+    fill(index, rows[:80])
+    index.advance(80)
+
+    def meanwhile() -> None:
+        index.remove(gathered(2))
+        index.add(span(81, 101), rows[80:])
+
+    report = rebuilt_from(index, rows, set(range(1, 81)), meanwhile)
+    assert report.published
+    assert (report.vectors, report.recall) == (80, 1.0)
+    alive = set(range(1, 101)) - {2}
+    assert index.count() == 99
+    assert list(index.search(query, 15).ordinals) == nearest(rows, query, 15, alive)
+
+
+def test_the_state_of_the_index_adds_up(index: VectorIndex) -> None:
+    fill(index, units(50))
+    index.remove(gathered(1, 50))
+    facts = index.describe()
+    assert facts.sealed + facts.tail - facts.tombstones == index.count() == 48
+    assert facts.bytes > 0

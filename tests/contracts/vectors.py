@@ -1,8 +1,10 @@
 """Unit vectors and ordinals for tests of vector indexes."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
-from hybrid_search.ports import Ordinals, VectorIndex, Vectors
+from hybrid_search.ports import LiveVectors, Ordinals, Rebuilt, VectorIndex, Vectors
 from hybrid_search.records import Ordinal
 
 WIDTH = 8
@@ -26,6 +28,34 @@ def fill(index: VectorIndex, rows: Vectors, step: int = 7) -> None:
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         index.add(span(start + 1, start + 1 + len(part)), part)
+        tend(index)
+
+
+def tend(index: VectorIndex) -> None:
+    """Do what is due, as whoever looks after the index does."""
+    if index.due() == "fold":
+        index.fold()
+
+
+def rebuilt_from(
+    index: VectorIndex,
+    rows: Vectors,
+    alive: set[int],
+    meanwhile: Callable[[], None] = lambda: None,
+    probes: Vectors | None = None,
+) -> Rebuilt:
+    """Rebuild from the living rows; row n has ordinal n + 1."""
+    ordinals = np.array(sorted(alive), np.int64)
+    watermark = index.watermark
+
+    def portions() -> Iterator[tuple[Ordinals, Vectors]]:
+        for start in range(0, len(ordinals), 30):
+            part = ordinals[start : start + 30]
+            yield part, rows[part - 1]
+        meanwhile()
+
+    live = LiveVectors(watermark, len(ordinals), portions())
+    return index.rebuild(live, rows[:20] if probes is None else probes)
 
 
 def nearest(rows: Vectors, query: Vectors, limit: int, among: set[int]) -> list[int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 
-from hybrid_search.ports import Draft, Operation, Ordinals, Vectors
+from hybrid_search.ports import Draft, LiveVectors, Operation, Vectors
 from hybrid_search.records import AssetId, Digest, Ordinal, StoredAsset
 from hybrid_search.wire.assets import asset_from_stored, asset_to_stored
 
@@ -98,8 +99,9 @@ class MemoryCatalog:
         with self._guard:
             return {d: self._vectors[model, d] for d in digests if (model, d) in self._vectors}
 
-    def live_vectors(self, model: str, above: Ordinal) -> tuple[Ordinals, Vectors]:
-        """The ordinals above that one, ascending, of live pictures, and their vectors."""
+    @contextmanager
+    def live_vectors(self, model: str, above: Ordinal) -> Iterator[LiveVectors]:
+        """The vectors of live pictures with ordinals above that one, as of one moment."""
         with self._guard:
             rows = [
                 (ordinal, self._vectors[model, picture.digest])
@@ -108,9 +110,9 @@ class MemoryCatalog:
                 and (picture := self._versions[ordinal].picture) is not None
                 and (model, picture.digest) in self._vectors
             ]
-        if not rows:
-            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
-        return np.array([o for o, _ in rows], np.int64), np.stack([v for _, v in rows])
+            sequence = len(self._history)
+        portions = [(np.array([ordinal], np.int64), vector[None]) for ordinal, vector in rows]
+        yield LiveVectors(sequence, len(rows), portions)
 
     def unembedded(self, model: str) -> list[Digest]:
         """The pictures of live assets that have no vector of that model yet."""

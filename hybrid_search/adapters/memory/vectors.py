@@ -9,7 +9,15 @@ from itertools import pairwise
 import numpy as np
 
 from hybrid_search.errors import EngineFailure
-from hybrid_search.ports import Ordinals, VectorMatches, Vectors, VectorStatus
+from hybrid_search.ports import (
+    Due,
+    LiveVectors,
+    Ordinals,
+    Rebuilt,
+    VectorMatches,
+    Vectors,
+    VectorStatus,
+)
 from hybrid_search.records import Ordinal
 
 
@@ -20,6 +28,7 @@ class MemoryVectors:
         self._dimension = dimension
         self._rows: dict[Ordinal, Vectors] = {}
         self._last = Ordinal(0)
+        self._watermark = 0
         self._guard = threading.Lock()
 
     def add(self, ordinals: Ordinals, vectors: Vectors) -> None:
@@ -56,6 +65,15 @@ class MemoryVectors:
         rows = self._rows
         return {o: float(rows[o] @ vector) for o in ordinals if o in rows}
 
+    def advance(self, watermark: int) -> None:
+        """Remember that everything up to that operation is in."""
+        self._watermark = watermark
+
+    @property
+    def watermark(self) -> int:
+        """The last operation that is in; 0 for a new index."""
+        return self._watermark
+
     @property
     def last_ordinal(self) -> Ordinal:
         """The highest ordinal that was ever added, 0 when there is none."""
@@ -75,3 +93,30 @@ class MemoryVectors:
         size = len(self._rows)
         held = size * self._dimension * np.dtype(np.float32).itemsize
         return VectorStatus("memory", {}, size, 0, 0, self._dimension, held)
+
+    def due(self) -> Due | None:
+        """Nothing: every vector is looked at anyway."""
+        return None
+
+    def fold(self) -> None:
+        """Nothing is apart."""
+
+    def rebuild(self, live: LiveVectors, probes: Vectors) -> Rebuilt:
+        """What is alive is in place already."""
+        vectors = sum(len(ordinals) for ordinals, _ in live.portions)
+        held = self.describe().bytes
+        return Rebuilt(
+            published=True,
+            kind="memory",
+            parameters={},
+            vectors=vectors,
+            recall=1.0,
+            recall_before=1.0,
+            bytes=held,
+            predicted=held,
+            seconds=0.0,
+        )
+
+    def adopt(self) -> bool:
+        """Nobody else builds anything."""
+        return True

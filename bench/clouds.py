@@ -1,0 +1,65 @@
+"""Made-up embeddings that behave as those of CLIP do, for benchmarks of nearest neighbours.
+
+Pictures crowd into topics of unequal size, vary in few directions inside a topic, and share a
+mean direction. Texts lie around another mean (the modality gap: Liang et al., Mind the Gap,
+NeurIPS 2022), nearer to the pictures of their topic than to others, so that the best and the
+hundredth picture for a text differ little: searches for texts are the hard ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.float32]
+_TOPICS_EACH = 100
+"""Pictures a topic has on average."""
+_INNER = 24
+"""Directions in which the pictures of one topic vary."""
+_CHUNK = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Pictures as unit rows, the topic of each, and two kinds of query."""
+
+    pictures: Rows
+    topics: npt.NDArray[np.int64]
+    like_pictures: Rows
+    """Queries near a picture: another crop of it."""
+    like_texts: Rows
+    """Queries from the other side of the modality gap."""
+    query_topics: npt.NDArray[np.int64]
+    """The topic of each query, the same for both kinds."""
+
+
+def cloud(count: int, dimension: int = 512, queries: int = 1000, seed: int = 7) -> Cloud:
+    """``count`` pictures and ``queries`` queries of each kind, the same for the same seed."""
+    chance = np.random.default_rng(seed)
+    sides = _units(chance.normal(size=(2, dimension)))
+    topics = max(8, count // _TOPICS_EACH)
+    centres = _units(chance.normal(size=(topics, dimension)))
+    inner = _units(chance.normal(size=(64, _INNER, dimension)))
+    shares = 1.0 / np.arange(1, topics + 1) ** 0.5
+    of = chance.choice(topics, count, p=shares / shares.sum())
+    pictures = np.empty((count, dimension), np.float32)
+    for start in range(0, count, _CHUNK):
+        part = of[start : start + _CHUNK]
+        within = _within(chance, inner[part % 64])
+        pictures[start : start + len(part)] = _units(sides[0] + centres[part] + 0.8 * within)
+    chosen = chance.choice(count, queries)
+    noise = _units(chance.normal(size=(2, queries, dimension)))
+    texts = sides[1] + 0.35 * centres[of[chosen]] + 0.35 * pictures[chosen] + 0.5 * noise[1]
+    near = pictures[chosen] + 0.35 * noise[0]
+    return Cloud(pictures, of, _units(near), _units(texts), of[chosen])
+
+
+def _within(chance: np.random.Generator, directions: Rows) -> Rows:
+    weights = chance.normal(size=(len(directions), _INNER, 1)).astype(np.float32)
+    return np.asarray((weights * directions).sum(1) / np.sqrt(_INNER), np.float32)
+
+
+def _units(rows: npt.NDArray[np.floating]) -> Rows:
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)

@@ -1,0 +1,225 @@
+"""A sealed index: vectors that never change, in a folder of their own, mapped from disk.
+
+The folder holds the ordinals, the exact rows (unless the index keeps them itself), the Faiss
+index (unless exact rows are all there is) and a manifest with the size and hash of each file.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from hybrid_search.adapters import faiss_kinds
+from hybrid_search.adapters.faiss_exact import Mask, Positions, faiss
+from hybrid_search.durable import sha256_of, sync, write_whole
+from hybrid_search.errors import EngineFailure, IndexCorrupt
+from hybrid_search.ports import Ordinals, Vectors
+from hybrid_search.vector_plans import Layout
+
+FORMAT = 1
+_ORDINALS, _ROWS, _INDEX, _MANIFEST = "ordinals.npy", "rows.npy", "index.faiss", "manifest.json"
+_NEGLIGIBLE = 0.01
+"""A share of a unit vector's squared length; the growth of smaller errors does no harm."""
+_DRIFT_ROWS = 4096
+"""Rows on which a coding error is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What tells how far an index has moved from what it was trained for."""
+
+    trained: int
+    """Vectors it was built from; those beyond were inserted later."""
+    imbalance: float = 0.0
+    """Of its lists, when it was built; 0 without lists."""
+    error: float = 0.0
+    """Mean squared error of what it keeps of a vector, when it was built; 0 where exact."""
+    imbalance_now: float = 0.0
+    error_now: float = 0.0
+    """The same for what was inserted since."""
+
+    @property
+    def drift(self) -> dict[str, float]:
+        """By what share each has grown since the index was built."""
+        found = {}
+        if self.imbalance:
+            found["imbalance"] = max(0.0, self.imbalance_now / self.imbalance - 1.0)
+        if self.error:
+            grown = self.error_now - self.error
+            found["coding_error"] = max(0.0, grown / max(self.error, _NEGLIGIBLE))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Vectors by position, with their ordinals in rising order."""
+
+    layout: Layout
+    ordinals: Ordinals
+    rows: Vectors
+    """The exact vectors; read from disk as they are needed."""
+    sequence: int
+    """The catalog's last operation that it knows."""
+    health: Health
+    index: Any = None
+    """``None`` where the exact rows are searched."""
+    folder: Path | None = None
+    files: Mapping[str, int] = field(default_factory=dict)
+    """The size of each file."""
+
+    def nearest(self, query: Vectors, limit: int, breadth: int, allowed: Mask | None) -> Positions:
+        """Positions of the nearest that the index finds, in no order that counts."""
+        wanted = limit * self.layout.rerank
+        return faiss_kinds.candidates(
+            self.index,
+            self.layout,
+            query,
+            wanted,
+            breadth=max(breadth, self._least(wanted)),
+            allowed=allowed,
+        )
+
+    def _least(self, wanted: int) -> int:
+        """A graph gives no more than it looks at, and knows the last of them badly."""
+        return 2 * wanted if self.layout.kind == "hnsw" else 0
+
+    @property
+    def memory(self) -> int:
+        """Bytes that searches read."""
+        kept = {_ORDINALS, _INDEX} if self.index is not None else {_ORDINALS, _ROWS}
+        return sum(size for name, size in self.files.items() if name in kept)
+
+
+def nothing(dimension: int) -> Sealed:
+    """No vectors at all."""
+    rows = np.empty((0, dimension), np.float32)
+    return Sealed(Layout("flat"), np.empty(0, np.int64), rows, 0, Health(0))
+
+
+def room_for_rows(folder: Path, count: int, dimension: int) -> Vectors:
+    """A new file of exact rows to be filled."""
+    shape = (count, dimension)
+    return np.lib.format.open_memmap(folder / _ROWS, mode="w+", dtype=np.float32, shape=shape)
+
+
+def write_built(
+    folder: Path, layout: Layout, ordinals: Ordinals, rows: Vectors, sequence: int
+) -> None:
+    """Train and build an index over the rows, which lie in ``room_for_rows`` of the folder."""
+    if layout.kind == "flat" and layout.exact:
+        return _write(folder, Sealed(layout, ordinals, rows, sequence, Health(len(ordinals))))
+    index = faiss_kinds.build(layout, rows)
+    sample = faiss_kinds.training_rows(layout, rows)[:_DRIFT_ROWS]
+    spread, error = _measures(index, layout, sample)
+    health = Health(len(ordinals), spread, error, spread, error)
+    return _write(folder, Sealed(layout, ordinals, rows, sequence, health, index))
+
+
+def write_grown(
+    folder: Path, sealed: Sealed, ordinals: Ordinals, rows: Vectors, sequence: int
+) -> None:
+    """The sealed index with further rows inserted, each kind in its own way, into the folder."""
+    # Read anew into memory: Faiss ends the process when something is added to a mapped index.
+    index = faiss.read_index(str(_folder_of(sealed) / _INDEX))
+    faiss_kinds.grow(index, rows)
+    together = np.concatenate([sealed.ordinals, ordinals])
+    if not _holds_rows(sealed.layout):
+        room = room_for_rows(folder, len(together), rows.shape[1])
+        room[: len(sealed.ordinals)] = sealed.rows
+        room[len(sealed.ordinals) :] = rows
+    health = sealed.health
+    if len(rows):
+        spread, error = _measures(index, sealed.layout, np.ascontiguousarray(rows[:_DRIFT_ROWS]))
+        health = replace(health, imbalance_now=spread, error_now=error)
+    _write(folder, Sealed(sealed.layout, together, rows, sequence, health, index))
+
+
+def _folder_of(sealed: Sealed) -> Path:
+    if sealed.folder is None:
+        raise EngineFailure("vectors: an index that was never stored cannot be grown")
+    return sealed.folder
+
+
+def _measures(index: Any, layout: Layout, rows: Vectors) -> tuple[float, float]:
+    """The imbalance of the lists and the error on these rows; 0 where there is neither."""
+    spread = faiss_kinds.imbalance(index) if layout.nlist else 0.0
+    coded = not layout.exact and layout.kind != "lsh"
+    return spread, faiss_kinds.coding_error(index, layout, rows) if coded else 0.0
+
+
+def open_sealed(folder: Path) -> Sealed:
+    """The index in the folder, mapped; raises ``IndexCorrupt`` for what is not as written."""
+    try:
+        facts = orjson.loads((folder / _MANIFEST).read_bytes())
+        layout, health = Layout(**facts["layout"]), Health(**facts["health"])
+        files = {name: file["bytes"] for name, file in facts["files"].items()}
+        _check_sizes(folder, files)
+        index = _open_index(folder) if _INDEX in files else None
+        ordinals = np.asarray(np.load(folder / _ORDINALS, mmap_mode="r"))
+        rows = _open_rows(folder, index, len(ordinals))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as failure:
+        raise IndexCorrupt(
+            f"vectors: {folder} is damaged, {failure}; run: hybrid-search rebuild"
+        ) from failure
+    return Sealed(layout, ordinals, rows, facts["sequence"], health, index, folder, files)
+
+
+def _open_index(folder: Path) -> Any:
+    return faiss.read_index(str(folder / _INDEX), faiss.IO_FLAG_MMAP_IFC)
+
+
+def _open_rows(folder: Path, index: Any, count: int) -> Vectors:
+    if not (folder / _ROWS).is_file():
+        return faiss_kinds.rows_within(index, count)
+    mapped: Any = np.load(folder / _ROWS, mmap_mode="r")
+    if index is not None and count:
+        # A few rows here and there are read: without this the system reads far around each.
+        mapped._mmap.madvise(mmap.MADV_RANDOM)
+    return np.asarray(mapped)
+
+
+def _check_sizes(folder: Path, files: Mapping[str, int]) -> None:
+    for name, size in files.items():
+        found = (folder / name).stat().st_size
+        if found != size:
+            raise ValueError(f"{name} has {found:,} bytes instead of {size:,}")
+
+
+def _holds_rows(layout: Layout) -> bool:
+    """Whether the index keeps exact rows by position, so that no file of them is needed."""
+    return layout.kind == "hnsw" and layout.exact
+
+
+def _write(folder: Path, sealed: Sealed) -> None:
+    """Write what is not there yet, and at last the manifest; all of it durable."""
+    np.save(folder / _ORDINALS, sealed.ordinals)
+    if sealed.index is not None:
+        _write_index(folder / _INDEX, sealed.index)
+    if _holds_rows(sealed.layout):
+        (folder / _ROWS).unlink(missing_ok=True)
+    files = {path.name: _synced(path) for path in sorted(folder.iterdir())}
+    facts = {
+        "format": FORMAT,
+        "layout": asdict(sealed.layout),
+        "sequence": sealed.sequence,
+        "health": asdict(sealed.health),
+        "files": files,
+    }
+    write_whole(folder / _MANIFEST, orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+
+
+def _write_index(path: Path, index: Any) -> None:
+    """Through a file of ours, which says when the disk is full; Faiss's own does not."""
+    with path.open("wb") as file:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write, 1 << 24))
+
+
+def _synced(path: Path) -> dict[str, int | str]:
+    sync(path)
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}

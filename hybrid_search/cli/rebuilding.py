@@ -1,0 +1,39 @@
+"""Building indexes anew, with a bar for what takes long, and what came of it."""
+
+from __future__ import annotations
+
+from hybrid_search.assembly import rebuild, rebuild_vectors
+from hybrid_search.cli.tables import console, progress_bar
+from hybrid_search.config import Settings
+from hybrid_search.ports import Rebuilt
+
+
+def rebuild_parts(settings: Settings, *, only_vectors: bool, quiet: bool) -> Rebuilt:
+    """Build everything anew, or the vector index alone."""
+    with progress_bar(quiet=quiet) as bar:
+        if only_vectors:
+            bar.add_task("building the vector index", total=None)
+            return rebuild_vectors(settings)
+        task = bar.add_task("pictures to embed", total=None)
+        built = rebuild(settings, lambda done, total: bar.update(task, completed=done, total=total))
+        bar.update(task, total=bar.tasks[task].completed)
+    return built
+
+
+def print_rebuilt(built: Rebuilt) -> None:
+    """Show what was built, or why the old index goes on serving."""
+    values = ", ".join(f"{name} {value}" for name, value in built.parameters.items())
+    console.print(
+        f"{built.kind}{f' ({values})' if values else ''} over {built.vectors:,} vectors"
+        f" in {built.seconds:.1f} s: {built.bytes / 1e6:,.1f} MB,"
+        f" predicted {built.predicted / 1e6:,.1f} MB"
+    )
+    recalls = f"recall@10 {built.recall:.3f}, before {built.recall_before:.3f}"
+    if built.published:
+        console.print(f"serves now: {recalls}")
+    else:
+        console.print(
+            f"not published, the old index goes on serving: {recalls}; raise ef_search, nprobe or"
+            " rerank in [vector], or lower min_recall",
+            style="red",
+        )

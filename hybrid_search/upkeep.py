@@ -1,0 +1,139 @@
+"""Looking after the vector index: folding its tail, rebuilding it when it has drifted.
+
+A rebuild is made from the catalog's vectors alone, beside the index that serves.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from hybrid_search.errors import IndexLocked, SearchError
+from hybrid_search.ports import Catalog, Rebuilt, VectorIndex, Vectors
+from hybrid_search.records import Ordinal
+
+PROBES = 60
+"""Pictures, and as many texts, by which the recall of a new index is checked."""
+_EVERY = 30.0
+"""Seconds after which is looked without having been told."""
+
+
+class Upkeep:
+    """Does for a vector index what is due."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        index: VectorIndex,
+        model: str,
+        texts: Callable[[list[str]], Vectors] | None = None,
+    ) -> None:
+        """``texts`` embeds: searches for texts are the harder ones, and are checked as well."""
+        self._catalog = catalog
+        self._index = index
+        self._model = model
+        self._texts = texts
+
+    def tend(self) -> None:
+        """Do what is due; nothing while another process builds."""
+        try:
+            match self._index.due():
+                case "fold":
+                    self._index.fold()
+                case "rebuild":
+                    self.rebuild()
+                case None:
+                    pass
+        except IndexLocked:
+            return
+
+    def rebuild(self) -> Rebuilt:
+        """Build the index anew; it serves if it finds at least what it must."""
+        probes = self._probes()
+        with self._catalog.live_vectors(self._model, Ordinal(0)) as live:
+            return self._index.rebuild(live, probes)
+
+    def _probes(self) -> Vectors:
+        """Vectors of pictures and of titles, spread over the corpus."""
+        newest = self._catalog.newest(10_000)
+        chosen = [newest[int(place)] for place in np.linspace(0, len(newest) - 1, PROBES)]
+        stored = list(self._catalog.fetch(chosen).values()) if newest else []
+        pictures = [version.picture.digest for version in stored if version.picture is not None]
+        rows = [*self._catalog.embeddings(self._model, pictures).values()]
+        titles = [version.asset.title for version in stored if version.asset.title]
+        if self._texts is not None and titles:
+            rows.extend(self._texts(titles))
+        return np.stack(rows) if rows else np.empty((0, 0), np.float32)
+
+
+class Worker(Protocol):
+    """Something that is told of writes, and closed."""
+
+    @property
+    def failure(self) -> str:
+        """Why the last attempt failed; empty when it did not."""
+        ...
+
+    def notify(self) -> None:
+        """Something was written."""
+        ...
+
+    def close(self) -> None:
+        """Finish what runs."""
+        ...
+
+
+class AtOnce:
+    """Tends after each write, for programs that end when they are done."""
+
+    def __init__(self, upkeep: Upkeep) -> None:
+        self._upkeep = upkeep
+        self.failure = ""
+        """Always empty: a failure is raised."""
+
+    def notify(self) -> None:
+        """Do what is due before the next write."""
+        self._upkeep.tend()
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+class InBackground:
+    """Tends in a thread of its own, while searches and writes go on."""
+
+    def __init__(self, upkeep: Upkeep) -> None:
+        self._upkeep = upkeep
+        self._told = threading.Event()
+        self._ending = threading.Event()
+        self.failure = ""
+        """Why the last attempt failed; empty when it did not."""
+        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._thread.start()
+
+    def notify(self) -> None:
+        """Look soon at what is due."""
+        self._told.set()
+
+    def close(self) -> None:
+        """Let what runs come to its end."""
+        self._ending.set()
+        self._told.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            self._told.wait(_EVERY)
+            self._told.clear()
+            if not self._ending.is_set():
+                self.failure = self._attempt()
+
+    def _attempt(self) -> str:
+        try:
+            self._upkeep.tend()
+        except SearchError as failure:
+            return str(failure)
+        return ""
