@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -132,10 +133,10 @@ class Ours(Engine):
     """This project's two indexes and its fusion, without catalog and rendering."""
 
     name, package = "hybrid_search", "hybrid_search"
-    breadth = OurVectors.plan.ef_search
 
     def __init__(self) -> None:
         self._vectors = OurVectors()
+        self._folder = Path()
         lists = ("lexical", "text_to_image")
         self._settings = FusionSettings(
             RANK_CONSTANT, {name: ListSettings(WINDOW, 1.0) for name in lists}
@@ -154,8 +155,19 @@ class Ours(Engine):
         return spent
 
     def open(self, folder: Path) -> None:
+        self._folder = folder
         self._text = TantivyIndex(folder / "text", RulesAnalyzer(), read_only=True)
         self._vectors.open(folder / "vectors")
+
+    @property
+    def breadth(self) -> int:
+        return self._vectors.plan.ef_search
+
+    @breadth.setter
+    def breadth(self, breadth: int) -> None:
+        self._vectors.plan = replace(self._vectors.plan, ef_search=breadth)
+        if self._folder.name:
+            self._vectors.open(self._folder / "vectors")
 
     def close(self) -> None:
         self._text.close()

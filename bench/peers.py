@@ -2,8 +2,8 @@
 
 Made-up ads and CLIP-like vectors, the same for all; queries in shuffled blocks after one pass to
 warm up. What is counted is the CPU time of the whole process around a block, for some engines
-work in threads of their own; all are held to one thread. Each peer searches as broadly (ef) as it
-must to find as much as this project does with its default. Reopening is measured in processes of
+work in threads of their own; all are held to one thread. Each searches as broadly (ef) as it must
+to find the share of the nearest that is asked for. Reopening is measured in processes of
 their own, with the files in the system's cache.
 
     pip install bm25s zvec qdrant-edge-py lancedb
@@ -116,6 +116,7 @@ def arguments() -> argparse.Namespace:
         default=",".join(ENGINES),
         help="names with commas between; the first is what others are held against",
     )
+    parser.add_argument("--floor", type=float, default=0.985, help="R@10 wanted, like a text")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--reopen", nargs=3, help=argparse.SUPPRESS)
@@ -132,7 +133,7 @@ def run(options: argparse.Namespace) -> dict[str, object]:
         np.save(Path(folder) / "query.npy", work.cloud.like_texts[0])
         names = track(options.engines, "building", console=Console(stderr=True))
         engines = [built(name, Path(folder), work) for name in names]
-        tune(engines, work)
+        tune(engines, work, options.floor)
         kinds = measure(engines, work, random.Random(options.seed))
         facts = [facts_of(each) for each in engines]
     return {
@@ -153,19 +154,16 @@ def built(name: str, folder: Path, work: Work) -> Built:
 # ------------------------------------------------------------------------------------- recall
 
 
-def tune(engines: Sequence[Built], work: Work) -> None:
-    """Let each find as much as the first, with the least breadth that does; else its best."""
-    first, *peers = engines
-    floor = recall_for_texts(first.engine, work)
-    for peer in peers:
+def tune(engines: Sequence[Built], work: Work, floor: float) -> None:
+    """Let each find the floor with the least breadth that does; else as much as it can."""
+    for each in engines:
         reached: dict[int, float] = {}
         for breadth in BREADTHS:
-            peer.engine.breadth = breadth
-            reached[breadth] = recall_for_texts(peer.engine, work)
+            each.engine.breadth = breadth
+            reached[breadth] = recall_for_texts(each.engine, work)
             if reached[breadth] >= floor:
                 break
-        peer.engine.breadth = max(reached, key=lambda breadth: (reached[breadth], -breadth))
-    for each in engines:
+        each.engine.breadth = max(reached, key=lambda breadth: (reached[breadth], -breadth))
         near = recall(each.engine, work.cloud.like_pictures, work.near_pictures)
         each.recalls = {"pictures": near, "texts": recall_for_texts(each.engine, work)}
 

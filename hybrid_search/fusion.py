@@ -38,16 +38,33 @@ def fuse(
     >>> [(hit.ordinal, round(hit.score, 4)) for hit in fuse([a, b], settings)]
     [(8, 0.8333), (7, 0.5)]
     """
-    gains: dict[Ordinal, list[float]] = {}
-    best: dict[Ordinal, tuple[int, int]] = {}
+    found: dict[Ordinal, _Gain] = {}
+    several: dict[Ordinal, list[_Gain]] = {}
     for candidates in lists:
-        weight, place = settings.lists[candidates.name].weight, LIST_NAMES.index(candidates.name)
-        for rank, ordinal in enumerate(_window(candidates), start=1):
-            gains.setdefault(ordinal, []).append(weight / (settings.rank_constant + rank))
-            best[ordinal] = min(best.get(ordinal, (rank, place)), (rank, place))
+        gains = _gains(candidates, settings)
+        for ordinal in found.keys() & gains.keys():
+            several.setdefault(ordinal, [found[ordinal]]).append(gains[ordinal])
+        found |= gains
+    for ordinal, parts in several.items():
+        found[ordinal] = math.fsum(gain for gain, _ in parts), min(place for _, place in parts)
     held = phrases_held or {}
-    hits = [FusedHit(o, math.fsum(parts), held.get(o, 0)) for o, parts in gains.items()]
-    return sorted(hits, key=lambda hit: (-hit.phrases, -hit.score, best[hit.ordinal], hit.ordinal))
+    # Plain tuples sort several times faster than hits by a key.
+    order = sorted(
+        (-held.get(ordinal, 0), -score, place, ordinal) for ordinal, (score, place) in found.items()
+    )
+    return [FusedHit(ordinal, -score, -phrases) for phrases, score, _, ordinal in order]
+
+
+_Gain = tuple[float, int]
+"""What a list gives a hit, and where it stands: by rank, then by list."""
+
+
+def _gains(candidates: CandidateList, settings: FusionSettings) -> dict[Ordinal, _Gain]:
+    window, k = _window(candidates), settings.rank_constant
+    weight, place = settings.lists[candidates.name].weight, LIST_NAMES.index(candidates.name)
+    values = [weight / (k + rank) for rank in range(1, len(window) + 1)]
+    places = range(place, len(window) * len(LIST_NAMES) + place, len(LIST_NAMES))
+    return dict(zip(window, zip(values, places, strict=True), strict=True))
 
 
 def contributions(

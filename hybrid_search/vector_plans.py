@@ -130,6 +130,16 @@ def layout_for(plan: VectorPlan, count: int, dimension: int) -> Layout:
     return choices[0] if not limit else next(fits, choices[-1])
 
 
+def searched_as(plan: VectorPlan, built: Layout) -> Layout:
+    """The layout with what can be chosen anew for every search: how widely, how much again."""
+    return replace(
+        built,
+        ef_search=plan.ef_search if built.ef_search else 0,
+        nprobe=min(built.nlist, plan.nprobe or built.nprobe),
+        rerank=plan.rerank or built.rerank,
+    )
+
+
 def _layout(plan: VectorPlan, kind: Kind, storage: Storage, count: int, dimension: int) -> Layout:
     if not count or (kind == "ivf_pq" and count < 1 << plan.pq_bits):
         # A codebook cannot have more entries than there are vectors.

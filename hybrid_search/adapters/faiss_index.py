@@ -41,7 +41,7 @@ from hybrid_search.ports import (
     VectorStatus,
 )
 from hybrid_search.records import Ordinal
-from hybrid_search.vector_plans import Layout, VectorPlan, layout_for
+from hybrid_search.vector_plans import Layout, VectorPlan, layout_for, searched_as
 
 _FOLD_SHARE = 32
 """The tail is folded when it is also at least this fraction of the sealed index."""
@@ -223,7 +223,8 @@ class FaissIndex:
             fresh = open_sealed(folder)
             before = self._recall(self._state, probes)
             after = self._recall(self._opened(fresh), probes)
-            floor = before - _NOISE if layout == self._state.view.sealed.layout else 0.0
+            same = searched_as(self._plan, layout) == self._state.view.sealed.layout
+            floor = before - _NOISE if same else 0.0
             published = after >= min(1.0, max(floor, self._plan.min_recall - _NOISE))
             if published:
                 self._publish(folder)
@@ -276,9 +277,14 @@ class FaissIndex:
         return np.ascontiguousarray(vector, np.float32)
 
     def _opened(self, sealed: Sealed) -> _State:
+        sealed = self._tuned(sealed)
         last = Ordinal(int(sealed.ordinals[-1])) if len(sealed.ordinals) else Ordinal(0)
         tail = Tail.empty(self._dimension)
         return _State(SealedView.whole(sealed), tail, sealed.sequence, last)
+
+    def _tuned(self, sealed: Sealed) -> Sealed:
+        """The sealed index, searched as the settings have it now."""
+        return replace(sealed, layout=searched_as(self._plan, sealed.layout))
 
     def _write(self, folder: Path, ordinals: Ordinals, rows: Vectors, watermark: int) -> Layout:
         layout = layout_for(self._plan, len(ordinals), self._dimension)
@@ -314,7 +320,7 @@ class FaissIndex:
             both = np.concatenate(lacked)
             order = np.argsort(both, kind="stable")
             tail = Tail.of(both[order], np.concatenate([old, new])[order])
-            view = SealedView(sealed, alive, int(alive.sum()))
+            view = SealedView(self._tuned(sealed), alive, int(alive.sum()))
             self._state = _State(view, tail, state.watermark, state.last)
 
     def _recall(self, state: _State, probes: Vectors) -> float:
