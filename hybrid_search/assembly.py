@@ -109,7 +109,8 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
             read_only=not write,
         )
         stack.callback(lexical.close)
-        vectors = FaissIndex(_dimension(model), folder / "vectors", _plan(settings))
+        plan = _plan(settings, background=background)
+        vectors = FaissIndex(_dimension(model), folder / "vectors", plan)
         follower = VectorFollower(catalog, vectors, model)
         encoder = QueryEncoder(embedder, settings.embedding.cached_queries)
         pictures = FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
@@ -230,9 +231,11 @@ def _load_embedder(settings: Settings) -> Embedder:
     return ClipEmbedder(choice)
 
 
-def _plan(settings: Settings) -> VectorPlan:
+def _plan(settings: Settings, *, background: bool = False) -> VectorPlan:
     plan = VectorPlan(**settings.vector.model_dump())
-    return plan if plan.memory_mb else replace(plan, memory_mb=_half_of_the_memory())
+    threads = plan.build_threads or (1 if background else os.cpu_count() or 1)
+    memory = plan.memory_mb or _half_of_the_memory()
+    return replace(plan, build_threads=threads, memory_mb=memory)
 
 
 def _half_of_the_memory() -> int:

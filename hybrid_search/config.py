@@ -130,6 +130,8 @@ class VectorSection(Section):
     rebuild_drift: Annotated[float, Field(ge=0.01, le=100.0)] = 0.3
     """Growth of the lists' imbalance, or of the coding error of new vectors, beyond which the
     index is built anew."""
+    build_threads: Annotated[int, Field(ge=0, le=256)] = 0
+    """Threads that build an index; 0 is one in a service, and all cores elsewhere."""
     min_recall: Annotated[float, Field(ge=0.0, le=1.0)] = 0.9
     """Recall@10 against exact search below which a new index is not published."""
 

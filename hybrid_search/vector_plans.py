@@ -44,6 +44,7 @@ class VectorPlan:
     rebuild_tombstones: float = 0.3
     rebuild_drift: float = 0.3
     min_recall: float = 0.9
+    build_threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hybrid_search.adapters.faiss_exact import Positions, cosines, places_of, top
+from hybrid_search.adapters.faiss_exact import Positions, cosines, faiss, places_of, top
 from hybrid_search.adapters.faiss_sealed import (
     Sealed,
     nothing,
@@ -197,7 +197,7 @@ class FaissIndex:
 
         Searches and writes go on. Raises ``IndexLocked`` while another process seals.
         """
-        with self._sealings.writing() as folder, _translated():
+        with self._building() as folder:
             state = self._state
             sealed, fresh = state.view.sealed, state.tail.alive
             if sealed.index is None or int(fresh.sum()) * _GROWN_SHARE > len(sealed.ordinals):
@@ -217,7 +217,7 @@ class FaissIndex:
         good as that of the serving index, or, for another layout, at least the plan's.
         """
         started = time.monotonic()
-        with self._sealings.writing() as folder, _translated():
+        with self._building() as folder:
             ordinals, rows = self._gathered(folder, live)
             layout = self._write(folder, ordinals, rows, live.sequence)
             fresh = open_sealed(folder)
@@ -259,6 +259,8 @@ class FaissIndex:
     def _search(
         self, state: _State, query: Vectors, limit: int, allowed: Ordinals | None
     ) -> VectorMatches:
+        # One query is too little for several threads: they would wait for each other at its end.
+        faiss.omp_set_num_threads(1)
         with _translated():
             sealed = search_sealed(state.view, query, limit, allowed, self._plan.exact_below)
             fresh_ordinals, fresh_scores = state.tail.search(query, allowed)
@@ -275,6 +277,12 @@ class FaissIndex:
         if vector.shape != (self._dimension,):
             raise EngineFailure(f"vector of shape {vector.shape}, the index has {self._dimension}")
         return np.ascontiguousarray(vector, np.float32)
+
+    @contextmanager
+    def _building(self) -> Iterator[Path]:
+        with self._sealings.writing() as folder, _translated():
+            faiss.omp_set_num_threads(self._plan.build_threads)
+            yield folder
 
     def _opened(self, sealed: Sealed) -> _State:
         sealed = self._tuned(sealed)

@@ -1,0 +1,232 @@
+"""What the kinds of vector index cost and find, by size: build, memory, recall, time, filters.
+
+Made-up CLIP-like vectors (clouds.py), the same for all kinds of one size. Every index is sealed in
+a folder and reopened from there in a process of its own, whose memory is that of a server.
+Recall@10 is against exact search, for queries like pictures and like texts apart. Times are CPU
+milliseconds of the searching thread; indexes are built by all cores.
+
+    python bench/vectors.py --vectors 10000 --vectors 100000 --filters
+    python bench/vectors.py --vectors 1000000 --dimension 768 --kinds "hnsw sq8,ivf_rabitq"
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import faiss
+import numpy as np
+from clouds import Cloud, cloud
+from rich.console import Console
+from rich.table import Table
+
+from hybrid_search.adapters.faiss_index import FaissIndex
+from hybrid_search.ports import LiveVectors, Ordinals, Vectors
+from hybrid_search.vector_plans import VectorPlan
+
+KINDS = ("flat", "hnsw", "hnsw bf16", "hnsw sq8", "ivf", "ivf_pq", "ivf_rabitq")
+SHARES = (0.5, 0.1, 0.05, 0.01, 0.001)
+TOP, PORTION = 10, 50_000
+
+Row = dict[str, object]
+
+
+def main() -> None:
+    options = arguments()
+    if options.serve:
+        print(json.dumps(served(Path(options.serve[0]), options.serve[1], options.breadth)))
+        return
+    reports = [of_size(count, options) for count in options.vectors]
+    if options.json:
+        print(json.dumps(reports, indent=2))
+    else:
+        for report in reports:
+            show(report)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--vectors", type=int, action="append", help="how many, once a size")
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--queries", type=int, default=300, help="queries of each kind")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="with commas between")
+    parser.add_argument("--breadth", type=int, default=0, help="ef_search or nprobe; 0 by default")
+    parser.add_argument("--filters", action="store_true", help="filtered recall of the graph too")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.vectors = options.vectors or [10_000, 100_000]
+    return options
+
+
+def of_size(count: int, options: argparse.Namespace) -> dict[str, object]:
+    made = cloud(count, options.dimension, options.queries, options.seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        keep_queries(folder, made)
+        rows = [of_kind(folder, kind, made, options) for kind in options.kinds.split(",")]
+        filtered = list(filters(folder / "hnsw", made)) if options.filters else []
+    return {"vectors": count, "dimension": options.dimension, "kinds": rows, "filters": filtered}
+
+
+def keep_queries(folder: Path, made: Cloud) -> None:
+    for name, queries in (("pictures", made.like_pictures), ("texts", made.like_texts)):
+        np.save(folder / f"{name}.npy", queries)
+        exact = faiss.knn(queries, made.pictures, TOP, metric=faiss.METRIC_INNER_PRODUCT)[1]
+        np.save(folder / f"{name}.exact.npy", exact + 1)
+
+
+def plan_of(kind: str, breadth: int = 0) -> VectorPlan:
+    name, _, storage = kind.partition(" ")
+    widths = {"ef_search": breadth, "nprobe": breadth} if breadth else {}
+    return VectorPlan(
+        kind=name, storage=storage or "f32", min_recall=0.0, build_threads=2, **widths
+    )  # type: ignore[arg-type]
+
+
+# -------------------------------------------------------------------------------------- kinds
+
+
+def of_kind(folder: Path, kind: str, made: Cloud, options: argparse.Namespace) -> Row:
+    wall, cpu = time.perf_counter(), time.process_time()
+    index = FaissIndex(made.pictures.shape[1], folder / kind, plan_of(kind))
+    built = index.rebuild(everything(made.pictures), made.pictures[:0])
+    spent = time.process_time() - cpu, time.perf_counter() - wall
+    command = [sys.executable, __file__, "--serve", str(folder / kind), kind]
+    command += ["--breadth", str(options.breadth)]
+    one = {**os.environ, "OMP_NUM_THREADS": "1"}
+    answer = subprocess.run(command, check=True, capture_output=True, text=True, env=one)
+    return {
+        "kind": kind,
+        "build_cpu_s": round(spent[0], 1),
+        "build_wall_s": round(spent[1], 1),
+        "predicted_mb": round(built.predicted / 1e6, 1),
+        "memory_mb": round(built.bytes / 1e6, 1),
+        "disk_mb": round(sum(f.stat().st_size for f in (folder / kind).rglob("*.*")) / 1e6, 1),
+        **json.loads(answer.stdout),
+    }
+
+
+def everything(rows: Vectors) -> LiveVectors:
+    def portions() -> Iterator[tuple[Ordinals, Vectors]]:
+        for start in range(0, len(rows), PORTION):
+            part = rows[start : start + PORTION]
+            yield np.arange(start + 1, start + 1 + len(part), dtype=np.int64), part
+
+    return LiveVectors(0, len(rows), portions())
+
+
+def served(folder: Path, kind: str, breadth: int) -> Row:
+    """From the opening of a sealed index to its last answer, in this process."""
+    queries = {name: np.load(folder.parent / f"{name}.npy") for name in ("pictures", "texts")}
+    exact = {name: np.load(folder.parent / f"{name}.exact.npy") for name in queries}
+    before, started = memory(), time.perf_counter()
+    index = FaissIndex(queries["texts"].shape[1], folder, plan_of(kind, breadth))
+    index.search(queries["texts"][0], TOP)
+    row: Row = {"open_ms": round((time.perf_counter() - started) * 1000, 1)}
+    for name, asked in queries.items():
+        spent, found = timed(index, asked)
+        row[f"recall_{name}"] = round(recall(found, exact[name]), 4)
+        row[f"p50_{name}"] = round(statistics.median(spent), 3)
+        row[f"p99_{name}"] = round(float(np.percentile(spent, 99)), 3)
+    after = memory()
+    row["anonymous_mb"] = round(after["Anonymous"] - before["Anonymous"], 1)
+    row["resident_mb"] = round(after["Rss"] - before["Rss"], 1)
+    return row
+
+
+def timed(index: FaissIndex, queries: Vectors) -> tuple[list[float], list[tuple[int, ...]]]:
+    spent, found = [], []
+    for query in queries:
+        started = time.thread_time()
+        found.append(index.search(query, TOP).ordinals)
+        spent.append((time.thread_time() - started) * 1000)
+    return spent, found
+
+
+def recall(found: Sequence[Sequence[int]], exact: Sequence[Sequence[int]]) -> float:
+    return statistics.fmean(
+        len(set(answer) & set(near)) / len(near) for answer, near in zip(found, exact, strict=True)
+    )
+
+
+def memory() -> dict[str, float]:
+    """Megabytes of this process by kind; resident counts mapped files as far as they were read."""
+    lines = Path("/proc/self/smaps_rollup").read_text("ascii").splitlines()[1:]
+    return {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines}
+
+
+# ------------------------------------------------------------------------------------ filters
+
+
+def filters(folder: Path, made: Cloud) -> Iterator[Row]:
+    """Filtered recall and cost of the graph: by chance, and by a topic that is not the query's."""
+    index = FaissIndex(made.pictures.shape[1], folder, plan_of("hnsw"))
+    chance = np.random.default_rng(1)
+    topics = int(made.topics.max()) + 1
+    for share in SHARES:
+        kept = np.flatnonzero(chance.random(len(made.pictures)) < share)
+        yield from of_filter(index, made, f"{share:.1%} by chance", kept)
+    for share in (0.6, 0.3, 0.015):
+        chosen = chance.permutation(topics)[: max(1, round(topics * share))]
+        kept = np.flatnonzero(np.isin(made.topics, chosen))
+        yield from of_filter(index, made, f"{share:.1%} of the topics", kept)
+        foreign = ~np.isin(made.query_topics, chosen)
+        yield from of_filter(index, made, f"{share:.1%} of the topics, others", kept, foreign)
+
+
+def of_filter(
+    index: FaissIndex, made: Cloud, name: str, kept: Ordinals, which: np.ndarray | None = None
+) -> Iterator[Row]:
+    for kind, queries in (("pictures", made.like_pictures), ("texts", made.like_texts)):
+        asked = queries if which is None else queries[which]
+        if len(asked):
+            yield {"filter": name, "queries": kind, **filtered(index, made, kept, asked)}
+
+
+def filtered(index: FaissIndex, made: Cloud, kept: Ordinals, asked: Vectors) -> Row:
+    allowed, subset = kept + 1, made.pictures[kept]
+    exact = faiss.knn(asked, subset, min(TOP, len(kept)), metric=faiss.METRIC_INNER_PRODUCT)[1]
+    spent, found, exactly = [], [], 0
+    for query in asked:
+        started = time.thread_time()
+        answer = index.search(query, TOP, allowed)
+        spent.append((time.thread_time() - started) * 1000)
+        found.append(answer.ordinals)
+        exactly += "exact over" in answer.plan
+    return {
+        "allowed": len(kept),
+        "recall": round(recall(found, allowed[exact]), 4),
+        "exactly": f"{exactly / len(asked):.0%}",
+        "p50_cpu_ms": round(statistics.median(spent), 3),
+        "p99_cpu_ms": round(float(np.percentile(spent, 99)), 3),
+    }
+
+
+# -------------------------------------------------------------------------------------- report
+
+
+def show(report: dict[str, object]) -> None:
+    title = f"{report['vectors']:,} vectors of {report['dimension']} components"
+    for rows in (report["kinds"], report["filters"]):
+        assert isinstance(rows, list)
+        if rows:
+            table = Table(title=title, box=None)
+            for name in rows[0]:
+                table.add_column(name.replace("_", " "), justify="right")
+            for row in rows:
+                table.add_row(*(str(value) for value in row.values()))
+            Console(width=160).print(table)
+
+
+if __name__ == "__main__":
+    main()
