@@ -126,7 +126,8 @@ class VectorSection(Section):
     """New vectors beyond which the tail is folded into the index, once it is also a
     thirty-second of it."""
     rebuild_tombstones: Annotated[float, Field(ge=0.01, le=1.0)] = 0.3
-    """Share of dead vectors beyond which the index is built anew."""
+    """Share of dead vectors beyond which the index is built anew, once they are a quarter of
+    ``fold_after``."""
     rebuild_drift: Annotated[float, Field(ge=0.01, le=100.0)] = 0.3
     """Growth of the lists' imbalance, or of the coding error of new vectors, beyond which the
     index is built anew."""

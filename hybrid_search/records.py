@@ -196,13 +196,14 @@ LIST_NAMES: tuple[ListName, ...] = ("phrase", "lexical", "text_to_image", "image
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A picture to be like: the bytes of one, or the id of an asset that has one.
+    """What pictures shall be like: the bytes of one, an asset that has one, or a description.
 
     A negative weight asks for pictures unlike it.
     """
 
     picture: bytes | None = None
     id: AssetId | None = None
+    text: str | None = None
     weight: float = 1.0
 
 
@@ -242,6 +243,8 @@ class Query:
     cursor: str | None = None
     fusion: FusionSettings | None = None
     """``None`` asks for the configured settings."""
+    min_similarity: float | None = None
+    """Cosine below which pictures are no candidates."""
     sort: Sort | None = None
     facets: tuple[str, ...] = ()
     """Fields whose values are counted over all matches."""

@@ -89,7 +89,8 @@ class Retriever:
         own = self._own(query)
         for name, vector in vectors.items():
             window = settings.lists[name].window
-            lists.append(self._nearest(name, vector, window, allowed, len(own)))
+            found = self._nearest(name, vector, window, allowed, len(own))
+            lists.append(_similar(found, query.min_similarity))
         if not parsed.clauses and not query.examples and "lexical" in settings.lists:
             lists.append(self._newest(allowed))
         kept = tuple(_without(own, candidates) for candidates in lists) if own else tuple(lists)
@@ -246,6 +247,8 @@ class Retriever:
     def _example(self, example: Example) -> Vectors:
         if example.id is not None:
             return self._stored_vector(example.id)
+        if example.text is not None:
+            return self._encoder.text(example.text)
         data = example.picture or b""
         return self._encoder.picture(digest_of(data), lambda: check_picture(data, self._limits).rgb)
 
@@ -257,6 +260,20 @@ class Retriever:
         if vector is None:
             raise InvalidQuery(f"like: the asset {asset_id!r} has no picture")
         return vector
+
+
+def _similar(candidates: CandidateList, least: float | None) -> CandidateList:
+    """The list without what is less similar than that."""
+    if least is None:
+        return candidates
+    count = sum(score >= least for score in candidates.scores)
+    return replace(
+        candidates,
+        ordinals=candidates.ordinals[:count],
+        scores=candidates.scores[:count],
+        total=count if count < len(candidates.scores) else candidates.total,
+        plan=f"{candidates.plan}, from {least} up",
+    )
 
 
 def _without(own: set[Ordinal], candidates: CandidateList) -> CandidateList:

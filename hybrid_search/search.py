@@ -252,10 +252,10 @@ def _sort_key(stored: StoredAsset, field: str, fields: Fields) -> tuple[int, flo
 def _fingerprint(query: Query) -> str:
     """Names all of a query that decides its order: equal for its every page."""
     examples = [
-        (example.id, example.picture and digest_of(example.picture), example.weight)
-        for example in query.examples
+        (e.id, e.text, e.picture and digest_of(e.picture), e.weight) for e in query.examples
     ]
-    text = repr((query.text, examples, query.filter, query.fusion, query.sort))
+    parts = (query.text, examples, query.filter, query.fusion, query.min_similarity, query.sort)
+    text = repr(parts)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
 

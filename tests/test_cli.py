@@ -69,6 +69,12 @@ def test_what_a_search_takes(tmp_path: Path, manifest: Path) -> None:
         assert "red-again" in [hit["id"] for hit in found["hits"][:2]]
     unlike = json.loads(run("search", "--unlike", "red", *where, "--json").stdout)
     assert unlike["hits"][0]["id"] == "blue"
+    mixed = ("--like", "red", "--unlike-text", "red circle", "--min-similarity", "-1")
+    assert json.loads(run("search", *mixed, *where, "--json").stdout)["hits"]
+    nothing = ("--like", "red", "--min-similarity", "1")
+    found = json.loads(run("search", *nothing, *where, "--json").stdout)
+    assert [hit["id"] for hit in found["hits"]] == ["red-again"]
+    assert found["lists"][0]["plan"].endswith("from 1.0 up")
     wrong = run("search", "summer", *where, "--weight", "lexical")
     assert (wrong.returncode, "lists.lexical.weight" in wrong.stderr) == (2, True)
     unknown = run("similar", "nobody", *where)

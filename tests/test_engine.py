@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from hybrid_search.adapters.clip_embedder import ClipEmbedder
-from hybrid_search.assembly import Engine, open_engine, rebuild
-from hybrid_search.config import Settings, load_settings
+from hybrid_search.assembly import Engine, open_engine, rebuild, rebuild_vectors
+from hybrid_search.config import Settings, VectorSection, load_settings
 from hybrid_search.errors import (
     IndexLocked,
     IndexMismatch,
@@ -26,8 +26,9 @@ from hybrid_search.errors import (
 from hybrid_search.ingest import IngestReport
 from hybrid_search.manifests import read_assets
 from hybrid_search.records import AnyOf, AssetId, Between, Example, Query
+from hybrid_search.status import engine_status
 from hybrid_search.text.query_language import parse_query
-from tests.small_corpus import ROWS
+from tests.small_corpus import ROWS, write_manifest
 
 
 def settings_in(folder: Path) -> Settings:
@@ -247,3 +248,49 @@ def test_a_value_that_is_none_of_its_type_is_skipped_with_the_reason(tmp_path: P
             ("b", "price = 'cheap': declared as number and is none")
         ]
         assert ids(opened, Query(filter=Between("price", 9000, 10_000))) == ["a"]
+
+
+def test_vectors_are_rebuilt_beside_a_running_engine(engine: Engine) -> None:
+    before = ids(engine, Query(examples=(Example(id=AssetId("red")),)))
+    graph = engine.settings.model_copy(update={"vector": VectorSection(kind="hnsw")})
+    built = rebuild_vectors(graph)
+    assert (built.published, built.kind, built.vectors, built.recall) == (True, "hnsw", 3, 1.0)
+    deadline = time.monotonic() + 5
+    while engine.vectors.describe().kind != "hnsw" and time.monotonic() < deadline:
+        time.sleep(0.05)
+        ids(engine, Query("red"))
+    facts = engine_status(engine)["vector"]
+    assert (facts["kind"], facts["sealed"], facts["tail"], facts["due"]) == ("hnsw", 3, 0, None)
+    assert ids(engine, Query(examples=(Example(id=AssetId("red")),))) == before
+    assert engine.indexer is not None
+    engine.indexer.delete([AssetId("red-again")])
+    assert engine_status(engine)["vector"]["tombstones"] == 1
+
+
+def test_a_restart_maps_what_was_sealed_and_adds_what_came_since(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path / "data")
+    with open_engine(settings, write=True) as engine:
+        ingest(engine, write_manifest(tmp_path))
+        engine.vectors.fold()
+        assert engine.indexer is not None
+        engine.indexer.delete([AssetId("blue")])
+        row = {"id": "green", "image": "blue.png", "title": "green"}
+        (tmp_path / "more.jsonl").write_text(json.dumps(row), "utf-8")
+        ingest(engine, tmp_path / "more.jsonl")
+    with open_engine(settings) as engine:
+        facts = engine_status(engine)["vector"]
+        assert (facts["sealed"], facts["tail"], facts["tombstones"]) == (3, 1, 1)
+        found = ids(engine, Query(examples=(Example(id=AssetId("green")),)))
+        assert set(found) == {"red", "red-again"}
+
+
+def test_the_background_folds_what_a_writer_leaves(tmp_path: Path) -> None:
+    eager = {"vector": VectorSection(fold_after=1)}
+    settings = settings_in(tmp_path / "data").model_copy(update=eager)
+    with open_engine(settings, write=True, background=True) as engine:
+        ingest(engine, write_manifest(tmp_path))
+        deadline = time.monotonic() + 20
+        while engine.vectors.describe().sealed < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        facts = engine_status(engine)["vector"]
+        assert (facts["sealed"], facts["tail"], facts["trouble"]) == (3, 0, "")

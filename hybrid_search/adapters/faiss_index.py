@@ -185,7 +185,8 @@ class FaissIndex:
         """What should be done for the index, if anything."""
         state, plan, sealed = self._state, self._plan, self._state.view.sealed
         total = len(sealed.ordinals)
-        decayed = total - state.view.count > plan.rebuild_tombstones * total
+        dead = total - state.view.count
+        decayed = dead > plan.rebuild_tombstones * total and dead > plan.fold_after // 4
         drifted = max(sealed.health.drift.values(), default=0.0) > plan.rebuild_drift
         if (decayed or drifted) and sealed.folder != self._refused:
             return "rebuild"

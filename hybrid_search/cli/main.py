@@ -78,6 +78,12 @@ def search(
     unlike: Annotated[
         list[str] | None, typer.Option("--unlike", help="An asset's id to be unlike.")
     ] = None,
+    like_text: Annotated[
+        list[str] | None, typer.Option("--like-text", help="A description to be like.")
+    ] = None,
+    unlike_text: Annotated[
+        list[str] | None, typer.Option("--unlike-text", help="A description to be unlike.")
+    ] = None,
     filters: Filters = None,
     size: Size = 10,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Hits to pass over.")] = 0,
@@ -91,6 +97,9 @@ def search(
         list[str] | None, typer.Option("--facet", help="A field whose values are counted.")
     ] = None,
     mode: ModeOption = "hybrid",
+    min_similarity: Annotated[
+        float | None, typer.Option("--min-similarity", help="Cosine below which nothing is near.")
+    ] = None,
     rank_constant: Annotated[
         float | None, typer.Option("--rank-constant", help="The k of reciprocal rank fusion.")
     ] = None,
@@ -106,6 +115,7 @@ def search(
 ) -> None:
     """Find assets by words, by pictures, or by both."""
     pairs = _pairs(q=q, like=like, unlike=unlike, filter=filters, size=size, mode=mode)
+    pairs += _pairs(like_text=like_text, unlike_text=unlike_text, min_similarity=min_similarity)
     pairs += _pairs(sort=sort, facet=facet)
     pairs += _pairs(offset=offset, cursor=cursor, rank_constant=rank_constant, explain=explain)
     pairs += [

@@ -13,7 +13,7 @@ from hybrid_search.wire.queries import SearchBody
 
 SINGLE = (
     *("q", "size", "offset", "cursor", "mode", "rank_constant"),
-    *("sort", "highlight", "explain"),
+    *("min_similarity", "sort", "highlight", "explain"),
 )
 """Fields of ``SearchBody`` that a parameter of the same name sets."""
 REPEATED = {
@@ -21,8 +21,16 @@ REPEATED = {
     "facet": "A field whose values are counted over all matches.",
     "like": "The id of an asset that hits shall look like.",
     "unlike": "The id of an asset that hits shall not look like.",
+    "like_text": "A description that hits shall look like.",
+    "unlike_text": "A description that hits shall not look like.",
 }
 """Parameters that may be given several times, and what each says."""
+_EXAMPLES = {
+    "like": ("id", 1.0),
+    "unlike": ("id", -1.0),
+    "like_text": ("text", 1.0),
+    "unlike_text": ("text", -1.0),
+}
 BY_LIST = {
     "window": "Candidates that list may give, for example window.lexical=200.",
     "weight": "What a rank in that list is worth, for example weight.text_to_image=0.5.",
@@ -47,8 +55,9 @@ def query_from_parameters(
             conditions.append(value)
         elif name == "facet":
             body["facets"].append(value)
-        elif name in {"like", "unlike"}:
-            body["like"].append({"id": value, "weight": 1.0 if name == "like" else -1.0})
+        elif name in _EXAMPLES:
+            by, weight = _EXAMPLES[name]
+            body["like"].append({by: value, "weight": weight})
         elif what in BY_LIST and point:
             body["lists"].setdefault(ranked, {})[what] = value
         else:

@@ -35,7 +35,7 @@ _MODE_LISTS: dict[Mode, tuple[ListName, ...]] = {
 
 
 class ExampleBody(BaseModel):
-    """A picture to be like: base64 bytes in ``image`` or an asset's ``id``, not both."""
+    """What pictures shall be like: one of ``image``, ``id`` and ``text``."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -43,15 +43,21 @@ class ExampleBody(BaseModel):
     """The bytes of a picture, base64."""
     id: str | None = None
     """The id of an indexed asset that has a picture."""
+    text: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    """A description, to be mixed with the pictures."""
     weight: Annotated[float, Field(ge=-10.0, le=10.0, allow_inf_nan=False)] = 1.0
     """How much it counts against the other examples; negative asks for pictures unlike it."""
 
     def to_example(self) -> Example:
         """The same as a record; raises ``InvalidQuery``."""
-        if (self.image is None) == (self.id is None):
-            raise InvalidQuery("like: each example takes either image or id")
+        given = [value for value in (self.image, self.id, self.text) if value is not None]
+        if len(given) != 1:
+            raise InvalidQuery("like: each example takes one of image, id and text")
         if self.id is not None:
             return Example(id=AssetId(self.id), weight=self.weight)
+        if self.text is not None:
+            text = self.text.encode("utf-8", "replace").decode()
+            return Example(text=text, weight=self.weight)
         return Example(picture=decode_base64(self.image or ""), weight=self.weight)
 
 
@@ -91,6 +97,8 @@ class SearchBody(BaseModel):
     """The k of reciprocal rank fusion."""
     lists: dict[ListName, ListBody] = {}
     """Window and weight by list, where they differ from the configured ones."""
+    min_similarity: Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)] | None = None
+    """Cosine similarity below which a picture is no candidate of the lists of vectors."""
     sort: Annotated[str, Field(max_length=101)] | None = None
     """A field to sort by instead of by relevance; a minus before it turns the order round."""
     facets: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)] = []
@@ -132,6 +140,7 @@ class SearchBody(BaseModel):
             offset=self.offset,
             cursor=self.cursor,
             fusion=self._fusion(defaults),
+            min_similarity=self.min_similarity,
             sort=None if self.sort is None else _sort(self.sort),
             facets=tuple(dict.fromkeys(self.facets)),
             highlight=self.highlight,

@@ -232,7 +232,7 @@ def test_vectors_of_another_kind_show_as_drift_and_call_for_a_rebuild(
 
 
 def test_many_tombstones_call_for_a_rebuild(tmp_path: Path) -> None:
-    index = FaissIndex(WIDTH, tmp_path, VectorPlan(kind="hnsw"))
+    index = FaissIndex(WIDTH, tmp_path, VectorPlan(kind="hnsw", fold_after=120))
     rows = units(100)
     index.add(span(1, 101), rows)
     index.fold()

@@ -65,6 +65,23 @@ def test_unlike_turns_the_order_round(client: httpx.Client) -> None:
     assert found.index("blue") < found.index("red-again")
 
 
+def test_a_description_and_a_picture_make_one_direction(client: httpx.Client) -> None:
+    like = [{"id": "blue", "weight": 0.1}, {"text": "a red circle", "weight": 2}]
+    body = client.post(SEARCH, json={"like": like, "explain": True}).json()
+    assert [report["list"] for report in body["lists"]] == ["image_to_image"]
+    assert {hit["id"] for hit in body["hits"]} == {"red", "red-again"}
+    refused = client.post(SEARCH, json={"like": [{"id": "red", "text": "red"}]})
+    assert (refused.status_code, "one of image, id and text" in refused.text) == (422, True)
+
+
+def test_what_is_less_similar_is_no_candidate(client: httpx.Client) -> None:
+    everything = ids(client.get(SEARCH, params={"like": "red"}))
+    near = client.get(SEARCH, params={"like": "red", "min_similarity": 0.9999})
+    assert (len(everything), ids(near)) == (2, ["red-again"])
+    wrong = client.get(SEARCH, params={"like": "red", "min_similarity": 2})
+    assert (wrong.status_code, "min_similarity" in wrong.text) == (422, True)
+
+
 @pytest.mark.parametrize(
     ("conditions", "expected"),
     [
