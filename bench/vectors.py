@@ -35,6 +35,7 @@ from hybrid_search.vector_plans import VectorPlan
 KINDS = ("flat", "hnsw", "hnsw bf16", "hnsw sq8", "ivf", "ivf_pq", "ivf_rabitq")
 SHARES = (0.5, 0.1, 0.05, 0.01, 0.001)
 TOP, PORTION = 10, 50_000
+_GROUPS = Path("/sys/fs/cgroup/memory")
 
 Row = dict[str, object]
 
@@ -42,6 +43,7 @@ Row = dict[str, object]
 def main() -> None:
     options = arguments()
     if options.serve:
+        confine(Path(options.serve[0]), options.memory_limit)
         print(json.dumps(served(Path(options.serve[0]), options.serve[1], options.breadth)))
         return
     reports = [of_size(count, options) for count in options.vectors]
@@ -61,6 +63,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--breadth", type=int, default=0, help="ef_search or nprobe; 0 by default")
     parser.add_argument("--filters", action="store_true", help="filtered recall of the graph too")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--memory-limit", type=int, default=0, help="MB for the searching process (root, cgroup v1)"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -102,9 +107,11 @@ def of_kind(folder: Path, kind: str, made: Cloud, options: argparse.Namespace) -
     built = index.rebuild(everything(made.pictures), made.pictures[:0])
     spent = time.process_time() - cpu, time.perf_counter() - wall
     command = [sys.executable, __file__, "--serve", str(folder / kind), kind]
-    command += ["--breadth", str(options.breadth)]
+    command += ["--breadth", str(options.breadth), "--memory-limit", str(options.memory_limit)]
     one = {**os.environ, "OMP_NUM_THREADS": "1"}
     answer = subprocess.run(command, check=True, capture_output=True, text=True, env=one)
+    if options.memory_limit:
+        (_GROUPS / f"bench-{os.getpid()}").rmdir()
     return {
         "kind": kind,
         "build_cpu_s": round(spent[0], 1),
@@ -142,6 +149,20 @@ def served(folder: Path, kind: str, breadth: int) -> Row:
     row["anonymous_mb"] = round(after["Anonymous"] - before["Anonymous"], 1)
     row["resident_mb"] = round(after["Rss"] - before["Rss"], 1)
     return row
+
+
+def confine(folder: Path, limit: int) -> None:
+    """Let this process have so many megabytes, what it maps from the folder among them."""
+    if not limit:
+        return
+    group = _GROUPS / f"bench-{os.getppid()}"
+    group.mkdir()
+    (group / "memory.limit_in_bytes").write_text(str(limit << 20))
+    (group / "tasks").write_text(str(os.getpid()))
+    for path in folder.rglob("*.*"):
+        # Pages that others have read count for them: out with those.
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def timed(index: FaissIndex, queries: Vectors) -> tuple[list[float], list[tuple[int, ...]]]:
