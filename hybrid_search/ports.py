@@ -318,6 +318,10 @@ class VectorIndex(Protocol):
         """The nearest to ``vector`` ``(d,)``, only among ``allowed`` (ascending) if given."""
         ...
 
+    def search_many(self, vectors: Vectors, limit: int) -> list[VectorMatches]:
+        """The nearest to each of ``vectors`` ``(n, d)``, exactly; for work done offline."""
+        ...
+
     def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
         """The exact cosine of each of these versions that has a vector."""
         ...

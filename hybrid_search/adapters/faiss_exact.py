@@ -18,25 +18,39 @@ Positions = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
 SCORE_PLACES = 6
 """Decimal places of a cosine that count."""
+_LEAST = -1.001
+"""No cosine is lower."""
 
 
-def cosines(query: Vectors, rows: Vectors, at: Positions | None = None) -> Scores:
-    """The cosine of the unit query ``(d,)`` with each unit row ``(n, d)``, or with those ``at``.
+def cosines(query: Vectors, rows: Vectors, at: Positions) -> Scores:
+    """The cosine of the unit query ``(d,)`` with each of those unit rows of ``(n, d)``.
 
-    Rounded so that equal vectors tie: the kernels round the last rows of a block otherwise than
-    the first.
+    Equal rows get equal cosines, wherever they stand.
     """
-    scores = np.empty(len(rows) if at is None else len(at), np.float32)
-    if len(scores):
-        pointers = [faiss.swig_ptr(array) for array in (scores, query, rows)]
-        if at is None:
-            faiss.fvec_inner_products_ny(*pointers, len(query), len(scores))
-        else:
-            places = np.ascontiguousarray(at, np.int64)
-            faiss.fvec_inner_products_by_idx(
-                *pointers, faiss.swig_ptr(places), len(query), 1, len(scores)
-            )
+    scores = np.empty(len(at), np.float32)
+    if len(at):
+        places = np.ascontiguousarray(at, np.int64)
+        pointers = [faiss.swig_ptr(array) for array in (scores, query, rows, places)]
+        faiss.fvec_inner_products_by_idx(*pointers, len(query), 1, len(at))
     return np.round(scores, SCORE_PLACES)
+
+
+def scan(query: Vectors, rows: Vectors, limit: int, alive: Mask | None = None) -> Positions:
+    """Positions among which the ``limit`` nearest living rows are, and all that tie with them.
+
+    Rows in a row are read faster than rows here and there, but this kernel rounds the last of a
+    block otherwise than the first: so what is nearly as near is among them too.
+    """
+    scores = np.empty(len(rows), np.float32)
+    if len(rows):
+        pointers = [faiss.swig_ptr(array) for array in (scores, query, rows)]
+        faiss.fvec_inner_products_ny(*pointers, len(query), len(rows))
+    if alive is not None:
+        scores[~alive] = -np.inf
+    if limit < len(scores):
+        cut = np.partition(scores, len(scores) - limit)[len(scores) - limit] if limit > 0 else 2.0
+        return np.flatnonzero(scores >= max(cut, _LEAST) - 2.0 * 10.0**-SCORE_PLACES)
+    return np.flatnonzero(scores > -np.inf)
 
 
 def top(ordinals: Ordinals, scores: Scores, limit: int) -> Positions:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hybrid_search.adapters.faiss_exact import Positions, cosines, faiss, places_of, top
+from hybrid_search.adapters.faiss_exact import Positions, cosines, faiss, places_of, scan, top
 from hybrid_search.adapters.faiss_sealed import (
     Sealed,
     nothing,
@@ -29,7 +29,7 @@ from hybrid_search.adapters.faiss_sealed import (
 )
 from hybrid_search.adapters.faiss_sealings import Sealings
 from hybrid_search.adapters.faiss_tail import Tail
-from hybrid_search.adapters.faiss_walks import SealedView, search_sealed
+from hybrid_search.adapters.faiss_walks import TIE_SLACK, Scored, SealedView, search_sealed
 from hybrid_search.errors import EngineFailure
 from hybrid_search.ports import (
     Due,
@@ -133,6 +133,26 @@ class FaissIndex:
     def search(self, vector: Vectors, limit: int, allowed: Ordinals | None = None) -> VectorMatches:
         """The nearest to ``vector`` ``(d,)``, only among ``allowed`` (ascending) if given."""
         return self._search(self._state, self._checked(vector), limit, allowed)
+
+    def search_many(self, vectors: Vectors, limit: int) -> list[VectorMatches]:
+        """The nearest to each of ``vectors`` ``(n, d)``, exactly; for work done offline."""
+        # Torch takes seconds to import, and searches one by one do without.
+        from hybrid_search.adapters.matrix_search import nearest_of_many  # noqa: PLC0415
+
+        if vectors.ndim != 2:
+            raise EngineFailure(
+                f"vectors of shape {vectors.shape}, expected (n, {self._dimension})"
+            )
+        state, wanted = self._state, max(0, limit) + TIE_SLACK
+        queries = np.array([self._checked(vector) for vector in vectors], np.float32)
+        sealed, plan = state.view.sealed, f"exact over {state.view.count:,} vectors, many at once"
+        found = []
+        for query, at in zip(
+            queries, nearest_of_many(queries, sealed.rows, state.view.alive, wanted), strict=True
+        ):
+            scored = Scored(sealed.ordinals[at], cosines(query, sealed.rows, at), plan)
+            found.append(self._merged(state, query, scored, limit=limit, allowed=None))
+        return found
 
     def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
         """The exact cosine of each of these versions that has a vector."""
@@ -264,7 +284,14 @@ class FaissIndex:
         faiss.omp_set_num_threads(1)
         with _translated():
             sealed = search_sealed(state.view, query, limit, allowed, self._plan.exact_below)
-            fresh_ordinals, fresh_scores = state.tail.search(query, allowed)
+            return self._merged(state, query, sealed, limit=limit, allowed=allowed)
+
+    @staticmethod
+    def _merged(
+        state: _State, query: Vectors, sealed: Scored, *, limit: int, allowed: Ordinals | None
+    ) -> VectorMatches:
+        """The best of what the sealed index found and of the tail."""
+        fresh_ordinals, fresh_scores = state.tail.search(query, allowed)
         ordinals = np.concatenate([sealed.ordinals, fresh_ordinals])
         scores = np.concatenate([sealed.scores, fresh_scores])
         best = top(ordinals, scores, limit)
@@ -338,17 +365,12 @@ class FaissIndex:
             return 1.0
         found = wanted = 0
         for probe in np.ascontiguousarray(probes, np.float32):
-            exact = np.concatenate(
-                [
-                    cosines(probe, state.view.sealed.rows)[state.view.alive],
-                    cosines(probe, state.tail.rows)[state.tail.alive],
-                ]
-            )
-            depth = min(_DEPTH, len(exact))
-            bar = np.partition(exact, len(exact) - depth)[len(exact) - depth]
-            scores = self._search(state, probe, depth, None).scores
-            found += sum(score >= bar for score in scores)
-            wanted += depth
+            rows = state.view.sealed.rows
+            near = cosines(probe, rows, scan(probe, rows, _DEPTH, state.view.alive))
+            exact = np.sort(np.concatenate([near, state.tail.search(probe, None)[1]]))[-_DEPTH:]
+            scores = self._search(state, probe, len(exact), None).scores
+            found += sum(score >= exact[0] for score in scores)
+            wanted += len(exact)
         return found / wanted
 
 

@@ -20,6 +20,7 @@ from hybrid_search.adapters.faiss_exact import (
     Scores,
     cosines,
     places_of,
+    scan,
 )
 from hybrid_search.adapters.faiss_sealed import Sealed
 from hybrid_search.ports import Ordinals, Vectors
@@ -100,29 +101,29 @@ def search_sealed(
         mask, left, breadth = subset.mask, len(subset.positions), _breadth(sealed) * _FILTERED
     few = allowed is not None and left <= exact_below
     if sealed.index is None or few or left <= limit:
-        return _exactly(view, query, subset, "")
+        return _exactly(view, query, limit, subset, "")
     if subset is not None and not _reaches(view, query, subset):
-        return _exactly(view, query, subset, ", for the filter lies far away")
+        return _exactly(view, query, limit, subset, ", for the filter lies far away")
     found = sealed.nearest(query, limit + TIE_SLACK, breadth, mask)
     if len(found) < min(limit, left):
-        return _exactly(view, query, subset, ", for the index found too few")
+        return _exactly(view, query, limit, subset, ", for the index found too few")
     # Scored again even where the index is exact: its kernels round equal vectors differently.
     plan = f"{sealed.layout.name}, {_breadth_name(sealed, breadth)}{total:,} vectors"
     plan += "" if allowed is None else f", filter allows {left:,}"
     return Scored(sealed.ordinals[found], cosines(query, sealed.rows, found), plan)
 
 
-def _exactly(view: SealedView, query: Vectors, subset: Subset | None, why: str) -> Scored:
+def _exactly(
+    view: SealedView, query: Vectors, limit: int, subset: Subset | None, why: str
+) -> Scored:
     sealed, total = view.sealed, len(view.sealed.ordinals)
-    mask = view.alive if subset is None else subset.mask
     left = view.count if subset is None else len(subset.positions)
     plan = f"{sealed.layout.name}, exact over {left:,} of {total:,} vectors{why}"
-    if left == total:
-        return Scored(sealed.ordinals, cosines(query, sealed.rows), plan)
-    if left * 2 > total:
-        # Rows in a row are read faster than rows here and there.
-        return Scored(sealed.ordinals[mask], cosines(query, sealed.rows)[mask], plan)
-    positions = np.flatnonzero(mask) if subset is None else subset.positions
+    if subset is not None and left * 2 <= total:
+        positions = subset.positions
+    else:
+        mask = view.alive if subset is None else subset.mask
+        positions = scan(query, sealed.rows, limit, None if left == total else mask)
     return Scored(sealed.ordinals[positions], cosines(query, sealed.rows, positions), plan)
 
 

@@ -286,3 +286,18 @@ def test_the_state_of_the_index_adds_up(index: VectorIndex) -> None:
     facts = index.describe()
     assert facts.sealed + facts.tail - facts.tombstones == index.count() == 48
     assert facts.bytes > 0
+
+
+def test_many_at_once_are_answered_as_one_by_one(index: VectorIndex) -> None:
+    rows, queries = units(150), units(40, seed=6)
+    fill(index, rows)
+    index.remove(gathered(*range(20, 60), 149))
+    for limit in (0, 1, 7, 500):
+        for query, many in zip(queries, index.search_many(queries, limit), strict=True):
+            one = index.search(query, limit)
+            assert (many.ordinals, many.scores) == (one.ordinals, one.scores)
+    assert index.search_many(queries[:0], 5) == []
+
+
+def test_many_at_once_of_nothing(index: VectorIndex) -> None:
+    assert [found.ordinals for found in index.search_many(units(2), 5)] == [(), ()]

@@ -60,6 +60,10 @@ class MemoryVectors:
         found = tuple(ordinal for _, ordinal in best)
         return VectorMatches(found, tuple(-score for score, _ in best), "every vector, in memory")
 
+    def search_many(self, vectors: Vectors, limit: int) -> list[VectorMatches]:
+        """The nearest to each of ``vectors`` ``(n, d)``, exactly."""
+        return [self.search(vector, limit) for vector in vectors]
+
     def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
         """The exact cosine of each of these versions that has a vector."""
         rows = self._rows
