@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -24,8 +24,8 @@ from hybrid_search.errors import IndexLocked, IndexMissing, IndexUnusable, Inval
 from hybrid_search.following import LexicalFollower, VectorFollower
 from hybrid_search.generations import Manifest, read_manifest, write_manifest
 from hybrid_search.ingest import Indexer, embed_missing
-from hybrid_search.ports import Embedder, Rebuilt
-from hybrid_search.records import Query
+from hybrid_search.ports import Embedder, LiveVectors, Rebuilt, Vectors
+from hybrid_search.records import Ordinal, Query
 from hybrid_search.retrieval import Retriever
 from hybrid_search.search import Searcher
 from hybrid_search.text.analysis import Analyzer
@@ -209,6 +209,37 @@ def rebuild_vectors(settings: Settings) -> Rebuilt:
         embedder.expect(model)
         vectors = FaissIndex(_dimension(model), folder / "vectors", _plan(settings))
         return Upkeep(catalog, vectors, model, embedder.texts).rebuild()
+
+
+@dataclass(frozen=True, slots=True)
+class VectorCorpus:
+    """What experiments with vector indexes need: the vectors, texts, and how to make an index."""
+
+    catalog: SqliteCatalog
+    model: str
+    texts: Callable[[list[str]], Vectors]
+    plan: VectorPlan
+
+    def read(self) -> AbstractContextManager[LiveVectors]:
+        """All live vectors, as of now."""
+        return self.catalog.live_vectors(self.model, Ordinal(0))
+
+    def make(self, plan: VectorPlan, folder: Path) -> FaissIndex:
+        """The index that is sealed in the folder, empty where none is."""
+        return FaissIndex(_dimension(self.model), folder, plan)
+
+
+@contextmanager
+def open_vectors(settings: Settings) -> Iterator[VectorCorpus]:
+    """The vectors of the serving generation, read beside whoever writes them.
+
+    Raises ``IndexMissing`` without an index.
+    """
+    with closing(SqliteCatalog(settings.data_dir / "catalog.sqlite", read_only=True)) as catalog:
+        embedder = LazyEmbedder(lambda: _load_embedder(settings))
+        model = read_manifest(_generation(settings, embedder, write=False)).model
+        embedder.expect(model)
+        yield VectorCorpus(catalog, model, embedder.texts, _plan(settings))
 
 
 def _lock(data_dir: Path, stack: ExitStack, hint: str = "") -> None:

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -24,7 +25,15 @@ def test_setting(name: str) -> None:
     assert f"| `{name}` |" in (ROOT / "docs/settings.md").read_text("utf-8")
 
 
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group has them
+def commands(command: Any, name: str = "") -> dict[str, Any]:
+    """Every command by its name, those of a group behind the group's."""
+    if not hasattr(command, "commands"):
+        return {name.strip(): command}
+    parts = [commands(inner, f"{name} {key}") for key, inner in command.commands.items()]
+    return {key: inner for part in parts for key, inner in part.items()}
+
+
+COMMANDS = commands(typer.main.get_command(app))
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -47,6 +47,8 @@ _FOLD_SHARE = 32
 """The tail is folded when it is also at least this fraction of the sealed index."""
 _GROWN_SHARE = 2
 """Up to this fraction of the sealed index is inserted; more is reason to train anew."""
+_SHARED = 20_000
+"""Vectors from which on several threads build: with fewer they mostly wait for each other."""
 _NOISE = 0.01
 """By how much a measured recall may fall short: it is a sample."""
 _DEPTH = 10
@@ -324,6 +326,8 @@ class FaissIndex:
 
     def _write(self, folder: Path, ordinals: Ordinals, rows: Vectors, watermark: int) -> Layout:
         layout = layout_for(self._plan, len(ordinals), self._dimension)
+        if len(ordinals) < _SHARED:
+            faiss.omp_set_num_threads(1)
         write_built(folder, layout, ordinals, rows, watermark)
         return layout
 

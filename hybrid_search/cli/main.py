@@ -14,6 +14,7 @@ from hybrid_search.assembly import open_engine
 from hybrid_search.cli.analysing import show_analysis, show_cases
 from hybrid_search.cli.demo import show_demo
 from hybrid_search.cli.ingesting import ingest_paths
+from hybrid_search.cli.lab import index_app
 from hybrid_search.cli.rebuilding import print_rebuilt, rebuild_parts
 from hybrid_search.cli.serving import serve_folder
 from hybrid_search.cli.tables import (
@@ -41,6 +42,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(index_app, name="index")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

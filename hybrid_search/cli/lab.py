@@ -1,0 +1,212 @@
+"""``hybrid-search index lab``: which vector index suits this corpus, measured."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import orjson
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from hybrid_search.assembly import VectorCorpus, open_vectors
+from hybrid_search.cli.tables import console, errors, print_json, progress_bar
+from hybrid_search.config import Settings, load_settings
+from hybrid_search.errors import InvalidConfig, InvalidInput
+from hybrid_search.experiments.evaluation import read_queries
+from hybrid_search.experiments.index_lab import (
+    GRID,
+    Choice,
+    Conditions,
+    Lab,
+    Measured,
+    as_settings,
+    choose,
+)
+from hybrid_search.experiments.lab_plot import plot
+from hybrid_search.ports import Vectors
+
+_BREADTHS = ("ef_search", "nlist", "nprobe", "pq_m", "rerank")
+"""Parameters that the table shows; the settings that are chosen show all."""
+
+index_app = typer.Typer(help="Experiments with the vector index.", no_args_is_help=True)
+
+
+@index_app.callback()
+def index() -> None:
+    """Experiments with the vector index."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    kinds: list[str]
+    conditions: list[Conditions]
+    k: int
+    seed: int
+
+
+@index_app.command()
+def lab(
+    queries: Annotated[
+        Path | None, typer.Option("--queries", help="Texts to ask, JSONL; titles by default.")
+    ] = None,
+    kinds: Annotated[
+        str, typer.Option("--kinds", help="Kinds to build, with commas between; all by default.")
+    ] = "",
+    sample: Annotated[
+        int, typer.Option("--sample", min=1, max=100_000, help="Queries of each set.")
+    ] = 200,
+    k: Annotated[int, typer.Option("--k", min=1, max=1000, help="Neighbours that count.")] = 10,
+    recall: Annotated[
+        float, typer.Option("--recall", min=0.0, max=1.0, help="Recall that is wanted.")
+    ] = 0.99,
+    memory_mb: Annotated[
+        int | None, typer.Option("--memory-mb", min=1, help="Memory that it may take.")
+    ] = None,
+    filter_share: Annotated[
+        str, typer.Option("--filter-share", help="Shares a filter allows, with commas between.")
+    ] = "",
+    tombstones: Annotated[
+        str, typer.Option("--tombstones", help="Shares that are deleted, with commas between.")
+    ] = "",
+    seed: Annotated[int, typer.Option("--seed", help="Of samples, filters and deletions.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for results, plot and settings.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Folder that holds the index.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure recall, time and memory of every kind of vector index on this corpus."""
+    conditions = [Conditions()]
+    conditions += [
+        Conditions(filter_share=share) for share in _shares("filter-share", filter_share)
+    ]
+    conditions += [Conditions(tombstones=share) for share in _shares("tombstones", tombstones)]
+    asked = _Asked(kinds.split(",") if kinds else [], conditions, k, seed)
+    settings = load_settings(data_dir)
+    with open_vectors(settings) as corpus:
+        sets = query_sets(corpus, settings, queries, sample, seed)
+        results = measured(corpus, sets, asked, quiet=json)
+    limit = None if memory_mb is None else memory_mb << 20
+    choices = choose(results, recall, limit)
+    settings_by_set = {choice.queries: as_settings(choice) for choice in choices}
+    report = {"results": [asdict(r) for r in results], "settings": settings_by_set}
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "results.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        parts = [f"# for {name}\n{text}" for name, text in settings_by_set.items()]
+        (out / "vector.toml").write_text("\n".join(parts), "utf-8")
+        draw(results, out)
+    if json:
+        print_json(report)
+    else:
+        show(results, choices)
+
+
+def query_sets(
+    corpus: VectorCorpus, settings: Settings, queries: Path | None, sample: int, seed: int
+) -> dict[str, Vectors]:
+    """Texts and pictures to ask with; raises ``InvalidInput`` for a corpus without pictures."""
+    with corpus.read() as live:
+        rows = [row for _, part in live.portions for row in part]
+    if not rows:
+        raise InvalidInput("no picture is indexed; run: hybrid-search ingest PATH")
+    chance = np.random.default_rng(seed)
+    chosen = chance.choice(len(rows), min(sample, len(rows)), replace=False)
+    pictures = np.stack([rows[place] for place in chosen])
+    texts = _texts(corpus, settings, queries)
+    some = [texts[p] for p in chance.permutation(len(texts))[:sample]]
+    return {
+        **({"text_to_image": corpus.texts(some)} if some else {}),
+        "image_to_image": pictures,
+    }
+
+
+def _texts(corpus: VectorCorpus, settings: Settings, queries: Path | None) -> list[str]:
+    """The texts of a query file, or titles of the corpus; each once."""
+    if queries is not None:
+        asked = [test.query.text for test in read_queries(queries, settings.fusion.settings())]
+    else:
+        stored = corpus.catalog.fetch(corpus.catalog.newest(10_000)).values()
+        asked = [version.asset.title for version in stored]
+    return [text for text in dict.fromkeys(asked) if text.strip()]
+
+
+def measured(
+    corpus: VectorCorpus, sets: dict[str, Vectors], asked: _Asked, *, quiet: bool
+) -> list[Measured]:
+    """All results; raises ``InvalidInput`` for an unknown kind."""
+    known = {kind for kind, _ in GRID}
+    if unknown := sorted(set(asked.kinds) - known):
+        raise InvalidInput(f"kinds: {unknown[0]!r} is none of {', '.join(sorted(known))}")
+    grid = [pair for pair in GRID if not asked.kinds or pair[0] in asked.kinds]
+    with tempfile.TemporaryDirectory() as folder, progress_bar(quiet=quiet) as bar:
+        task = bar.add_task("exact search", total=len(grid) + 1)
+
+        def told(name: str) -> None:
+            bar.update(task, advance=1, description=name)
+
+        bench = Lab(corpus.make, corpus.read, Path(folder), sets, asked.k, asked.seed)
+        return list(bench.run(grid, asked.conditions, corpus.plan, told))
+
+
+def draw(results: list[Measured], out: Path) -> None:
+    """The plot in the folder; without matplotlib none, and a word about it."""
+    try:
+        plot(results, out)
+    except InvalidConfig as failure:
+        errors.print(str(failure), style="yellow", markup=False)
+
+
+def show(results: Sequence[Measured], choices: Sequence[Choice]) -> None:
+    """A table for each set of queries, and what to take."""
+    for name in dict.fromkeys(result.queries for result in results):
+        table = Table(title=name, box=None, header_style="bold")
+        for column in ("kind", "parameters", "filter", "deleted"):
+            table.add_column(column)
+        for column in ("recall", "CPU ms", "p95", "MB", "predicted", "disk MB", "build s"):
+            table.add_column(column, justify="right")
+        for result in results:
+            if result.queries == name:
+                table.add_row(*_cells(result))
+        console.print(table)
+    for choice in choices:
+        console.print(f"for {choice.queries}:", style="bold")
+        console.print(as_settings(choice), markup=False, highlight=False)
+
+
+def _cells(result: Measured) -> list[str]:
+    values = ", ".join(f"{n} {v}" for n, v in result.parameters.items() if n in _BREADTHS)
+    sizes = (result.memory_bytes, result.predicted_bytes, result.disk_bytes)
+    return [
+        escape(result.kind if result.storage == "f32" else f"{result.kind} {result.storage}"),
+        escape(values),
+        "" if result.filter_share >= 1.0 else f"{result.filter_share:.1%}",
+        f"{result.tombstones:.0%}" if result.tombstones else "",
+        f"{result.recall:.4f}",
+        f"{result.cpu_ms:.3f}",
+        f"{result.cpu_ms_p95:.3f}",
+        *(f"{size / 1e6:,.1f}" for size in sizes),
+        f"{result.build_seconds:.1f}",
+    ]
+
+
+def _shares(option: str, text: str) -> list[float]:
+    """Numbers between 0 and 1, with commas between; raises ``InvalidInput``."""
+    shares = []
+    for part in text.split(",") if text else []:
+        try:
+            share = float(part)
+        except ValueError:
+            share = -1.0
+        if not 0.0 < share < 1.0:
+            raise InvalidInput(f"{option} = {part!r}: a share lies between 0 and 1")
+        shares.append(share)
+    return shares
