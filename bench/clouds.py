@@ -47,7 +47,7 @@ def cloud(count: int, dimension: int = 512, queries: int = 1000, seed: int = 7) 
     pictures = np.empty((count, dimension), np.float32)
     for start in range(0, count, _CHUNK):
         part = of[start : start + _CHUNK]
-        within = _within(chance, inner[part % 64])
+        within = _within(chance, inner, part % 64)
         pictures[start : start + len(part)] = _units(sides[0] + centres[part] + 0.8 * within)
     chosen = chance.choice(count, queries)
     noise = _units(chance.normal(size=(2, queries, dimension)))
@@ -56,9 +56,12 @@ def cloud(count: int, dimension: int = 512, queries: int = 1000, seed: int = 7) 
     return Cloud(pictures, of, _units(near), _units(texts), of[chosen])
 
 
-def _within(chance: np.random.Generator, directions: Rows) -> Rows:
-    weights = chance.normal(size=(len(directions), _INNER, 1)).astype(np.float32)
-    return np.asarray((weights * directions).sum(1) / np.sqrt(_INNER), np.float32)
+def _within(chance: np.random.Generator, directions: Rows, of: npt.NDArray[np.int64]) -> Rows:
+    weights = chance.normal(size=(len(of), _INNER)).astype(np.float32)
+    rows = np.empty((len(of), directions.shape[-1]), np.float32)
+    for place, inner in enumerate(directions):
+        rows[of == place] = weights[of == place] @ inner
+    return np.asarray(rows / np.sqrt(_INNER), np.float32)
 
 
 def _units(rows: npt.NDArray[np.floating]) -> Rows:

@@ -35,6 +35,8 @@ from hybrid_search.text.synonyms import NoSynonyms, Synonyms
 MAX_LIMIT = 10_000
 TIE_SLACK = 16
 """Hits asked for beyond the limit, so that ties at the cut are settled by ordinal."""
+FEW = 20
+"""Matches from which on nobody needs words that only hold a wanted one."""
 MAX_TYPED = 100
 """Characters that are completed."""
 _HEAP = 64 << 20
@@ -158,14 +160,14 @@ class TantivyIndex:
     ) -> LexicalMatches:
         """The assets that match the query's words and operators, ranked by BM25.
 
-        When fewer than ``limit`` match, those follow in which a word begins with a wanted one
-        or holds it. ``require_all`` keeps to assets that match every word.
+        When few match, those follow in which a word begins with a wanted one or holds it.
+        ``require_all`` keeps to assets that match every word.
         """
         compiler = self._snapshot.compiler
         with _translated():
             asked = compiler.words(query, require_all=require_all)
             found = self._run(compiler, asked, limit, where, among)
-            if found.total >= limit:
+            if found.total >= min(limit, FEW):
                 return found
             wide = compiler.words(query, require_all=require_all, widen=True)
             more = self._run(compiler, wide, limit, where, among)
