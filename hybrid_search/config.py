@@ -107,12 +107,16 @@ class VectorSection(Section):
     """HNSW: links a node."""
     ef_construction: Annotated[int, Field(ge=8, le=2000)] = 100
     """HNSW: breadth of the search while building."""
-    ef_search: Annotated[int, Field(ge=8, le=5000)] = 256
-    """HNSW: breadth of the search for a query."""
+    ef_search: Annotated[int, Field(ge=0, le=5000)] = 0
+    """HNSW: breadth of the search for a query; 0 is what ``recall`` needs."""
+    recall: Annotated[float, Field(ge=0.0, le=1.0)] = 0.99
+    """Recall@10, on pictures and titles of the corpus, for which a rebuild chooses ``ef_search`` or
+    ``nprobe`` where they are 0."""
     nlist: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """IVF: lists; 0 is four times the square root of the count."""
     nprobe: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """IVF: lists that a query looks into; 0 is an eighth of them, and at least 32."""
+    """IVF: lists that a query looks into; 0 is what ``recall`` needs, and before the first rebuild
+    an eighth of them, at least 32."""
     pq_m: Annotated[int, Field(ge=0, le=4096)] = 0
     """PQ: parts that a vector is cut into; 0 is one for four components."""
     pq_bits: Literal[4, 8] = 4

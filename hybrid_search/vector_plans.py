@@ -15,6 +15,8 @@ Storage = Literal["f32", "bf16", "sq8"]
 """How ``flat``, ``hnsw`` and ``ivf`` keep a component: 32 bits, 16, or 8."""
 
 BITS: Mapping[Storage, int] = {"f32": 32, "bf16": 16, "sq8": 8}
+_BREADTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
+"""Values of ``ef_search`` to choose from; eight times those of ``nprobe``."""
 _ORDINAL_BYTES = 8
 _COMPRESSED_RERANK = 10
 """Candidates a hit that are scored again exactly, where an index keeps little of a vector."""
@@ -33,7 +35,8 @@ class VectorPlan:
     flat_limit: int = 20_000
     m: int = 32
     ef_construction: int = 100
-    ef_search: int = 256
+    ef_search: int = 0
+    recall: float = 0.99
     nlist: int = 0
     nprobe: int = 0
     pq_m: int = 0
@@ -135,10 +138,28 @@ def searched_as(plan: VectorPlan, built: Layout) -> Layout:
     """The layout with what can be chosen anew for every search: how widely, how much again."""
     return replace(
         built,
-        ef_search=plan.ef_search if built.ef_search else 0,
+        ef_search=(plan.ef_search or built.ef_search) if built.ef_search else 0,
         nprobe=min(built.nlist, plan.nprobe or built.nprobe),
         rerank=plan.rerank or built.rerank,
     )
+
+
+def wider_and_wider(plan: VectorPlan, built: Layout) -> list[Layout]:
+    """The layout with the breadths to try, narrow to wide; one, where the plan says which.
+
+    Texts need a breadth several times that of pictures, and all need more as a corpus grows.
+    """
+    if built.kind == "hnsw" and not plan.ef_search:
+        return [replace(built, ef_search=ef) for ef in _BREADTHS]
+    if built.nlist and not plan.nprobe:
+        counts = sorted({min(built.nlist, ef // 8) for ef in _BREADTHS})
+        return [replace(built, nprobe=count) for count in counts]
+    return [searched_as(plan, built)]
+
+
+def _ef(count: int) -> int:
+    """Where nothing is measured: wider for more vectors."""
+    return round(256 * max(1.0, math.sqrt(count / 100_000)))
 
 
 def _layout(plan: VectorPlan, kind: Kind, storage: Storage, count: int, dimension: int) -> Layout:
@@ -146,7 +167,7 @@ def _layout(plan: VectorPlan, kind: Kind, storage: Storage, count: int, dimensio
         # A codebook cannot have more entries than there are vectors.
         return Layout("flat")
     if kind == "hnsw":
-        made = Layout(kind, storage, plan.m, plan.ef_construction, plan.ef_search)
+        made = Layout(kind, storage, plan.m, plan.ef_construction, plan.ef_search or _ef(count))
     elif kind in {"flat", "lsh"}:
         made = Layout(kind, storage)
     else:

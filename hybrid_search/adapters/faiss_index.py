@@ -13,22 +13,23 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from hybrid_search.adapters.faiss_exact import Positions, cosines, faiss, places_of, scan, top
+from hybrid_search.adapters.faiss_building import build, fold
+from hybrid_search.adapters.faiss_exact import cosines, faiss, places_of, top
 from hybrid_search.adapters.faiss_sealed import (
     Sealed,
     nothing,
     open_sealed,
-    room_for_rows,
-    write_built,
-    write_grown,
+    write_layout,
 )
 from hybrid_search.adapters.faiss_sealings import Sealings
+from hybrid_search.adapters.faiss_state import State
 from hybrid_search.adapters.faiss_tail import Tail
+from hybrid_search.adapters.faiss_tuning import Search, Yardstick
 from hybrid_search.adapters.faiss_walks import TIE_SLACK, Scored, SealedView, search_sealed
 from hybrid_search.errors import EngineFailure
 from hybrid_search.ports import (
@@ -41,40 +42,17 @@ from hybrid_search.ports import (
     VectorStatus,
 )
 from hybrid_search.records import Ordinal
-from hybrid_search.vector_plans import Layout, VectorPlan, layout_for, searched_as
+from hybrid_search.vector_plans import (
+    Layout,
+    VectorPlan,
+    searched_as,
+    wider_and_wider,
+)
 
 _FOLD_SHARE = 32
 """The tail is folded when it is also at least this fraction of the sealed index."""
-_GROWN_SHARE = 2
-"""Up to this fraction of the sealed index is inserted; more is reason to train anew."""
-_SHARED = 20_000
-"""Vectors from which on several threads build: with fewer they mostly wait for each other."""
 _NOISE = 0.01
 """By how much a measured recall may fall short: it is a sample."""
-_DEPTH = 10
-"""Neighbours of a probe whose recall is measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What one search sees."""
-
-    view: SealedView
-    tail: Tail
-    watermark: int
-    last: Ordinal
-
-    def live(self) -> tuple[Ordinals, Vectors]:
-        """Everything alive, in order of ordinal."""
-        kept, fresh = self.view.alive, self.tail.alive
-        ordinals = np.concatenate([self.view.sealed.ordinals[kept], self.tail.ordinals[fresh]])
-        rows = np.concatenate([self.view.sealed.rows[kept], self.tail.rows[fresh]])
-        order = np.argsort(ordinals, kind="stable")
-        return ordinals[order], rows[order]
-
-    @property
-    def count(self) -> int:
-        return self.view.count + int(self.tail.alive.sum())
 
 
 @contextmanager
@@ -159,7 +137,7 @@ class FaissIndex:
     def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
         """The exact cosine of each of these versions that has a vector."""
         state, query = self._state, self._checked(vector)
-        rows = {ordinal: _row(state, ordinal) for ordinal in ordinals}
+        rows = {ordinal: state.row(ordinal) for ordinal in ordinals}
         return {o: float(row @ query) for o, row in rows.items() if row is not None}
 
     @property
@@ -174,7 +152,7 @@ class FaissIndex:
 
     def vector(self, ordinal: Ordinal) -> Vectors | None:
         """The vector ``(d,)`` of that version."""
-        row = _row(self._state, ordinal)
+        row = self._state.row(ordinal)
         return None if row is None else row.copy()
 
     def count(self) -> int:
@@ -221,47 +199,36 @@ class FaissIndex:
         Searches and writes go on. Raises ``IndexLocked`` while another process seals.
         """
         with self._building() as folder:
-            state = self._state
-            sealed, fresh = state.view.sealed, state.tail.alive
-            if sealed.index is None or int(fresh.sum()) * _GROWN_SHARE > len(sealed.ordinals):
-                ordinals, rows = state.live()
-                room = room_for_rows(folder, *rows.shape)
-                room[:] = rows
-                self._write(folder, ordinals, room, state.watermark)
-            else:
-                ordinals, rows = state.tail.ordinals[fresh], state.tail.rows[fresh]
-                write_grown(folder, sealed, ordinals, rows, state.watermark)
+            fold(folder, self._state, self._plan)
             self._publish(folder)
 
     def rebuild(self, live: LiveVectors, probes: Vectors) -> Rebuilt:
         """Train and build anew from the vectors that are alive.
 
-        Searches and writes go on. Published only if the recall on the probes ``(n, d)`` is as
-        good as that of the serving index, or, for another layout, at least the plan's.
+        Searches and writes go on. It is searched as widely as its recall on the probes
+        ``(n, d)`` needs, and published if that is at least the plan's and, for the same kind,
+        that of the serving index.
         """
         started = time.monotonic()
         with self._building() as folder:
-            ordinals, rows = self._gathered(folder, live)
-            layout = self._write(folder, ordinals, rows, live.sequence)
-            fresh = open_sealed(folder)
+            count = build(folder, live, self._plan, self._dimension)
+            fresh, after = self._widened(folder, probes)
+            serving = self._state.view.sealed
             before = self._recall(self._state, probes)
-            after = self._recall(self._opened(fresh), probes)
-            same = searched_as(self._plan, layout) == self._state.view.sealed.layout
-            floor = before - _NOISE if same else 0.0
-            published = after >= min(1.0, max(floor, self._plan.min_recall - _NOISE))
+            published = after >= self._least(before, fresh.layout, serving.layout)
             if published:
                 self._publish(folder)
             else:
-                self._refused = self._state.view.sealed.folder
+                self._refused = serving.folder
         return Rebuilt(
             published=published,
-            kind=layout.name,
-            parameters=layout.parameters,
-            vectors=len(ordinals),
+            kind=fresh.layout.name,
+            parameters=fresh.layout.parameters,
+            vectors=count,
             recall=after,
             recall_before=before,
             bytes=fresh.memory,
-            predicted=layout.bytes_for(len(ordinals), self._dimension),
+            predicted=fresh.layout.bytes_for(count, self._dimension),
             seconds=time.monotonic() - started,
         )
 
@@ -280,7 +247,7 @@ class FaissIndex:
     # ---------------------------------------------------------------------------- machinery
 
     def _search(
-        self, state: _State, query: Vectors, limit: int, allowed: Ordinals | None
+        self, state: State, query: Vectors, limit: int, allowed: Ordinals | None
     ) -> VectorMatches:
         # One query is too little for several threads: they would wait for each other at its end.
         faiss.omp_set_num_threads(1)
@@ -290,7 +257,7 @@ class FaissIndex:
 
     @staticmethod
     def _merged(
-        state: _State, query: Vectors, sealed: Scored, *, limit: int, allowed: Ordinals | None
+        state: State, query: Vectors, sealed: Scored, *, limit: int, allowed: Ordinals | None
     ) -> VectorMatches:
         """The best of what the sealed index found and of the tail."""
         fresh_ordinals, fresh_scores = state.tail.search(query, allowed)
@@ -311,34 +278,17 @@ class FaissIndex:
     @contextmanager
     def _building(self) -> Iterator[Path]:
         with self._sealings.writing() as folder, _translated():
-            faiss.omp_set_num_threads(self._plan.build_threads)
             yield folder
 
-    def _opened(self, sealed: Sealed) -> _State:
+    def _opened(self, sealed: Sealed) -> State:
         sealed = self._tuned(sealed)
         last = Ordinal(int(sealed.ordinals[-1])) if len(sealed.ordinals) else Ordinal(0)
         tail = Tail.empty(self._dimension)
-        return _State(SealedView.whole(sealed), tail, sealed.sequence, last)
+        return State(SealedView.whole(sealed), tail, sealed.sequence, last)
 
     def _tuned(self, sealed: Sealed) -> Sealed:
         """The sealed index, searched as the settings have it now."""
         return replace(sealed, layout=searched_as(self._plan, sealed.layout))
-
-    def _write(self, folder: Path, ordinals: Ordinals, rows: Vectors, watermark: int) -> Layout:
-        layout = layout_for(self._plan, len(ordinals), self._dimension)
-        if len(ordinals) < _SHARED:
-            faiss.omp_set_num_threads(1)
-        write_built(folder, layout, ordinals, rows, watermark)
-        return layout
-
-    def _gathered(self, folder: Path, live: LiveVectors) -> tuple[Ordinals, Vectors]:
-        rows = room_for_rows(folder, live.count, self._dimension)
-        ordinals = np.empty(live.count, np.int64)
-        used = 0
-        for some, part in live.portions:
-            ordinals[used : used + len(some)], rows[used : used + len(some)] = some, part
-            used += len(some)
-        return ordinals, rows
 
     def _publish(self, folder: Path) -> None:
         sealed = self._sealings.publish(folder)
@@ -361,40 +311,38 @@ class FaissIndex:
             order = np.argsort(both, kind="stable")
             tail = Tail.of(both[order], np.concatenate([old, new])[order])
             view = SealedView(self._tuned(sealed), alive, int(alive.sum()))
-            self._state = _State(view, tail, state.watermark, state.last)
+            self._state = State(view, tail, state.watermark, state.last)
 
-    def _recall(self, state: _State, probes: Vectors) -> float:
-        """The share of the nearest that a search of that state finds; ties count as found."""
-        if not len(probes) or not state.count:
-            return 1.0
-        found = wanted = 0
-        for probe in np.ascontiguousarray(probes, np.float32):
-            rows = state.view.sealed.rows
-            near = cosines(probe, rows, scan(probe, rows, _DEPTH, state.view.alive))
-            exact = np.sort(np.concatenate([near, state.tail.search(probe, None)[1]]))[-_DEPTH:]
-            scores = self._search(state, probe, len(exact), None).scores
-            found += sum(score >= exact[0] for score in scores)
-            wanted += len(exact)
-        return found / wanted
+    def _widened(self, folder: Path, probes: Vectors) -> tuple[Sealed, float]:
+        """The index in the folder, searched as widely as its recall needs, and that recall."""
+        sealed = open_sealed(folder)
+        state = self._opened(sealed)
+        yardstick, found = Yardstick(probes, state.view, state.tail), 1.0
+        layouts = wider_and_wider(self._plan, sealed.layout) if len(probes) else [sealed.layout]
+        for layout in layouts:
+            sealed = replace(sealed, layout=layout)
+            found = yardstick.recall(self._searching(self._opened(sealed)))
+            if found >= self._plan.recall:
+                break
+        write_layout(folder, sealed.layout)
+        return sealed, found
+
+    def _least(self, before: float, layout: Layout, serving: Layout) -> float:
+        """The recall that an index must have to be published."""
+        same = (layout.kind, layout.storage) == (serving.kind, serving.storage)
+        return max(before if same else 0.0, self._plan.min_recall) - _NOISE
+
+    def _recall(self, state: State, probes: Vectors) -> float:
+        return Yardstick(probes, state.view, state.tail).recall(self._searching(state))
+
+    def _searching(self, state: State) -> Search:
+        return lambda probe, depth: self._search(state, probe, depth, None).scores
 
 
 def _absent(ordinals: Ordinals, wanted: Ordinals) -> Ordinals:
     """Those of the ascending ``wanted`` that are not among the ascending ordinals."""
     known = ordinals[places_of(ordinals, wanted)]
     return np.setdiff1d(wanted, known, assume_unique=True)
-
-
-def _row(state: _State, ordinal: Ordinal) -> Vectors | None:
-    wanted = np.array([ordinal], np.int64)
-    sealed, tail = state.view.sealed, state.tail
-    for ordinals, rows, alive in (
-        (sealed.ordinals, sealed.rows, state.view.alive),
-        (tail.ordinals, tail.rows, tail.alive),
-    ):
-        at: Positions = places_of(ordinals, wanted)
-        if len(at) and alive[at[0]]:
-            return np.asarray(rows[at[0]])
-    return None
 
 
 def _ascend(last: Ordinal, ordinals: Ordinals) -> bool:

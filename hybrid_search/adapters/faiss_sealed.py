@@ -214,6 +214,12 @@ def _write(folder: Path, sealed: Sealed) -> None:
     write_whole(folder / _MANIFEST, orjson.dumps(facts, option=orjson.OPT_INDENT_2))
 
 
+def write_layout(folder: Path, layout: Layout) -> None:
+    """Let the index in the folder be searched as this layout says."""
+    facts = orjson.loads((folder / _MANIFEST).read_bytes()) | {"layout": asdict(layout)}
+    write_whole(folder / _MANIFEST, orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+
+
 def _write_index(path: Path, index: Any) -> None:
     """Through a file of ours, which says when the disk is full; Faiss's own does not."""
     with path.open("wb") as file:

@@ -124,7 +124,7 @@ class Lab:
 
     def _built(self, plan: VectorPlan) -> _Built:
         folder = self.folder / f"{plan.kind}-{plan.storage}"
-        plan = replace(plan, min_recall=0.0)
+        plan = replace(plan, min_recall=0.0, recall=0.0)
         seconds = 0.0
         if not folder.exists():
             with self.read() as live:

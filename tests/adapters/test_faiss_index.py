@@ -323,3 +323,24 @@ def test_a_write_is_found_at_once_however_large_the_index(tmp_path: Path) -> Non
         index.add(span(place + 1, place + 2), rows[place][None])
         assert index.search(rows[place], 1).ordinals == (place + 1,)
         assert time.monotonic() - started < 5.0
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf"])
+def test_a_rebuild_chooses_how_widely_is_searched(kind: str, tmp_path: Path) -> None:
+    rows, probes = units(3_000, width=32), units(60, seed=5, width=32)
+    breadth = "ef_search" if kind == "hnsw" else "nprobe"
+
+    def chosen(recall: float) -> int:
+        plan = VectorPlan(kind=kind, m=4, recall=recall, min_recall=0.1)  # type: ignore[arg-type]
+        folder = tmp_path / f"{kind}{recall}"
+        index = FaissIndex(32, folder, plan)
+        report = rebuilt_from(index, rows, set(range(1, 3_001)), probes=probes)
+        assert report.recall >= recall
+        served = FaissIndex(32, folder, plan).describe().parameters
+        assert served == report.parameters
+        return int(served[breadth])
+
+    assert chosen(0.5) < chosen(0.99)
+    plan = VectorPlan(kind=kind, ef_search=77, nprobe=7)  # type: ignore[arg-type]
+    asked = FaissIndex(32, tmp_path / f"{kind}0.5", plan).describe().parameters
+    assert asked[breadth] == (77 if kind == "hnsw" else 7)
