@@ -99,70 +99,101 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
         stack.callback(catalog.close)
         embedder = LazyEmbedder(lambda: _load_embedder(settings))
         folder = _generation(settings, embedder, write=write)
-        model = read_manifest(folder).model
-        embedder.expect(model)
-        lexical = TantivyIndex(
-            folder / "lexical",
-            make_analyzer(settings),
-            fields=settings.declared_fields(),
-            synonyms=_synonyms(settings),
-            read_only=not write,
-        )
-        stack.callback(lexical.close)
-        plan = _plan(settings, background=background)
-        vectors = FaissIndex(_dimension(model), folder / "vectors", plan)
-        follower = VectorFollower(catalog, vectors, model)
+        stores = _open_stores(settings, catalog, embedder, folder, _plan(settings, background))
+        stack.callback(stores.lexical.close)
         encoder = QueryEncoder(embedder, settings.embedding.cached_queries)
-        pictures = FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
-        indexer, worker = None, None
-        if write:
-            upkeep = Upkeep(catalog, vectors, model, embedder.texts)
-            worker = InBackground(upkeep) if background else AtOnce(upkeep)
-            stack.callback(worker.close)
-            indexer = Indexer(
-                catalog=catalog,
-                pictures=pictures,
-                embedder=embedder,
-                followers=(LexicalFollower(catalog, lexical), follower),
-                limits=settings.pictures.limits(),
-                fields=settings.declared_fields(),
-                written=worker.notify,
-                batch_size=settings.ingest.batch_size,
-                workers=settings.ingest.workers,
-            )
-            stack.callback(indexer.close)
-            indexer.catch_up()
-            worker.notify()
-        retriever = Retriever(
-            catalog=catalog,
-            lexical=lexical,
-            vectors=vectors,
-            follower=follower,
-            encoder=encoder,
-            limits=settings.pictures.limits(),
-            fields=settings.declared_fields(),
-        )
-        searcher = Searcher(
-            catalog=catalog,
-            lexical=lexical,
-            retriever=retriever,
-            fusion=settings.fusion.settings(),
-        )
+        worker, indexer = _writing(settings, stores, stack, background) if write else (None, None)
         return Engine(
-            settings,
-            catalog,
-            pictures,
-            lexical,
-            vectors,
-            embedder,
-            encoder,
-            searcher,
-            worker,
-            indexer,
-            folder.name,
-            model,
-            stack.pop_all(),
+            settings=settings,
+            catalog=catalog,
+            pictures=stores.pictures,
+            lexical=stores.lexical,
+            vectors=stores.vectors,
+            embedder=embedder,
+            encoder=encoder,
+            searcher=_searcher(settings, stores, encoder),
+            upkeep=worker,
+            indexer=indexer,
+            generation=folder.name,
+            model=stores.model,
+            closing=stack.pop_all(),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    catalog: SqliteCatalog
+    pictures: FolderPictures
+    lexical: TantivyIndex
+    vectors: FaissIndex
+    follower: VectorFollower
+    embedder: LazyEmbedder
+    model: str
+
+
+def _open_stores(
+    settings: Settings,
+    catalog: SqliteCatalog,
+    embedder: LazyEmbedder,
+    folder: Path,
+    plan: VectorPlan,
+) -> _Stores:
+    """The stores of the generation in the folder; only a writer's catalog lets it write."""
+    model = read_manifest(folder).model
+    embedder.expect(model)
+    lexical = TantivyIndex(
+        folder / "lexical",
+        make_analyzer(settings),
+        fields=settings.declared_fields(),
+        synonyms=_synonyms(settings),
+        read_only=catalog.read_only,
+    )
+    vectors = FaissIndex(_dimension(model), folder / "vectors", plan)
+    follower = VectorFollower(catalog, vectors, model)
+    pictures = FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
+    return _Stores(catalog, pictures, lexical, vectors, follower, embedder, model)
+
+
+def _writing(
+    settings: Settings, stores: _Stores, stack: ExitStack, background: bool
+) -> tuple[Worker, Indexer]:
+    """What writes, and what looks after the vector index; both at the catalog's last operation."""
+    upkeep = Upkeep(stores.catalog, stores.vectors, stores.model, stores.embedder.texts)
+    worker = InBackground(upkeep) if background else AtOnce(upkeep)
+    stack.callback(worker.close)
+    indexer = Indexer(
+        catalog=stores.catalog,
+        pictures=stores.pictures,
+        embedder=stores.embedder,
+        followers=(LexicalFollower(stores.catalog, stores.lexical), stores.follower),
+        limits=settings.pictures.limits(),
+        fields=settings.declared_fields(),
+        written=worker.notify,
+        batch_size=settings.ingest.batch_size,
+        workers=settings.ingest.workers,
+    )
+    stack.callback(indexer.close)
+    indexer.catch_up()
+    worker.notify()
+    return worker, indexer
+
+
+def _searcher(settings: Settings, stores: _Stores, encoder: QueryEncoder) -> Searcher:
+    retriever = Retriever(
+        catalog=stores.catalog,
+        lexical=stores.lexical,
+        vectors=stores.vectors,
+        follower=stores.follower,
+        encoder=encoder,
+        limits=settings.pictures.limits(),
+        fields=settings.declared_fields(),
+    )
+    return Searcher(
+        catalog=stores.catalog,
+        lexical=stores.lexical,
+        retriever=retriever,
+        fusion=settings.fusion.settings(),
+    )
 
 
 def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = None) -> Rebuilt:
@@ -262,7 +293,7 @@ def _load_embedder(settings: Settings) -> Embedder:
     return ClipEmbedder(choice)
 
 
-def _plan(settings: Settings, *, background: bool = False) -> VectorPlan:
+def _plan(settings: Settings, background: bool = False) -> VectorPlan:
     plan = VectorPlan(**settings.vector.model_dump())
     threads = plan.build_threads or (1 if background else os.cpu_count() or 1)
     memory = plan.memory_mb or _half_of_the_memory()

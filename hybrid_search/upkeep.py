@@ -17,6 +17,8 @@ from hybrid_search.records import Ordinal
 
 PROBES = 60
 """Pictures, and as many texts, by which the recall of a new index is checked."""
+_GRACE = 5.0
+"""Seconds that what runs may take to its end."""
 _EVERY = 30.0
 """Seconds after which is looked without having been told."""
 
@@ -119,10 +121,10 @@ class InBackground:
         self._told.set()
 
     def close(self) -> None:
-        """Let what runs come to its end."""
+        """Take up nothing more. What is being built aside would be thrown away, or done soon."""
         self._ending.set()
         self._told.set()
-        self._thread.join()
+        self._thread.join(_GRACE)
 
     def _run(self) -> None:
         while not self._ending.is_set():

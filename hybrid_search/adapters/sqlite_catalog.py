@@ -87,6 +87,7 @@ class SqliteCatalog:
         if read_only and not path.is_file():
             raise IndexMissing(f"no catalog at {path}; run: hybrid-search ingest PATH")
         self._path = path
+        self.read_only = read_only
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._writing = threading.Lock()
         with _translated():
