@@ -297,6 +297,7 @@ class FaissIndex:
 
     def _take(self, sealed: Sealed) -> None:
         """Serve that sealed index: what it lacks is the tail, what died since is dead in it."""
+        sealed.touch()
         with self._writing:
             state = self._state
             ordinals, rows = state.view.sealed.ordinals, state.view.sealed.rows

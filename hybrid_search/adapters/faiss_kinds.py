@@ -19,6 +19,7 @@ _PER_LIST = 64
 """Rows a list that centroids are trained on."""
 _CODEBOOK_ROWS = 65_536
 """Rows that codebooks and ranges are trained on."""
+_PAGE = 4096
 _STEP = 50_000
 """Rows added at once: mapped rows then pass through memory piece by piece."""
 
@@ -123,6 +124,14 @@ def rows_within(index: Any, count: int) -> Vectors:
     held = faiss.downcast_index(index.storage)
     rows = faiss.rev_swig_ptr(held.get_xb(), count * index.d)
     return np.asarray(rows.reshape(count, index.d))
+
+
+def touch(index: Any, layout: Layout) -> None:
+    """Read a byte of every page of a graph and its codes: mapped pages cost the first reader."""
+    if layout.kind == "hnsw":
+        codes = faiss.downcast_index(index.storage).codes
+        for held, step in ((index.hnsw.neighbors, _PAGE // 4), (codes, _PAGE)):
+            faiss.rev_swig_ptr(held.data(), held.size())[::step].max(initial=0)
 
 
 def imbalance(index: Any) -> float:

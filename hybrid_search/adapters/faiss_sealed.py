@@ -89,6 +89,11 @@ class Sealed:
         """A graph gives no more than it looks at, and knows the last of them badly."""
         return 2 * wanted if self.layout.kind == "hnsw" else 0
 
+    def touch(self) -> None:
+        """Bring into this process what searches read, so that none of them waits for it."""
+        if self.index is not None:
+            faiss_kinds.touch(self.index, self.layout)
+
     @property
     def memory(self) -> int:
         """Bytes that searches read."""
