@@ -1,27 +1,23 @@
 """The index lab: what it measures is right, and what it advises follows from it."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.cli.main import app
+from hybrid_search.config import VectorSection
 from hybrid_search.errors import InvalidConfig, InvalidInput
-from hybrid_search.experiments.index_lab import (
-    GRID,
-    Conditions,
-    Lab,
-    Measured,
-    as_settings,
-    choose,
-)
+from hybrid_search.experiments.index_lab import GRID, Conditions, Lab, Measured
+from hybrid_search.experiments.lab_advice import as_file, as_settings, choose
 from hybrid_search.experiments.lab_plot import plot
-from hybrid_search.ports import LiveVectors, VectorIndex
+from hybrid_search.experiments.lab_vectors import Snapshot, snapshot
+from hybrid_search.ports import LiveVectors, VectorIndex, Vectors
 from hybrid_search.vector_plans import VectorPlan
 from tests.contracts.vectors import span, units
 
@@ -29,9 +25,8 @@ WIDTH = 32
 ROWS = units(1_500, width=WIDTH)
 
 
-@contextmanager
-def read() -> Iterator[LiveVectors]:
-    yield LiveVectors(1, len(ROWS), [(span(1, 1_501), ROWS)])
+def vectors(rows: Vectors) -> Snapshot:
+    return Snapshot(1, span(1, len(rows) + 1), rows)
 
 
 def make(plan: VectorPlan, folder: Path) -> VectorIndex:
@@ -41,7 +36,7 @@ def make(plan: VectorPlan, folder: Path) -> VectorIndex:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[Measured]:
     queries = {"text_to_image": units(30, seed=3, width=WIDTH), "image_to_image": ROWS[:30]}
-    lab = Lab(make, read, tmp_path_factory.mktemp("lab"), queries)
+    lab = Lab(make, vectors(ROWS), tmp_path_factory.mktemp("lab"), queries)
     conditions = [Conditions(), Conditions(filter_share=0.2), Conditions(tombstones=0.3)]
     return list(lab.run(GRID, conditions, VectorPlan()))
 
@@ -55,6 +50,10 @@ def test_every_kind_is_measured_under_every_condition(results: list[Measured]) -
         *(32, 64, 128, 256, 512)
     }
     assert [r for r in results if r.kind == "lsh" and r.filter_share < 1.0] == []
+    for kind in ("ivf_pq", "ivf_rabitq"):
+        assert {r.parameters["rerank"] for r in results if r.kind == kind} == {4, 10, 30}
+    assert all(r.build_seconds > 0 and r.build_cpu_seconds > 0 for r in results)
+    assert all(r.wall_ms_p95 >= r.wall_ms and r.cpu_ms_p95 >= r.cpu_ms for r in results)
     assert all(r.memory_bytes > 0 and r.disk_bytes >= r.memory_bytes // 2 for r in results)
 
 
@@ -74,6 +73,34 @@ def test_exact_kinds_find_everything_and_breadth_never_harms(results: list[Measu
     assert {round(r.recall, 9) for r in results} != {1.0}
 
 
+def test_equal_vectors_are_equally_good_answers(tmp_path: Path) -> None:
+    rows = np.repeat(units(10, width=WIDTH), 100, axis=0)
+    lab = Lab(make, vectors(rows), tmp_path, {"pictures": rows[::100]})
+    found = lab.run([("flat", "sq8"), ("ivf", "f32")], [Conditions()], VectorPlan())
+    assert {r.recall for r in found} == {1.0}
+
+
+def test_a_kind_that_needs_more_vectors_is_named(tmp_path: Path) -> None:
+    passed_over: list[str] = []
+    lab = Lab(make, vectors(ROWS[:10]), tmp_path, {"pictures": ROWS[:2]})
+    grid = [pair for pair in GRID if pair[0] in {"flat", "ivf_pq"}]
+    found = list(lab.run(grid, [Conditions()], VectorPlan(), passed_over=passed_over.append))
+    assert ({r.kind for r in found}, passed_over) == ({"flat"}, ["ivf_pq f32"])
+
+
+def test_a_snapshot_holds_what_was_read(tmp_path: Path) -> None:
+    parts = [(span(1, 8), ROWS[:7]), (span(9, 12), ROWS[7:10])]
+    taken = snapshot(LiveVectors(5, 10, iter(parts)), tmp_path / "rows")
+    for _ in range(2):
+        live = taken.live()
+        ordinals, rows = (np.concatenate(part) for part in zip(*live.portions, strict=True))
+        assert (live.sequence, live.count) == (5, 10)
+        assert ordinals.tolist() == [*range(1, 8), *range(9, 12)]
+        assert np.array_equal(rows, ROWS[:10])
+    assert len(taken.sample(4, np.random.default_rng(1))) == 4
+    assert not len(snapshot(LiveVectors(0, 0, []), tmp_path / "none").ordinals)
+
+
 def result(kind: str, recall: float, cpu: float, queries: str = "texts", mb: int = 1) -> Measured:
     return Measured(
         queries=queries,
@@ -86,10 +113,12 @@ def result(kind: str, recall: float, cpu: float, queries: str = "texts", mb: int
         cpu_ms=cpu,
         cpu_ms_p95=cpu,
         wall_ms=cpu,
+        wall_ms_p95=cpu,
         memory_bytes=mb << 20,
         predicted_bytes=mb << 20,
         disk_bytes=mb << 20,
         build_seconds=1.0,
+        build_cpu_seconds=1.0,
     )
 
 
@@ -120,6 +149,23 @@ def test_memory_and_baselines_bound_the_advice() -> None:
     (none,) = choose([result("hnsw", 0.5, 0.3)], 0.99)
     assert none.found is None
     assert 'kind = "flat" is exact' in as_settings(none)
+    (small,) = choose(several, 0.99, 1 << 20)
+    assert "reaches recall 0.99 within 1 MB" in as_settings(small)
+    (flat,) = choose(several[:1], 0.99)
+    assert "# keep flat" in as_settings(flat)
+
+
+def test_the_file_holds_what_is_for_all_queries(results: list[Measured]) -> None:
+    for wanted in (0.5, 0.9, 1.0, 1.1):
+        choices = choose(results, wanted)
+        text = as_file(choices)
+        assert [f"# for {choice.queries}" in text for choice in choices] == [True] * 3
+        read = tomllib.loads(text)
+        found = choices[-1].found
+        assert (found is None) == (read == {})
+        if found is not None:
+            section = VectorSection(**read["vector"])
+            assert (section.kind, section.storage) == (found.kind, found.storage)
 
 
 def test_the_plot_has_a_panel_for_each_set(results: list[Measured], tmp_path: Path) -> None:
@@ -150,9 +196,13 @@ def test_the_command_measures_a_corpus(tmp_path: Path, manifest: Path) -> None:
     assert set(report["settings"]) == {"text_to_image", "image_to_image", "all"}
     names = {path.name for path in out.iterdir()}
     assert {"results.json", "vector.toml", "recall_over_latency.png"} <= names
-    assert "[vector]" in (out / "vector.toml").read_text("utf-8")
-    shown = runner.invoke(app, ["index", "lab", "--kinds", "flat", *where])
+    assert tomllib.loads((out / "vector.toml").read_text("utf-8"))["vector"]["kind"] in {
+        "flat",
+        "hnsw",
+    }
+    shown = runner.invoke(app, ["index", "lab", "--kinds", "flat, ivf_pq", *where])
     assert "for image_to_image:" in shown.stdout
+    assert "too few vectors for: ivf_pq f32" in shown.stdout
     for wrong in (["--kinds", "tree"], ["--filter-share", "2"], ["--tombstones", "x"]):
         refused = runner.invoke(app, ["index", "lab", *wrong, *where])
         assert isinstance(refused.exception, InvalidInput)

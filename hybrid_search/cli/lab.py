@@ -19,20 +19,17 @@ from hybrid_search.cli.tables import console, errors, print_json, progress_bar
 from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import InvalidConfig, InvalidInput
 from hybrid_search.experiments.evaluation import read_queries
-from hybrid_search.experiments.index_lab import (
-    GRID,
-    Choice,
-    Conditions,
-    Lab,
-    Measured,
-    as_settings,
-    choose,
-)
+from hybrid_search.experiments.index_lab import GRID, Conditions, Lab, Measured
+from hybrid_search.experiments.lab_advice import Choice, as_file, as_settings, choose
 from hybrid_search.experiments.lab_plot import plot
+from hybrid_search.experiments.lab_vectors import Snapshot, snapshot
 from hybrid_search.ports import Vectors
+from hybrid_search.vector_plans import Kind, Storage, VectorPlan
 
-_BREADTHS = ("ef_search", "nlist", "nprobe", "pq_m", "rerank")
+_BREADTHS = ("ef_search", "nlist", "nprobe", "rerank")
 """Parameters that the table shows; the settings that are chosen show all."""
+_CONDITIONS = ("filter", "deleted")
+_SIZES = ("MB", "predicted", "disk MB")
 
 index_app = typer.Typer(help="Experiments with the vector index.", no_args_is_help=True)
 
@@ -44,10 +41,8 @@ def index() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    kinds: list[str]
+    grid: list[tuple[Kind, Storage]]
     conditions: list[Conditions]
-    k: int
-    seed: int
 
 
 @index_app.command()
@@ -89,40 +84,46 @@ def lab(
         Conditions(filter_share=share) for share in _shares("filter-share", filter_share)
     ]
     conditions += [Conditions(tombstones=share) for share in _shares("tombstones", tombstones)]
-    asked = _Asked(kinds.split(",") if kinds else [], conditions, k, seed)
+    asked = _Asked(_grid(kinds), conditions)
     settings = load_settings(data_dir)
-    with open_vectors(settings) as corpus:
-        sets = query_sets(corpus, settings, queries, sample, seed)
-        results = measured(corpus, sets, asked, quiet=json)
-    limit = None if memory_mb is None else memory_mb << 20
-    choices = choose(results, recall, limit)
-    settings_by_set = {choice.queries: as_settings(choice) for choice in choices}
-    report = {"results": [asdict(r) for r in results], "settings": settings_by_set}
+    with open_vectors(settings) as corpus, tempfile.TemporaryDirectory() as folder:
+        vectors = copied(corpus, Path(folder))
+        sets = query_sets(corpus, vectors, _texts(corpus, settings, queries), sample, seed)
+        bench = Lab(corpus.make, vectors, Path(folder), sets, k, seed)
+        results, passed_over = measured(bench, corpus.plan, asked, quiet=json)
+    choices = choose(results, recall, None if memory_mb is None else memory_mb << 20)
+    report = {
+        "results": [asdict(r) for r in results],
+        "passed_over": passed_over,
+        "settings": {choice.queries: as_settings(choice) for choice in choices},
+    }
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "results.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
-        parts = [f"# for {name}\n{text}" for name, text in settings_by_set.items()]
-        (out / "vector.toml").write_text("\n".join(parts), "utf-8")
+        (out / "vector.toml").write_text(as_file(choices), "utf-8")
         draw(results, out)
     if json:
         print_json(report)
     else:
-        show(results, choices)
+        show(results, passed_over, choices)
+
+
+def copied(corpus: VectorCorpus, folder: Path) -> Snapshot:
+    """The corpus as of now; raises ``InvalidInput`` for one without pictures."""
+    with corpus.read() as live:
+        vectors = snapshot(live, folder / "vectors.f32")
+    if not len(vectors.ordinals):
+        raise InvalidInput("no picture is indexed; run: hybrid-search ingest PATH")
+    return vectors
 
 
 def query_sets(
-    corpus: VectorCorpus, settings: Settings, queries: Path | None, sample: int, seed: int
+    corpus: VectorCorpus, vectors: Snapshot, texts: list[str], sample: int, seed: int
 ) -> dict[str, Vectors]:
-    """Texts and pictures to ask with; raises ``InvalidInput`` for a corpus without pictures."""
-    with corpus.read() as live:
-        rows = [row for _, part in live.portions for row in part]
-    if not rows:
-        raise InvalidInput("no picture is indexed; run: hybrid-search ingest PATH")
+    """Texts and pictures to ask with, at most so many of each; no texts, no such set."""
     chance = np.random.default_rng(seed)
-    chosen = chance.choice(len(rows), min(sample, len(rows)), replace=False)
-    pictures = np.stack([rows[place] for place in chosen])
-    texts = _texts(corpus, settings, queries)
-    some = [texts[p] for p in chance.permutation(len(texts))[:sample]]
+    pictures = vectors.sample(sample, chance)
+    some = [texts[place] for place in chance.permutation(len(texts))[:sample]]
     return {
         **({"text_to_image": corpus.texts(some)} if some else {}),
         "image_to_image": pictures,
@@ -140,21 +141,19 @@ def _texts(corpus: VectorCorpus, settings: Settings, queries: Path | None) -> li
 
 
 def measured(
-    corpus: VectorCorpus, sets: dict[str, Vectors], asked: _Asked, *, quiet: bool
-) -> list[Measured]:
-    """All results; raises ``InvalidInput`` for an unknown kind."""
-    known = {kind for kind, _ in GRID}
-    if unknown := sorted(set(asked.kinds) - known):
-        raise InvalidInput(f"kinds: {unknown[0]!r} is none of {', '.join(sorted(known))}")
-    grid = [pair for pair in GRID if not asked.kinds or pair[0] in asked.kinds]
-    with tempfile.TemporaryDirectory() as folder, progress_bar(quiet=quiet) as bar:
-        task = bar.add_task("exact search", total=len(grid) + 1)
+    bench: Lab, plan: VectorPlan, asked: _Asked, *, quiet: bool
+) -> tuple[list[Measured], list[str]]:
+    """All results, and the kinds that the corpus is too small for."""
+    passed_over: list[str] = []
+    with progress_bar(quiet=quiet) as bar:
+        task = bar.add_task("exact search", total=len(asked.grid) + 1)
 
         def told(name: str) -> None:
             bar.update(task, advance=1, description=name)
 
-        bench = Lab(corpus.make, corpus.read, Path(folder), sets, asked.k, asked.seed)
-        return list(bench.run(grid, asked.conditions, corpus.plan, told))
+        results = list(bench.run(asked.grid, asked.conditions, plan, told, passed_over.append))
+        told("done")
+    return results, passed_over
 
 
 def draw(results: list[Measured], out: Path) -> None:
@@ -165,37 +164,53 @@ def draw(results: list[Measured], out: Path) -> None:
         errors.print(str(failure), style="yellow", markup=False)
 
 
-def show(results: Sequence[Measured], choices: Sequence[Choice]) -> None:
-    """A table for each set of queries, and what to take."""
+def show(
+    results: Sequence[Measured], passed_over: Sequence[str], choices: Sequence[Choice]
+) -> None:
+    """A table for each set of queries, what is missing from it, and what to take."""
+    bare = all(r.filter_share >= 1.0 and not r.tombstones for r in results)
     for name in dict.fromkeys(result.queries for result in results):
         table = Table(title=name, box=None, header_style="bold")
-        for column in ("kind", "parameters", "filter", "deleted"):
+        for column in ("kind", "parameters", *(() if bare else _CONDITIONS)):
             table.add_column(column)
-        for column in ("recall", "CPU ms", "p95", "MB", "predicted", "disk MB", "build s"):
+        for column in ("recall", "CPU ms", "p95", "wall ms", *_SIZES, "build s"):
             table.add_column(column, justify="right")
         for result in results:
             if result.queries == name:
-                table.add_row(*_cells(result))
+                table.add_row(*_cells(result, bare=bare))
         console.print(table)
+    if passed_over:
+        console.print(f"too few vectors for: {', '.join(passed_over)}")
     for choice in choices:
         console.print(f"for {choice.queries}:", style="bold")
         console.print(as_settings(choice), markup=False, highlight=False)
 
 
-def _cells(result: Measured) -> list[str]:
+def _cells(result: Measured, *, bare: bool) -> list[str]:
     values = ", ".join(f"{n} {v}" for n, v in result.parameters.items() if n in _BREADTHS)
     sizes = (result.memory_bytes, result.predicted_bytes, result.disk_bytes)
+    allowed = "" if result.filter_share >= 1.0 else f"{result.filter_share:.1%}"
+    deleted = f"{result.tombstones:.0%}" if result.tombstones else ""
     return [
         escape(result.kind if result.storage == "f32" else f"{result.kind} {result.storage}"),
         escape(values),
-        "" if result.filter_share >= 1.0 else f"{result.filter_share:.1%}",
-        f"{result.tombstones:.0%}" if result.tombstones else "",
+        *(() if bare else (allowed, deleted)),
         f"{result.recall:.4f}",
         f"{result.cpu_ms:.3f}",
         f"{result.cpu_ms_p95:.3f}",
+        f"{result.wall_ms:.3f}",
         *(f"{size / 1e6:,.1f}" for size in sizes),
         f"{result.build_seconds:.1f}",
     ]
+
+
+def _grid(kinds: str) -> list[tuple[Kind, Storage]]:
+    """What to build of the kinds; raises ``InvalidInput`` for an unknown one."""
+    asked = [kind.strip() for kind in kinds.split(",")] if kinds else []
+    known = {kind for kind, _ in GRID}
+    if unknown := sorted(set(asked) - known):
+        raise InvalidInput(f"kinds: {unknown[0]!r} is none of {', '.join(sorted(known))}")
+    return [pair for pair in GRID if not asked or pair[0] in asked]
 
 
 def _shares(option: str, text: str) -> list[float]:

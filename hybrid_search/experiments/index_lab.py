@@ -1,7 +1,7 @@
 """Which vector index suits a corpus: recall, time and memory over kinds and parameters, measured.
 
-Each kind is built once from the catalog's vectors and reopened for every breadth. Recall is
-against exact search over the same vectors, under the same filter and with the same ones dead.
+Each kind is built once from the same vectors and reopened for every breadth. Recall is against
+exact search over these, under the same filter and with the same ones dead.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from hybrid_search.ports import LiveVectors, Ordinals, VectorIndex, Vectors
+from hybrid_search.experiments.lab_vectors import Snapshot
+from hybrid_search.ports import Ordinals, VectorIndex, Vectors, VectorStatus
 from hybrid_search.records import Ordinal
 from hybrid_search.vector_plans import Kind, Storage, VectorPlan
 
@@ -33,12 +33,17 @@ GRID: tuple[tuple[Kind, Storage], ...] = (
 )
 """What is built; ``lsh`` only to be compared with."""
 _EF = (32, 64, 128, 256, 512)
-_PROBED = (1 / 32, 1 / 16, 1 / 8, 1 / 4)
+_PROBED = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 """Shares of the lists that are looked into."""
+_RERANKED = (4, 10, 30)
+"""Candidates a hit that are scored again, where an index keeps codes."""
+_SAME = 5e-7
+"""Cosines that differ by less are equal: they count to six places."""
 
 Make = Callable[[VectorPlan, Path], VectorIndex]
 """Opens what is sealed in a folder; the plan's breadths count when it is opened."""
-Read = Callable[[], AbstractContextManager[LiveVectors]]
+Bars = list[tuple[int, float]]
+"""For each query, how many exact search finds, and the least cosine among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,14 @@ class Measured:
     """Median of the searching thread."""
     cpu_ms_p95: float
     wall_ms: float
+    """Median."""
+    wall_ms_p95: float
     memory_bytes: int
     predicted_bytes: int
     disk_bytes: int
     build_seconds: float
+    build_cpu_seconds: float
+    """Of all building threads together."""
 
     @property
     def setting(self) -> tuple[str, str, tuple[tuple[str, int | str], ...]]:
@@ -78,22 +87,11 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The cheapest index that finds enough, or that none does."""
-
-    queries: str
-    """The set of queries it is for, or ``all``."""
-    recall_wanted: float
-    found: Measured | None
-    """Of the sets it is for, the slowest measurement."""
-
-
-@dataclass(frozen=True, slots=True)
 class Lab:
     """A corpus to build indexes from, and queries to ask them."""
 
     make: Make
-    read: Read
+    vectors: Snapshot
     folder: Path
     queries: Mapping[str, Vectors]
     k: int = 10
@@ -105,73 +103,58 @@ class Lab:
         conditions: Sequence[Conditions],
         plan: VectorPlan,
         told: Callable[[str], None] = lambda name: None,
+        passed_over: Callable[[str], None] = lambda name: None,
     ) -> Iterator[Measured]:
         """Every result as it comes; ``told`` hears what is worked on next.
 
-        A kind that the corpus is too small for is passed over.
+        ``passed_over`` hears of each kind that the corpus is too small for.
         """
         exact = self._built(replace(plan, kind="flat", storage="f32"))
-        truths = {c: self._answers(exact.open(), c) for c in conditions}
+        truths = {c: self._bars(exact.open(), c) for c in conditions}
         for kind, storage in grid:
             told(f"{kind} {storage}")
-            built = self._built(replace(plan, kind=kind, storage=storage))
-            if built.open().describe().kind != kind:
+            tried = replace(plan, kind=kind, storage=storage)
+            built = exact if (kind, storage) == ("flat", "f32") else self._built(tried)
+            facts = built.open().describe()
+            if facts.kind != kind:
+                passed_over(f"{kind} {storage}")
                 continue
-            for tried in _breadths(built.plan, built.open().describe().parameters):
+            for searched in _breadths(built.plan, facts.parameters):
                 for condition in conditions:
                     if kind != "lsh" or condition == Conditions():
-                        yield from self._measured(replace(built, plan=tried), condition, truths)
+                        yield from self._measured(
+                            replace(built, plan=searched), condition, truths[condition]
+                        )
 
     def _built(self, plan: VectorPlan) -> _Built:
         folder = self.folder / f"{plan.kind}-{plan.storage}"
         plan = replace(plan, min_recall=0.0, recall=0.0)
-        seconds = 0.0
-        if not folder.exists():
-            with self.read() as live:
-                nothing = np.empty((0, 0), np.float32)
-                seconds = self.make(plan, folder).rebuild(live, nothing).seconds
-        return _Built(self.make, plan, folder, seconds)
+        started, worked = time.perf_counter(), time.process_time()
+        self.make(plan, folder).rebuild(self.vectors.live(), np.empty((0, 0), np.float32))
+        seconds, cpu = time.perf_counter() - started, time.process_time() - worked
+        return _Built(self.make, plan, folder, seconds, cpu)
 
     def _measured(
-        self,
-        built: _Built,
-        condition: Conditions,
-        truths: Mapping[Conditions, Mapping[str, list[frozenset[Ordinal]]]],
+        self, built: _Built, condition: Conditions, truths: Mapping[str, Bars]
     ) -> Iterator[Measured]:
         index = built.open()
         facts, allowed = index.describe(), self._applied(index, condition)
         for name, queries in self.queries.items():
-            cpu, wall, found = _timed(index, queries, self.k, allowed)
-            yield Measured(
-                queries=name,
-                kind=built.plan.kind,
-                storage=built.plan.storage,
-                parameters=facts.parameters,
-                **asdict(condition),
-                recall=_recall(found, truths[condition][name]),
-                cpu_ms=statistics.median(cpu),
-                cpu_ms_p95=float(np.percentile(cpu, 95)),
-                wall_ms=statistics.median(wall),
-                memory_bytes=facts.bytes,
-                predicted_bytes=facts.predicted,
-                disk_bytes=facts.disk,
-                build_seconds=built.seconds,
-            )
+            times = _timed(index, queries, self.k, allowed)
+            recall = _recall(times.scores, truths[name])
+            yield _result(name, built, condition, facts, times=times, recall=recall)
 
-    def _answers(
-        self, exact: VectorIndex, condition: Conditions
-    ) -> dict[str, list[frozenset[Ordinal]]]:
-        """The exact answers to each set of queries."""
+    def _bars(self, exact: VectorIndex, condition: Conditions) -> dict[str, Bars]:
+        """What must be reached for each set of queries."""
         allowed = self._applied(exact, condition)
         return {
-            name: [frozenset(exact.search(query, self.k, allowed).ordinals) for query in queries]
+            name: [_bar(exact.search(query, self.k, allowed).scores) for query in queries]
             for name, queries in self.queries.items()
         }
 
     def _applied(self, index: VectorIndex, condition: Conditions) -> Ordinals | None:
         """Delete what the condition says, the same in every index; what a filter then allows."""
-        with self.read() as live:
-            ordinals = np.concatenate([np.empty(0, np.int64), *(some for some, _ in live.portions)])
+        ordinals = self.vectors.ordinals
         chance = np.random.default_rng(self.seed)
         dead = ordinals[chance.random(len(ordinals)) < condition.tombstones]
         allowed = ordinals[chance.random(len(ordinals)) < condition.filter_share]
@@ -185,6 +168,7 @@ class _Built:
     plan: VectorPlan
     folder: Path
     seconds: float
+    cpu_seconds: float
 
     def open(self) -> VectorIndex:
         return self.make(self.plan, self.folder)
@@ -195,74 +179,74 @@ def _breadths(plan: VectorPlan, built: Mapping[str, int | str]) -> Iterator[Vect
     if plan.kind == "hnsw":
         yield from (replace(plan, ef_search=ef) for ef in _EF)
     elif lists := int(built.get("nlist", 0)):
-        probed = sorted({max(1, round(lists * share)) for share in _PROBED})
-        yield from (replace(plan, nprobe=count) for count in probed)
+        reranked = _RERANKED if plan.kind in {"ivf_pq", "ivf_rabitq"} else (plan.rerank,)
+        for count in sorted({max(1, round(lists * share)) for share in _PROBED}):
+            yield from (replace(plan, nprobe=count, rerank=again) for again in reranked)
     else:
         yield plan
 
 
-def _timed(
-    index: VectorIndex, queries: Vectors, k: int, allowed: Ordinals | None
-) -> tuple[list[float], list[float], list[Sequence[Ordinal]]]:
-    """Milliseconds of CPU and of wall time for each query, and the answers."""
-    cpu: list[float] = []
-    wall: list[float] = []
-    found: list[Sequence[Ordinal]] = []
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Milliseconds of each query, and the cosines of what it found."""
+
+    cpu: list[float]
+    wall: list[float]
+    scores: list[Sequence[float]]
+
+
+def _timed(index: VectorIndex, queries: Vectors, k: int, allowed: Ordinals | None) -> _Times:
+    """What each query took on this thread, after one that does not count."""
+    times = _Times([], [], [])
     index.search(queries[0], k, allowed)
     for query in queries:
         started, worked = time.perf_counter(), time.thread_time()
         answer = index.search(query, k, allowed)
-        cpu.append((time.thread_time() - worked) * 1000)
-        wall.append((time.perf_counter() - started) * 1000)
-        found.append(answer.ordinals)
-    return cpu, wall, found
+        times.cpu.append((time.thread_time() - worked) * 1000)
+        times.wall.append((time.perf_counter() - started) * 1000)
+        times.scores.append(answer.scores)
+    return times
 
 
-def _recall(found: Sequence[Sequence[Ordinal]], exact: Sequence[frozenset[Ordinal]]) -> float:
-    """The mean share of the exact answer that was found; 1 where nothing can be."""
+def _result(
+    name: str,
+    built: _Built,
+    condition: Conditions,
+    facts: VectorStatus,
+    *,
+    times: _Times,
+    recall: float,
+) -> Measured:
+    return Measured(
+        queries=name,
+        kind=built.plan.kind,
+        storage=built.plan.storage,
+        parameters=facts.parameters,
+        **asdict(condition),
+        recall=recall,
+        cpu_ms=statistics.median(times.cpu),
+        cpu_ms_p95=float(np.percentile(times.cpu, 95)),
+        wall_ms=statistics.median(times.wall),
+        wall_ms_p95=float(np.percentile(times.wall, 95)),
+        memory_bytes=facts.bytes,
+        predicted_bytes=facts.predicted,
+        disk_bytes=facts.disk,
+        build_seconds=built.seconds,
+        build_cpu_seconds=built.cpu_seconds,
+    )
+
+
+def _bar(scores: Sequence[float]) -> tuple[int, float]:
+    return len(scores), min(scores, default=0.0)
+
+
+def _recall(found: Sequence[Sequence[float]], bars: Bars) -> float:
+    """The mean share of the nearest that was found; 1 where nothing can be.
+
+    Equal vectors are equally good answers: one picture often stands in many ads.
+    """
     shares = [
-        len(near.intersection(answer)) / len(near) if near else 1.0
-        for answer, near in zip(found, exact, strict=True)
+        sum(score >= bar - _SAME for score in scores) / count if count else 1.0
+        for scores, (count, bar) in zip(found, bars, strict=True)
     ]
     return statistics.fmean(shares)
-
-
-def choose(
-    results: Sequence[Measured], recall: float, memory_bytes: int | None = None
-) -> list[Choice]:
-    """For each set of queries, and for all of them, the cheapest that finds enough and fits.
-
-    Only what is measured without filters and tombstones counts, and what can be served.
-    """
-    plain = [r for r in results if (r.filter_share, r.tombstones) == (1.0, 0.0)]
-    served = [r for r in plain if r.kind != "lsh"]
-    fits = [r for r in served if memory_bytes is None or r.memory_bytes <= memory_bytes]
-    names = list(dict.fromkeys(r.queries for r in fits))
-    choices = []
-    for name in (*names, "all") if len(names) > 1 else names:
-        wanted = set(names) if name == "all" else {name}
-        choices.append(Choice(name, recall, _cheapest(fits, wanted, recall)))
-    return choices
-
-
-def _cheapest(results: Sequence[Measured], wanted: set[str], recall: float) -> Measured | None:
-    groups: dict[object, list[Measured]] = {}
-    for result in results:
-        if result.queries in wanted and result.recall >= recall:
-            groups.setdefault(result.setting, []).append(result)
-    enough = [group for group in groups.values() if {r.queries for r in group} == wanted]
-    slowest = [max(group, key=lambda r: r.cpu_ms) for group in enough]
-    return min(slowest, key=lambda r: (r.cpu_ms, r.memory_bytes), default=None)
-
-
-def as_settings(choice: Choice) -> str:
-    """The choice as a section of the settings, ready to be pasted."""
-    found = choice.found
-    if found is None:
-        return f'# no index reaches recall {choice.recall_wanted}; kind = "flat" is exact\n'
-    figures = f"recall {found.recall:.3f}, {found.cpu_ms:.2f} ms CPU a query"
-    memory = f"{found.memory_bytes / 1e6:,.1f} MB"
-    lines = [f"# {figures}, {memory}", "[vector]", f'kind = "{found.kind}"']
-    for name, value in found.parameters.items():
-        lines.append(f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"')
-    return "\n".join(lines) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hybrid_search.errors import InvalidConfig
@@ -38,9 +38,17 @@ def plot(results: Sequence[Measured], folder: Path) -> list[Path]:
 
 
 def _lines(results: Sequence[Measured]) -> dict[str, list[tuple[float, float]]]:
-    """The points of each kind, from fast to slow."""
+    """The points of each kind from fast to slow, without what a faster one of it finds as well."""
     lines: dict[str, list[tuple[float, float]]] = {}
     for result in results:
         label = result.kind if result.storage == "f32" else f"{result.kind} {result.storage}"
         lines.setdefault(label, []).append((result.cpu_ms, result.recall))
-    return {label: sorted(points) for label, points in lines.items()}
+    return {label: list(_rising(sorted(points))) for label, points in lines.items()}
+
+
+def _rising(points: list[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    best = -1.0
+    for time, recall in points:
+        if recall > best:
+            best = recall
+            yield time, recall
