@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -87,7 +88,7 @@ def main() -> None:
     print(json.dumps(report, indent=2)) if options.json else show(report)
 
 
-def run(count: int, writes: int) -> dict[str, object]:
+def run(count: int, writes: int) -> dict[str, Any]:
     rows = cloud(count + writes, DIMENSION, 10).pictures
     with tempfile.TemporaryDirectory() as folder:
         index = FaissIndex(DIMENSION, Path(folder), VectorPlan(kind="hnsw", fold_after=4096))
@@ -169,14 +170,14 @@ def write(index: FaissIndex, corpus: Corpus, writes: int, visible: list[float]) 
             index.rebuild(corpus.live(), corpus.rows[:50])
 
 
-def show(report: dict[str, object]) -> None:
+def show(report: dict[str, Any]) -> None:
     table = Table(title="{vectors:,} vectors, {writes:,} writes".format(**report), box=None)
     rows = {name: report[name] for name in ("quiet", "busy")}
     table.add_column("")
-    for name in rows["quiet"]:  # type: ignore[attr-defined]
+    for name in rows["quiet"]:
         table.add_column(name.replace("_", " "), justify="right")
     for name, values in rows.items():
-        table.add_row(name, *(str(value) for value in values.values()))  # type: ignore[attr-defined]
+        table.add_row(name, *(str(value) for value in values.values()))
     console = Console(width=130)
     console.print(table)
     for name in ("worst_cpu_against_quiet_median", "write_to_found_wall_ms", "faults"):

@@ -95,7 +95,7 @@ def plan_of(kind: str, breadth: int = 0) -> VectorPlan:
     widths = {"ef_search": breadth, "nprobe": breadth} if breadth else {}
     return VectorPlan(
         kind=name, storage=storage or "f32", min_recall=0.0, build_threads=2, **widths
-    )  # type: ignore[arg-type]
+    )  # type: ignore[arg-type]  # names are checked where the index is built
 
 
 # -------------------------------------------------------------------------------------- kinds

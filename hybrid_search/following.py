@@ -57,10 +57,11 @@ class VectorFollower:
                 self._index.remove(_dropped(batch))
                 self._index.advance(batch[-1].sequence)
 
-    def refresh(self) -> None:
-        """See what was written, and take an index that another process has built."""
-        if not self._index.adopt() or self._catalog.last_sequence() > self._index.watermark:
+    def adopt(self) -> None:
+        """Take an index that another process has built; first what it knows already."""
+        if not self._index.adopt():
             self.catch_up()
+            self._index.adopt()
 
     def _add(self, versions: list[StoredAsset]) -> None:
         pictured = {v.ordinal: v.picture.digest for v in versions if v.picture is not None}

@@ -160,7 +160,8 @@ class Retriever:
         """See what was written since, here or by another process."""
         if self._catalog.last_sequence() > self._vectors.watermark:
             self._lexical.refresh()
-        self._follower.refresh()
+            self._follower.catch_up()
+        self._follower.adopt()
 
     # -------------------------------------------------------------------------------- words
 
