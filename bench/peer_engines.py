@@ -119,7 +119,7 @@ class OurVectors:
     def build(self, folder: Path, ordinals: np.ndarray, rows: Rows) -> None:
         live = LiveVectors(sequence=0, count=len(rows), portions=[(ordinals, rows)])
         # Only sealed by this index: to one that never saw these vectors added, all are dead.
-        FaissIndex(DIMENSION, folder=folder, plan=self.plan).rebuild(live, probes=rows[:0])
+        FaissIndex(DIMENSION, folder=folder, plan=self.plan).rebuild(live, probes=[])
 
     def open(self, folder: Path) -> None:
         self._index = FaissIndex(DIMENSION, folder=folder, plan=self.plan)

@@ -2,8 +2,10 @@
 
 Made-up CLIP-like vectors (clouds.py), the same for all kinds of one size. Every index is sealed in
 a folder and reopened from there in a process of its own, whose memory is that of a server.
-Recall@10 is against exact search, for queries like pictures and like texts apart. Times are CPU
-milliseconds of the searching thread; indexes are built by all cores.
+Each is searched as widely as recall .99 needs on probes that are not among the queries, as after
+`hybrid-search rebuild`, or by --breadth. Recall@10 is against exact search, for queries like
+pictures and like texts apart. Times are CPU milliseconds of the searching thread; indexes are
+built by all cores, and building includes the choice of the breadth.
 
     python bench/vectors.py --vectors 10000 --vectors 100000 --filters
     python bench/vectors.py --vectors 1000000 --dimension 768 --kinds "hnsw sq8,ivf_rabitq"
@@ -19,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import faiss
@@ -35,6 +38,8 @@ from hybrid_search.vector_plans import VectorPlan
 KINDS = ("flat", "hnsw", "hnsw bf16", "hnsw sq8", "ivf", "ivf_pq", "ivf_rabitq")
 SHARES = (0.5, 0.1, 0.05, 0.01, 0.001)
 TOP, PORTION = 10, 50_000
+PROBES = 60
+"""Queries of each kind that are kept for choosing the breadth."""
 _GROUPS = Path("/sys/fs/cgroup/memory")
 
 Row = dict[str, object]
@@ -74,13 +79,20 @@ def arguments() -> argparse.Namespace:
 
 
 def of_size(count: int, options: argparse.Namespace) -> dict[str, object]:
-    made = cloud(count, options.dimension, options.queries, options.seed)
+    made, probes = apart(cloud(count, options.dimension, options.queries + PROBES, options.seed))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         keep_queries(folder, made)
-        rows = [of_kind(folder, kind, made, options) for kind in options.kinds.split(",")]
+        rows = [of_kind(folder, kind, made, probes, options) for kind in options.kinds.split(",")]
         filtered = list(filters(folder / "hnsw", made)) if options.filters else []
     return {"vectors": count, "dimension": options.dimension, "kinds": rows, "filters": filtered}
+
+
+def apart(made: Cloud) -> tuple[Cloud, list[Vectors]]:
+    """The cloud with its queries, and the probes of both kinds that were taken from them."""
+    probes = [made.like_pictures[:PROBES], made.like_texts[:PROBES]]
+    names = ("like_pictures", "like_texts", "query_topics")
+    return replace(made, **{name: getattr(made, name)[PROBES:] for name in names}), probes
 
 
 def keep_queries(folder: Path, made: Cloud) -> None:
@@ -101,10 +113,12 @@ def plan_of(kind: str, breadth: int = 0) -> VectorPlan:
 # -------------------------------------------------------------------------------------- kinds
 
 
-def of_kind(folder: Path, kind: str, made: Cloud, options: argparse.Namespace) -> Row:
+def of_kind(
+    folder: Path, kind: str, made: Cloud, probes: list[Vectors], options: argparse.Namespace
+) -> Row:
     wall, cpu = time.perf_counter(), time.process_time()
-    index = FaissIndex(made.pictures.shape[1], folder / kind, plan_of(kind))
-    built = index.rebuild(everything(made.pictures), made.pictures[:0])
+    index = FaissIndex(made.pictures.shape[1], folder / kind, plan_of(kind, options.breadth))
+    built = index.rebuild(everything(made.pictures), probes)
     spent = time.process_time() - cpu, time.perf_counter() - wall
     command = [sys.executable, __file__, "--serve", str(folder / kind), kind]
     command += ["--breadth", str(options.breadth), "--memory-limit", str(options.memory_limit)]
@@ -112,8 +126,9 @@ def of_kind(folder: Path, kind: str, made: Cloud, options: argparse.Namespace) -
     answer = subprocess.run(command, check=True, capture_output=True, text=True, env=one)
     if options.memory_limit:
         (_GROUPS / f"bench-{os.getpid()}").rmdir()
-    return {
+    row: Row = {
         "kind": kind,
+        "searched": breadth(built.parameters),
         "build_cpu_s": round(spent[0], 1),
         "build_wall_s": round(spent[1], 1),
         "predicted_mb": round(built.predicted / 1e6, 1),
@@ -121,6 +136,12 @@ def of_kind(folder: Path, kind: str, made: Cloud, options: argparse.Namespace) -
         "disk_mb": round(sum(f.stat().st_size for f in (folder / kind).rglob("*.*")) / 1e6, 1),
         **json.loads(answer.stdout),
     }
+    print(f"{len(made.pictures):,}: {row}", file=sys.stderr, flush=True)  # a million takes long
+    return row
+
+
+def breadth(parameters: Mapping[str, int | str]) -> str:
+    return " ".join(f"{k} {v}" for k, v in parameters.items() if k in {"ef_search", "nprobe"})
 
 
 def everything(rows: Vectors) -> LiveVectors:

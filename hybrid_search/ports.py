@@ -360,11 +360,11 @@ class VectorIndex(Protocol):
         """Make the fresh vectors part of the index proper; searches and writes go on."""
         ...
 
-    def rebuild(self, live: LiveVectors, probes: Vectors) -> Rebuilt:
+    def rebuild(self, live: LiveVectors, probes: Sequence[Vectors]) -> Rebuilt:
         """Build anew from the vectors that are alive.
 
-        Searches and writes go on. What finds less of the neighbours of the probes ``(n, d)``
-        than it must is not published.
+        Searches and writes go on. What finds less of the neighbours of the probes, arrays
+        ``(n, d)`` of one kind of query each, than it must is not published.
         """
         ...
 
@@ -415,7 +415,7 @@ class Rebuilt:
     parameters: Mapping[str, int | str]
     vectors: int
     recall: float
-    """Recall@10 on the probes, against exact search."""
+    """Recall@10 against exact search, on the probes of the kind that fares worst."""
     recall_before: float
     """The same of the index that served before."""
     bytes: int

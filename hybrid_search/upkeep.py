@@ -58,17 +58,20 @@ class Upkeep:
         with self._catalog.live_vectors(self._model, Ordinal(0)) as live:
             return self._index.rebuild(live, probes)
 
-    def _probes(self) -> Vectors:
-        """Vectors of pictures and of titles, spread over the corpus."""
+    def _probes(self) -> list[Vectors]:
+        """Vectors of pictures, and of titles, spread over the corpus.
+
+        Apart, for a search that does for pictures may miss a good part for texts.
+        """
         newest = self._catalog.newest(10_000)
         chosen = [newest[int(place)] for place in np.linspace(0, len(newest) - 1, PROBES)]
         stored = list(self._catalog.fetch(chosen).values()) if newest else []
         pictures = [version.picture.digest for version in stored if version.picture is not None]
-        rows = [*self._catalog.embeddings(self._model, pictures).values()]
+        kinds = [np.array([*self._catalog.embeddings(self._model, pictures).values()])]
         titles = [version.asset.title for version in stored if version.asset.title]
         if self._texts is not None and titles:
-            rows.extend(self._texts(titles))
-        return np.stack(rows) if rows else np.empty((0, 0), np.float32)
+            kinds.append(self._texts(titles))
+        return kinds
 
 
 class Worker(Protocol):

@@ -15,6 +15,8 @@ Storage = Literal["f32", "bf16", "sq8"]
 """How ``flat``, ``hnsw`` and ``ivf`` keep a component: 32 bits, 16, or 8."""
 
 BITS: Mapping[Storage, int] = {"f32": 32, "bf16": 16, "sq8": 8}
+_STORED: tuple[Storage, ...] = ("bf16", "sq8")
+"""How ``auto`` keeps a graph: 16 bits, scored again, find what 32 find, in less time."""
 _BREADTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 """Values of ``ef_search`` to choose from; eight times those of ``nprobe``."""
 _ORDINAL_BYTES = 8
@@ -119,7 +121,7 @@ def layout_for(plan: VectorPlan, count: int, dimension: int) -> Layout:
     and lists of one bit a component where none does.
 
     >>> layout_for(VectorPlan(), 5_000, 512).name, layout_for(VectorPlan(), 100_000, 512).name
-    ('flat', 'hnsw')
+    ('flat', 'hnsw bf16')
     >>> layout_for(VectorPlan(memory_mb=1500), 1_000_000, 768).name
     'hnsw sq8'
     """
@@ -127,7 +129,7 @@ def layout_for(plan: VectorPlan, count: int, dimension: int) -> Layout:
         return _layout(plan, plan.kind, plan.storage, count, dimension)
     if count <= plan.flat_limit:
         return _layout(plan, "flat", "f32", count, dimension)
-    choices = [_layout(plan, "hnsw", storage, count, dimension) for storage in BITS]
+    choices = [_layout(plan, "hnsw", storage, count, dimension) for storage in _STORED]
     choices.append(_layout(plan, "ivf_rabitq", "f32", count, dimension))
     limit = plan.memory_mb << 20
     fits = (layout for layout in choices if layout.bytes_for(count, dimension) <= limit)

@@ -202,12 +202,12 @@ class FaissIndex:
             fold(folder, self._state, self._plan)
             self._publish(folder)
 
-    def rebuild(self, live: LiveVectors, probes: Vectors) -> Rebuilt:
+    def rebuild(self, live: LiveVectors, probes: Sequence[Vectors]) -> Rebuilt:
         """Train and build anew from the vectors that are alive.
 
-        Searches and writes go on. It is searched as widely as its recall on the probes
-        ``(n, d)`` needs, and published if that is at least the plan's and, for the same kind,
-        that of the serving index.
+        Searches and writes go on. It is searched as widely as its recall needs on the probes,
+        arrays ``(n, d)`` of one kind of query each, and published if the least is at least the
+        plan's and, for the same kind of index, that of the serving one.
         """
         started = time.monotonic()
         with self._building() as folder:
@@ -314,12 +314,14 @@ class FaissIndex:
             view = SealedView(self._tuned(sealed), alive, int(alive.sum()))
             self._state = State(view, tail, state.watermark, state.last)
 
-    def _widened(self, folder: Path, probes: Vectors) -> tuple[Sealed, float]:
+    def _widened(self, folder: Path, probes: Sequence[Vectors]) -> tuple[Sealed, float]:
         """The index in the folder, searched as widely as its recall needs, and that recall."""
         sealed = open_sealed(folder)
         state = self._opened(sealed)
         yardstick, found = Yardstick(probes, state.view, state.tail), 1.0
-        layouts = wider_and_wider(self._plan, sealed.layout) if len(probes) else [sealed.layout]
+        layouts = (
+            wider_and_wider(self._plan, sealed.layout) if any(map(len, probes)) else [sealed.layout]
+        )
         for layout in layouts:
             sealed = replace(sealed, layout=layout)
             found = yardstick.recall(self._searching(self._opened(sealed)))
@@ -333,7 +335,7 @@ class FaissIndex:
         same = (layout.kind, layout.storage) == (serving.kind, serving.storage)
         return max(before if same else 0.0, self._plan.min_recall) - _NOISE
 
-    def _recall(self, state: State, probes: Vectors) -> float:
+    def _recall(self, state: State, probes: Sequence[Vectors]) -> float:
         return Yardstick(probes, state.view, state.tail).recall(self._searching(state))
 
     def _searching(self, state: State) -> Search:

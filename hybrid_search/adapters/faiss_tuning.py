@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,22 +19,38 @@ Search = Callable[[Vectors, int], Sequence[float]]
 """The cosines of what is found for a vector, best first."""
 
 
-class Yardstick:
-    """What exact search finds for some probes ``(n, d)``, to hold other searches against."""
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """How near the farthest of a probe's nearest is."""
 
-    def __init__(self, probes: Vectors, view: SealedView, tail: Tail) -> None:
-        self._bars: list[tuple[Vectors, int, float]] = []
-        for probe in np.ascontiguousarray(probes, np.float32):
-            rows = view.sealed.rows
-            near = cosines(probe, rows, scan(probe, rows, DEPTH, view.alive))
-            exact = np.sort(np.concatenate([near, tail.search(probe, None)[1]]))[-DEPTH:]
-            if len(exact):
-                self._bars.append((probe, len(exact), float(exact[0])))
+    probe: Vectors
+    depth: int
+    lowest: float
+
+
+class Yardstick:
+    """What exact search finds for each kind of probes ``(n, d)``, to hold others against."""
+
+    def __init__(self, probes: Sequence[Vectors], view: SealedView, tail: Tail) -> None:
+        self._kinds = [list(_bars(kind, view, tail)) for kind in probes]
 
     def recall(self, search: Search) -> float:
-        """The share of the nearest that the search finds; ties count, 1 without probes."""
-        wanted = sum(depth for _, depth, _ in self._bars)
-        found = sum(
-            sum(score >= bar for score in search(probe, depth)) for probe, depth, bar in self._bars
-        )
-        return found / wanted if wanted else 1.0
+        """The share of the nearest that the search finds, of the kind of probe where it is least.
+
+        Ties count; 1 without probes.
+        """
+        return min((_share(search, kind) for kind in self._kinds if kind), default=1.0)
+
+
+def _bars(probes: Vectors, view: SealedView, tail: Tail) -> Iterator[_Bar]:
+    rows = view.sealed.rows
+    for probe in np.ascontiguousarray(probes, np.float32):
+        near = cosines(probe, rows, scan(probe, rows, DEPTH, view.alive))
+        exact = np.sort(np.concatenate([near, tail.search(probe, None)[1]]))[-DEPTH:]
+        if len(exact):
+            yield _Bar(probe, len(exact), float(exact[0]))
+
+
+def _share(search: Search, bars: Sequence[_Bar]) -> float:
+    found = sum(sum(score >= bar.lowest for score in search(bar.probe, bar.depth)) for bar in bars)
+    return found / sum(bar.depth for bar in bars)

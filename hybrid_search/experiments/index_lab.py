@@ -130,7 +130,7 @@ class Lab:
         folder = self.folder / f"{plan.kind}-{plan.storage}"
         plan = replace(plan, min_recall=0.0, recall=0.0)
         started, worked = time.perf_counter(), time.process_time()
-        self.make(plan, folder).rebuild(self.vectors.live(), np.empty((0, 0), np.float32))
+        self.make(plan, folder).rebuild(self.vectors.live(), [])
         seconds, cpu = time.perf_counter() - started, time.process_time() - worked
         return _Built(self.make, plan, folder, seconds, cpu)
 

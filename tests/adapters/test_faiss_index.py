@@ -194,13 +194,13 @@ def test_a_rebuild_that_finds_too_little_is_not_published(tmp_path: Path) -> Non
     good.add(span(1, 2_001), rows)
     good.fold()
     poor = FaissIndex(32, tmp_path, VectorPlan(kind="ivf", nlist=40, nprobe=1))
-    report = rebuilt_from(poor, rows, set(range(1, 2_001)), probes=units(40, seed=5, width=32))
+    report = rebuilt_from(poor, rows, set(range(1, 2_001)), probes=[units(40, seed=5, width=32)])
     assert not report.published
     assert report.recall < 0.9 <= report.recall_before
     assert poor.describe().kind == "hnsw"
     assert FaissIndex(32, tmp_path).describe().kind == "hnsw"
     asked = FaissIndex(32, tmp_path, VectorPlan(kind="ivf", nlist=40, nprobe=1, min_recall=0.1))
-    assert rebuilt_from(asked, rows, set(range(1, 2_001)), probes=units(40, width=32)).published
+    assert rebuilt_from(asked, rows, set(range(1, 2_001)), probes=[units(40, width=32)]).published
     assert asked.describe().kind == "ivf"
 
 
@@ -334,7 +334,7 @@ def test_a_rebuild_chooses_how_widely_is_searched(kind: str, tmp_path: Path) -> 
         plan = VectorPlan(kind=kind, m=4, recall=recall, min_recall=0.1)  # type: ignore[arg-type]
         folder = tmp_path / f"{kind}{recall}"
         index = FaissIndex(32, folder, plan)
-        report = rebuilt_from(index, rows, set(range(1, 3_001)), probes=probes)
+        report = rebuilt_from(index, rows, set(range(1, 3_001)), probes=[probes])
         assert report.recall >= recall
         served = FaissIndex(32, folder, plan).describe().parameters
         assert served == report.parameters
@@ -344,3 +344,19 @@ def test_a_rebuild_chooses_how_widely_is_searched(kind: str, tmp_path: Path) -> 
     plan = VectorPlan(kind=kind, ef_search=77, nprobe=7)  # type: ignore[arg-type]
     asked = FaissIndex(32, tmp_path / f"{kind}0.5", plan).describe().parameters
     assert asked[breadth] == (77 if kind == "hnsw" else 7)
+
+
+def test_the_kind_of_query_that_fares_worst_decides_how_widely_is_searched(tmp_path: Path) -> None:
+    rows, hard = units(3_000, width=32), units(30, seed=5, width=32)
+    plan = VectorPlan(kind="ivf", recall=0.95, min_recall=0.1)
+
+    def chosen(name: str, *probes: Vectors) -> tuple[int, float]:
+        index = FaissIndex(32, tmp_path / name, plan)
+        report = rebuilt_from(index, rows, set(range(1, 3_001)), probes=probes)
+        return int(report.parameters["nprobe"]), report.recall
+
+    easy = np.repeat(rows.mean(axis=0, keepdims=True), 300, axis=0)
+    assert chosen("hard", hard) == chosen("both", easy, hard) == chosen("turned", hard, easy)
+    together, recall = chosen("together", np.concatenate([easy, hard]))
+    assert together < chosen("hard again", hard)[0]
+    assert recall >= 0.95

@@ -1,6 +1,6 @@
 """Unit vectors and ordinals for tests of vector indexes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def rebuilt_from(
     rows: Vectors,
     alive: set[int],
     meanwhile: Callable[[], None] = lambda: None,
-    probes: Vectors | None = None,
+    probes: Sequence[Vectors] | None = None,
 ) -> Rebuilt:
     """Rebuild from the living rows; row n has ordinal n + 1."""
     ordinals = np.array(sorted(alive), np.int64)
@@ -55,7 +55,7 @@ def rebuilt_from(
         meanwhile()
 
     live = LiveVectors(watermark, len(ordinals), portions())
-    return index.rebuild(live, rows[:20] if probes is None else probes)
+    return index.rebuild(live, [rows[:20]] if probes is None else probes)
 
 
 def nearest(rows: Vectors, query: Vectors, limit: int, among: set[int]) -> list[int]:

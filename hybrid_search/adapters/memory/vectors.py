@@ -105,7 +105,7 @@ class MemoryVectors:
     def fold(self) -> None:
         """Nothing is apart."""
 
-    def rebuild(self, live: LiveVectors, probes: Vectors) -> Rebuilt:
+    def rebuild(self, live: LiveVectors, probes: Sequence[Vectors]) -> Rebuilt:
         """What is alive is in place already."""
         vectors = sum(len(ordinals) for ordinals, _ in live.portions)
         held = self.describe().bytes
