@@ -58,6 +58,12 @@ class Generations:
         pointer = self._root / _POINTER
         return self._root / pointer.read_text("ascii").strip() if pointer.is_file() else None
 
+    def previous(self) -> Path | None:
+        """The folder of the other generation that is kept: what served before this one."""
+        served = self.current()
+        kept = [p for p in sorted(self._root.glob("[0-9]*")) if p != served]
+        return kept[-1] if kept else None
+
     def begin(self) -> Path:
         """An empty folder for the next generation, which nobody sees yet."""
         numbers = [int(p.name) for p in self._root.glob("[0-9]*") if p.name.isdigit()]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import orjson
 
+from hybrid_search.config import EmbeddingSection
 from hybrid_search.durable import write_whole
 from hybrid_search.errors import IndexCorrupt
 
@@ -21,8 +23,15 @@ class Manifest:
     analyzer: str
     """The analyser's fingerprint."""
     model: str
-    """The key of the model's vectors; empty until the first picture is embedded."""
+    """The key of the model's vectors."""
+    embedding: Mapping[str, str | None] = field(default_factory=dict)
+    """How that model is named in the settings: ``model`` and ``pretrained``."""
     format: int = FORMAT
+
+
+def new_manifest(analyzer: str, model: str, section: EmbeddingSection) -> Manifest:
+    """What a generation is built with now."""
+    return Manifest(analyzer, model, {"model": section.model, "pretrained": section.pretrained})
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

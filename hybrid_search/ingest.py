@@ -66,6 +66,16 @@ class _Arrival:
     content: Digest
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where writes go: the parts of the generation that serves."""
+
+    embedder: Embedder
+    followers: tuple[LexicalFollower, VectorFollower]
+    written: Callable[[], None]
+    """Called after each write that the indexes have."""
+
+
 class Indexer:
     """The one writer: stores assets and deletions and brings the indexes up to them."""
 
@@ -74,22 +84,17 @@ class Indexer:
         *,
         catalog: Catalog,
         pictures: PictureStore,
-        embedder: Embedder,
-        followers: tuple[LexicalFollower, VectorFollower],
+        target: Target,
         limits: PictureLimits,
         fields: Fields,
-        written: Callable[[], None] = lambda: None,
         batch_size: int = 128,
         workers: int = 2,
     ) -> None:
-        """``written`` is called after each write that the indexes have."""
         self._catalog = catalog
         self._pictures = pictures
-        self._embedder = embedder
-        self._followers = followers
+        self._target = target
         self._limits = limits
         self._fields = fields
-        self._written = written
         self._batch_size = batch_size
         self._decoders = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         self._writing = threading.Lock()
@@ -117,13 +122,18 @@ class Indexer:
         with self._writing:
             deleted = self._catalog.delete(ids)
             self.catch_up()
-            self._written()
+            self._target.written()
         return deleted
 
     def catch_up(self) -> None:
         """Bring both indexes to the catalog's last operation."""
-        for follower in self._followers:
+        for follower in self._target.followers:
             follower.catch_up()
+
+    def turn_to(self, opened: Callable[[], Target]) -> None:
+        """Write to what is opened, from the next batch on; writes wait until it is."""
+        with self._writing:
+            self._target = opened()
 
     def close(self) -> None:
         """Stop the decoding threads."""
@@ -139,7 +149,7 @@ class Indexer:
             return
         self._catalog.put(drafts)
         self.catch_up()
-        self._written()
+        self._target.written()
         updated = sum(draft.asset.id in known for draft in drafts)
         report.updated += updated
         report.indexed += len(drafts) - updated
@@ -189,10 +199,10 @@ class Indexer:
         """Embed the pictures that have no vector yet; equal bytes are embedded once."""
         if not pictures:
             return
-        model = self._embedder.facts.key
+        model = self._target.embedder.facts.key
         missing = sorted(set(pictures) - set(self._catalog.embeddings(model, list(pictures))))
         if missing:
-            rows = self._embedder.pictures([pictures[digest].rgb for digest in missing])
+            rows = self._target.embedder.pictures([pictures[digest].rgb for digest in missing])
             self._catalog.store_embeddings(model, dict(zip(missing, rows, strict=True)))
 
 

@@ -62,6 +62,8 @@ class LiveVectors:
     count: int
     portions: Iterable[tuple[Ordinals, Vectors]]
     """All of them, some at a time; read once."""
+    missing: int = 0
+    """Live pictures in the same range that have no vector of that model yet."""
 
 
 class Catalog(Protocol):

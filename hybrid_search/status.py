@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from hybrid_search import __version__
 from hybrid_search.assembly import Engine
 from hybrid_search.ports import Rebuilt
+from hybrid_search.rebuilding import Swapped
 
 
 class VectorStatusJson(TypedDict):
@@ -56,7 +57,7 @@ class EncodingStatusJson(TypedDict):
 
 
 class StatusJson(TypedDict):
-    """The state of an engine."""
+    """The state of an engine; ``trouble`` says why it could not turn to the latest generation."""
 
     version: str
     data_dir: str
@@ -67,6 +68,7 @@ class StatusJson(TypedDict):
     lexical: LexicalStatusJson
     vector: VectorStatusJson
     encoding: EncodingStatusJson
+    trouble: str
 
 
 def engine_status(engine: Engine) -> StatusJson:
@@ -89,6 +91,7 @@ def engine_status(engine: Engine) -> StatusJson:
         },
         "vector": _vectors(engine),
         "encoding": _encoding(engine),
+        "trouble": engine.trouble,
     }
 
 
@@ -154,4 +157,35 @@ def rebuilt_to_json(built: Rebuilt) -> RebuiltJson:
         "bytes": built.bytes,
         "predicted_bytes": built.predicted,
         "seconds": round(built.seconds, 2),
+    }
+
+
+class JudgedJson(TypedDict):
+    """nDCG@10 over the judged queries with the old model and with the new one."""
+
+    before: float
+    after: float
+
+
+class SwappedJson(TypedDict):
+    """What became of a change of the model: ``vectors`` is null where they were there already."""
+
+    model: str
+    before: str
+    published: bool
+    judged: JudgedJson | None
+    vectors: RebuiltJson | None
+
+
+def swapped_to_json(done: Swapped) -> SwappedJson:
+    """The report as a JSON object."""
+    judged = done.judged
+    return {
+        "model": done.model,
+        "before": done.before,
+        "published": done.published,
+        "judged": None
+        if judged is None
+        else {"before": round(judged.before, 4), "after": round(judged.after, 4)},
+        "vectors": None if done.built is None else rebuilt_to_json(done.built),
     }

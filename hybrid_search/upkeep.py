@@ -58,6 +58,12 @@ class Upkeep:
         with self._catalog.live_vectors(self._model, Ordinal(0)) as live:
             return self._index.rebuild(live, probes)
 
+    def rebuild_whole(self) -> Rebuilt | None:
+        """The same, but nothing is built while a live picture has no vector."""
+        probes = self._probes()
+        with self._catalog.live_vectors(self._model, Ordinal(0)) as live:
+            return None if live.missing else self._index.rebuild(live, probes)
+
     def _probes(self) -> list[Vectors]:
         """Vectors of pictures, and of titles, spread over the corpus.
 

@@ -18,7 +18,9 @@ BITS: Mapping[Storage, int] = {"f32": 32, "bf16": 16, "sq8": 8}
 _STORED: tuple[Storage, ...] = ("bf16", "sq8")
 """How ``auto`` keeps a graph: 16 bits, scored again, find what 32 find, in less time."""
 _BREADTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
-"""Values of ``ef_search`` to choose from; eight times those of ``nprobe``."""
+"""Values of ``ef_search`` to choose from."""
+_PROBES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+"""Values of ``nprobe`` to choose from."""
 _ORDINAL_BYTES = 8
 _COMPRESSED_RERANK = 10
 """Candidates a hit that are scored again exactly, where an index keeps little of a vector."""
@@ -154,7 +156,7 @@ def wider_and_wider(plan: VectorPlan, built: Layout) -> list[Layout]:
     if built.kind == "hnsw" and not plan.ef_search:
         return [replace(built, ef_search=ef) for ef in _BREADTHS]
     if built.nlist and not plan.nprobe:
-        counts = sorted({min(built.nlist, ef // 8) for ef in _BREADTHS})
+        counts = sorted({min(built.nlist, count) for count in _PROBES})
         return [replace(built, nprobe=count) for count in counts]
     return [searched_as(plan, built)]
 

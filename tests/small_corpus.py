@@ -15,17 +15,21 @@ ROWS = [
 ]
 
 
-def draw(path: Path, colour: str) -> None:
+def draw(path: Path, colour: str | tuple[int, int, int]) -> None:
     """A disc of that colour on white."""
     picture = Image.new("RGB", (200, 160), "white")
     ImageDraw.Draw(picture).ellipse((40, 20, 160, 140), fill=colour)
     picture.save(path)
 
 
-def write_manifest(folder: Path) -> Path:
-    """The adverts as a JSONL file beside their pictures."""
+def write_manifest(
+    folder: Path, prefix: str = "", blue: str | tuple[int, int, int] = "blue"
+) -> Path:
+    """The adverts as a JSONL file beside their pictures, each id with the prefix."""
+    folder.mkdir(exist_ok=True)
     draw(folder / "red.png", "red")
-    draw(folder / "blue.png", "blue")
+    draw(folder / "blue.png", blue)
     path = folder / "assets.jsonl"
-    path.write_text("\n".join(json.dumps(row) for row in ROWS), "utf-8")
+    rows = [{**row, "id": f"{prefix}{row['id']}"} for row in ROWS]
+    path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
     return path

@@ -57,6 +57,10 @@ _LIVE = """
 FROM assets JOIN embeddings ON embeddings.content = picture
 WHERE live AND model = ? AND ordinal > ?
 """
+_MISSING = """
+FROM assets WHERE live AND picture IS NOT NULL AND NOT EXISTS (
+  SELECT 1 FROM embeddings WHERE model = ? AND embeddings.content = picture)
+"""
 _LAST_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM operations"
 _PORTION = 4096
 """Vectors read at once."""
@@ -163,20 +167,19 @@ class SqliteCatalog:
             try:
                 sequence = connection.execute(_LAST_SEQUENCE).fetchone()[0]
                 count = connection.execute(f"SELECT count(*) {_LIVE}", (model, above)).fetchone()[0]
+                sql = f"SELECT count(*) {_MISSING} AND ordinal > ?"
+                missing = connection.execute(sql, (model, above)).fetchone()[0]
                 columns = "ordinal, embeddings.content, vector, checksum"
                 rows = connection.execute(
                     f"SELECT {columns} {_LIVE} ORDER BY ordinal", (model, above)
                 )
-                yield LiveVectors(sequence, count, _portions(rows))
+                yield LiveVectors(sequence, count, _portions(rows), missing)
             finally:
                 connection.execute("ROLLBACK")
 
     def unembedded(self, model: str) -> list[Digest]:
         """The pictures of live assets that have no vector of that model yet."""
-        sql = """
-        SELECT DISTINCT picture FROM assets WHERE live AND picture IS NOT NULL AND NOT EXISTS (
-          SELECT 1 FROM embeddings WHERE model = ? AND embeddings.content = picture)
-        """
+        sql = f"SELECT DISTINCT picture {_MISSING}"
         with self._reading() as connection:
             return [Digest(row[0]) for row in connection.execute(sql, (model,))]
 

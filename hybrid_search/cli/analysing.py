@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 from typing_extensions import TypedDict
 
-from hybrid_search.assembly import make_analyzer, scratch_index
 from hybrid_search.cli.tables import console, print_json, progress_bar
 from hybrid_search.config import Settings
 from hybrid_search.experiments.matching import read_cases, run_cases
+from hybrid_search.parts import make_analyzer, scratch_index
 from hybrid_search.text.analysis import Term, analyse
 from hybrid_search.text.normalise import normalise
 

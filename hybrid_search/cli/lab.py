@@ -14,7 +14,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hybrid_search.assembly import VectorCorpus, open_vectors
 from hybrid_search.cli.tables import console, errors, print_json, progress_bar
 from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import InvalidConfig, InvalidInput
@@ -24,6 +23,7 @@ from hybrid_search.experiments.lab_advice import Choice, as_file, as_settings, c
 from hybrid_search.experiments.lab_plot import plot
 from hybrid_search.experiments.lab_vectors import Snapshot, snapshot
 from hybrid_search.ports import Vectors
+from hybrid_search.rebuilding import VectorCorpus, open_vectors
 from hybrid_search.vector_plans import Kind, Storage, VectorPlan
 
 _BREADTHS = ("ef_search", "nlist", "nprobe", "rerank")

@@ -17,6 +17,7 @@ from hybrid_search.cli.ingesting import ingest_paths
 from hybrid_search.cli.lab import index_app
 from hybrid_search.cli.rebuilding import print_rebuilt, rebuild_parts
 from hybrid_search.cli.serving import serve_folder
+from hybrid_search.cli.swapping import model_app
 from hybrid_search.cli.tables import (
     console,
     errors,
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 
 app.add_typer(index_app, name="index")
+app.add_typer(model_app, name="model")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hybrid_search.assembly import rebuild, rebuild_vectors
 from hybrid_search.cli.tables import console, progress_bar
 from hybrid_search.config import Settings
 from hybrid_search.ports import Rebuilt
+from hybrid_search.rebuilding import rebuild, rebuild_vectors
 
 
 def rebuild_parts(settings: Settings, *, only_vectors: bool, quiet: bool) -> Rebuilt:

@@ -63,9 +63,7 @@ def emoji_words(sources: Sources, language: str) -> list[str]:
     return [word.strip() for _, words in lists for word in words.split("|")]
 
 
-def _annotations(
-    sources: Sources, language: str, kind: str | None
-) -> Iterator[tuple[str, str]]:
+def _annotations(sources: Sources, language: str, kind: str | None) -> Iterator[tuple[str, str]]:
     folder = sources.debian("unicode-cldr-core", "unicode/cldr/common/annotations")
     for part in ET.parse(folder / f"{language}.xml").getroot().iter("annotation"):
         if part.get("type") == kind:
@@ -135,7 +133,7 @@ def korean_sentences(sources: Sources) -> Iterator[str]:
     """Sentences of an office program's help pages."""
     for page in sorted(sources.of("libreoffice-help-ko").rglob("*.html")):
         text = page.read_text("utf-8", errors="ignore")
-        for block in re.findall(r"<(?:p|h\d|li|td)[^>]*>(.*?)</(?:p|h\d|li|td)>", text, re.S):
+        for block in re.findall(r"<(?:p|h\d|li|td)[^>]*>(.*?)</(?:p|h\d|li|td)>", text, re.DOTALL):
             plain = " ".join(html.unescape(re.sub("<[^>]+>", "", block)).split())
             for sentence in re.split(r"(?<=[.!?])\s", plain):
                 if 4 < len(sentence) < 70 and _HANGUL.search(sentence):

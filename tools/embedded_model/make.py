@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -61,7 +62,7 @@ CONFIG = {
 
 def main() -> None:
     options = arguments()
-    seed(options.threads)
+    torch.set_num_threads(options.threads)
     for folder in (options.work, options.out):
         folder.mkdir(parents=True, exist_ok=True)
     sources = Sources(options.work)
@@ -74,13 +75,42 @@ def main() -> None:
     space = lay_out(corpus, classes, nouns, teacher)
     tokenizer = learn(corpus, options.out / "bpe.txt.gz")
     (options.out / "open_clip_config.json").write_text(json.dumps(CONFIG, indent=1) + "\n")
-    model = open_clip.create_model(f"local-dir:{options.out}", load_weights=False).eval()
-    make_vision(model, sources, space, teacher, options.work)
-    student = Student(model, tokenizer)
-    student.start_from(teacher, space)
-    cosine = student.learn(corpus, space, options.steps)
-    print(f"cosine to the teacher on texts not seen: {cosine:.3f}")
-    pack(model, options.out / "open_clip_model.safetensors")
+
+    def vision(model: torch.nn.Module) -> None:
+        make_vision(model, sources, space, teacher, options.work)
+
+    def text(model: torch.nn.Module) -> None:
+        student = Student(model, tokenizer)
+        student.start_from(teacher, space)
+        cosine = student.learn(corpus, space, options.steps)
+        print(f"cosine to the teacher on texts not seen: {cosine:.3f}")
+
+    towers = {"vision": vision, f"text-{options.steps}": text}
+    states = [
+        state_of(name, make, options) for name, make in towers.items() if options.part in name
+    ]
+    if len(states) == len(towers):
+        pack(merged(*states), options.out / "open_clip_model.safetensors")
+
+
+def state_of(
+    name: str, make: Callable[[torch.nn.Module], None], options: argparse.Namespace
+) -> dict[str, torch.Tensor]:
+    """The weights of a model with that tower made, read again where it was made before."""
+    path = options.work / f"{name}.pt"
+    if not path.exists():
+        seed(options.threads)
+        model = open_clip.create_model(f"local-dir:{options.out}", load_weights=False).eval()
+        make(model)
+        torch.save(model.state_dict(), path)
+    return torch.load(path, weights_only=True)
+
+
+def merged(
+    vision: dict[str, torch.Tensor], text: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """One model out of both towers."""
+    return {name: (vision if name.startswith("visual.") else text)[name] for name in text}
 
 
 def make_vision(
@@ -101,11 +131,11 @@ def make_vision(
     fill_head(model, meaning, weights, features)
 
 
-def pack(model: torch.nn.Module, path: Path) -> None:
+def pack(weights: dict[str, torch.Tensor], path: Path) -> None:
     """Write the weights in 16 bits; running statistics stay in 32."""
     stored = {
         name: (value.half() if value.is_floating_point() and "running" not in name else value)
-        for name, value in model.state_dict().items()
+        for name, value in weights.items()
     }
     save_file({name: value.contiguous() for name, value in stored.items()}, path)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {sha256(path.read_bytes()).hexdigest()}")
@@ -115,14 +145,17 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, default=Path("build/embedded"))
     parser.add_argument("--out", type=Path, default=Path("build/model"))
-    parser.add_argument("--steps", type=int, default=6000, help="batches of 512 texts")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=1800, help="batches of 512 texts")
+    parser.add_argument(
+        "--part", choices=["", "vision", "text"], default="", help="only this tower"
+    )
+    parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
 
 def seed(threads: int) -> None:
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002  libraries below use it
+    np.random.seed(0)
     torch.manual_seed(0)
     torch.set_num_threads(threads)
 

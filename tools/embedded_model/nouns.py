@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TOO_GENERAL = frozenset(
-    "entity|physical entity|object|whole|artifact|abstraction|instrumentality|matter|thing|unit"
-    "|psychological feature|group|relation|attribute|measure".split("|")
-)
+    (
+        "entity", "physical entity", "object", "whole", "artifact", "abstraction",
+        "instrumentality", "matter", "thing", "unit", "psychological feature", "group", "relation",
+        "attribute", "measure",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

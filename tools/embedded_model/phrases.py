@@ -99,10 +99,12 @@ def bilingual(pairs: Sequence[Pair], count: int, chance: random.Random) -> list[
         (one, one_ko), (other, other_ko) = chance.choice(pairs), chance.choice(pairs)
         adjective, adjective_ko = chance.choice(ADJECTIVES)
         english, korean = chance.choice(BILINGUAL)
-        made.append((
-            english.format(n=one, m=other, a=adjective),
-            korean.format(n=Korean(one_ko), m=Korean(other_ko), a=adjective_ko),
-        ))
+        made.append(
+            (
+                english.format(n=one, m=other, a=adjective),
+                korean.format(n=Korean(one_ko), m=Korean(other_ko), a=adjective_ko),
+            )
+        )
     return made
 
 

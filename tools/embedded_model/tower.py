@@ -2,7 +2,7 @@
 
 The head has one hidden layer, as open_clip builds it. Its units are
 
-- classes: ``GELU(2 (logit - 4))`` weighs the prototype of a class, so that a picture lies among
+- classes: ``GELU(2 (logit - 2))`` weighs the prototype of a class, so that a picture lies among
   what it may show (a soft ConSE: Norouzi et al., Zero-Shot Learning by Convex Combination of
   Semantic Embeddings, 2014). Drawings then move these weights a little way;
 - directions: pooled features along the directions in which the classes differ most fill the
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from space import MEANING, Rows, unit
 from sources import Sources
+from space import MEANING, Rows, unit
 from torch.nn import functional
 from tqdm import tqdm
 
@@ -28,9 +28,9 @@ LOOKS = DIMENSION - MEANING
 """Components for looks."""
 _UNITS = 2 * DIMENSION - LOOKS - 1
 """Hidden units for classes; one more is constant."""
-_SCALE, _THRESHOLD = 2.0, 4.0
+_SCALE, _THRESHOLD = 2.0, 2.0
 _LIFT = 8.0
-_LOOKS_SHARE = 0.8
+_LOOKS_SHARE = 0.5
 """Length of the part for looks against that for meaning, on average over pictures."""
 _STEPS, _BATCH, _RATE = 300, 256, 3e-4
 _ANCHOR = 15.0

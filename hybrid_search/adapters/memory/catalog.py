@@ -103,16 +103,19 @@ class MemoryCatalog:
     def live_vectors(self, model: str, above: Ordinal) -> Iterator[LiveVectors]:
         """The vectors of live pictures with ordinals above that one, as of one moment."""
         with self._guard:
-            rows = [
-                (ordinal, self._vectors[model, picture.digest])
+            shown = [
+                (ordinal, picture.digest)
                 for ordinal in sorted(self._alive())
-                if ordinal > above
-                and (picture := self._versions[ordinal].picture) is not None
-                and (model, picture.digest) in self._vectors
+                if ordinal > above and (picture := self._versions[ordinal].picture) is not None
+            ]
+            rows = [
+                (ordinal, self._vectors[model, digest])
+                for ordinal, digest in shown
+                if (model, digest) in self._vectors
             ]
             sequence = len(self._history)
         portions = [(np.array([ordinal], np.int64), vector[None]) for ordinal, vector in rows]
-        yield LiveVectors(sequence, len(rows), portions)
+        yield LiveVectors(sequence, len(rows), portions, len(shown) - len(rows))
 
     def unembedded(self, model: str) -> list[Digest]:
         """The pictures of live assets that have no vector of that model yet."""

@@ -1,0 +1,110 @@
+"""Changing the model of an index while it serves."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
+from hybrid_search.cli.rebuilding import print_rebuilt
+from hybrid_search.cli.tables import console, print_json, progress_bar
+from hybrid_search.config import Settings, load_settings
+from hybrid_search.errors import InvalidInput
+from hybrid_search.experiments.evaluation import evaluate, read_queries
+from hybrid_search.rebuilding import Gate, Swapped, roll_back, use_model
+from hybrid_search.search import Searcher
+from hybrid_search.status import swapped_to_json
+
+model_app = typer.Typer(help="Change the model of an index while it serves.", no_args_is_help=True)
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@model_app.command()
+def use(
+    name: Annotated[str, typer.Argument(help="A model as in embedding.model.")],
+    pretrained: Annotated[
+        str | None, typer.Option("--pretrained", help="Weights: an open_clip tag or a file.")
+    ] = None,
+    queries: Annotated[
+        Path | None, typer.Option("--queries", help="Queries that both models must answer, JSONL.")
+    ] = None,
+    qrels: Annotated[
+        Path | None, typer.Option("--qrels", help="Judgments of the queries, TREC qrels.")
+    ] = None,
+    margin: Annotated[
+        float, typer.Option("--margin", min=0, max=1, help="nDCG@10 that may be lost.")
+    ] = 0.01,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Embed everything with another model, and let it serve when that is done.
+
+    A running service answers with the old model until then, and turns to the new one by itself.
+    With judged queries, the new model serves only if it answers them about as well.
+    """
+    settings = load_settings(data_dir)
+    gate = _gate(settings, queries, qrels, margin)
+    with progress_bar(quiet=json) as bar:
+        task = bar.add_task("pictures to embed", total=None)
+        done = use_model(
+            settings,
+            name,
+            pretrained,
+            gate,
+            lambda n, total: bar.update(task, completed=n, total=total),
+        )
+        bar.update(task, total=bar.tasks[task].completed)
+    _report(done, json=json)
+
+
+@model_app.command()
+def rollback(data_dir: DataDir = None, json: Json = False) -> None:
+    """Let the model serve that served before; once more, and the later one serves again."""
+    with progress_bar(quiet=json) as bar:
+        task = bar.add_task("pictures to embed", total=None)
+        done = roll_back(
+            load_settings(data_dir), lambda n, total: bar.update(task, completed=n, total=total)
+        )
+        bar.update(task, total=bar.tasks[task].completed)
+    _report(done, json=json)
+
+
+def _gate(
+    settings: Settings, queries: Path | None, qrels: Path | None, margin: float
+) -> Gate | None:
+    if queries is None or qrels is None:
+        if queries is not None or qrels is not None:
+            raise InvalidInput("model use: --queries and --qrels go together")
+        return None
+    tests = list(read_queries(queries, settings.fusion.settings()))
+
+    def measure(searcher: Searcher, catalog: SqliteCatalog) -> float:
+        return evaluate(searcher, catalog, tests, qrels)["all"]["nDCG@10"]
+
+    return Gate(measure, margin)
+
+
+def _report(done: Swapped, *, json: bool) -> None:
+    if json:
+        print_json(swapped_to_json(done))
+    else:
+        _print(done)
+    if not done.published:
+        sys.exit(4)
+
+
+def _print(done: Swapped) -> None:
+    if done.built is not None:
+        print_rebuilt(done.built)
+    if done.judged is not None:
+        console.print(f"nDCG@10 {done.judged.after:.3f}, before {done.judged.before:.3f}")
+    if done.published:
+        console.print(f"serves now: {done.model}\nbefore: {done.before}")
+        console.print("to go back: hybrid-search model rollback", style="dim")
+    else:
+        console.print(f"not put to use: {done.model}; {done.before} goes on serving", style="red")

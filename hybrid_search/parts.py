@@ -1,0 +1,120 @@
+"""What an engine is made of: the one place that names concrete adapters."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from hybrid_search.adapters.faiss_index import FaissIndex
+from hybrid_search.adapters.folder_pictures import FolderPictures
+from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
+from hybrid_search.adapters.tantivy_index import TantivyIndex
+from hybrid_search.config import EmbeddingSection, Settings
+from hybrid_search.errors import InvalidConfig
+from hybrid_search.generations import Manifest
+from hybrid_search.ports import Embedder
+from hybrid_search.text.analysis import Analyzer
+from hybrid_search.text.kiwi import KiwiAnalyzer
+from hybrid_search.text.rules import RulesAnalyzer
+from hybrid_search.text.synonyms import SynonymFile
+from hybrid_search.vector_plans import VectorPlan
+
+
+def open_catalog(settings: Settings, *, write: bool) -> SqliteCatalog:
+    """The store of record; with ``write``, created where missing."""
+    return SqliteCatalog(settings.data_dir / "catalog.sqlite", read_only=not write)
+
+
+def open_pictures(settings: Settings) -> FolderPictures:
+    """The originals and their thumbnails."""
+    return FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
+
+
+def open_lexical(settings: Settings, folder: Path, *, write: bool) -> TantivyIndex:
+    """The inverted index of a generation; with ``write``, created where missing."""
+    return TantivyIndex(
+        folder / "lexical",
+        make_analyzer(settings),
+        fields=settings.declared_fields(),
+        synonyms=_synonyms(settings),
+        read_only=not write,
+    )
+
+
+def open_vectors_in(
+    settings: Settings, folder: Path, model: str, *, background: bool = False
+) -> FaissIndex:
+    """The vector index of a generation whose vectors are that model's."""
+    return FaissIndex(dimension_of(model), folder / "vectors", vector_plan(settings, background))
+
+
+def dimension_of(model: str) -> int:
+    """The dimension that a model's key ends in."""
+    return int(model.rsplit("/", 1)[-1])
+
+
+def embedding_of(settings: Settings, manifest: Manifest | None) -> EmbeddingSection:
+    """The settings of the model: the one that the index was built with, unless one is named."""
+    section = settings.embedding
+    if "model" in section.model_fields_set or manifest is None or not manifest.embedding:
+        return section
+    return section.model_copy(update=dict(manifest.embedding))
+
+
+def load_embedder(section: EmbeddingSection) -> Embedder:
+    """The model, loaded; raises ``InvalidConfig`` for one that cannot be had."""
+    # Torch takes seconds to import, and most commands embed nothing.
+    from hybrid_search.adapters.clip_embedder import ClipEmbedder, ModelChoice  # noqa: PLC0415
+
+    choice = ModelChoice(section.model, section.pretrained, section.batch_size, section.threads)
+    return ClipEmbedder(choice)
+
+
+def vector_plan(settings: Settings, background: bool = False) -> VectorPlan:
+    """The plan in the settings, with threads and memory as this machine has them."""
+    plan = VectorPlan(**settings.vector.model_dump())
+    threads = plan.build_threads or (1 if background else os.cpu_count() or 1)
+    memory = plan.memory_mb or _half_of_the_memory()
+    return replace(plan, build_threads=threads, memory_mb=memory)
+
+
+def make_analyzer(settings: Settings) -> Analyzer:
+    """The configured analyser."""
+    if settings.lexical.analyzer == "rules":
+        return RulesAnalyzer()
+    return _kiwi(settings.lexical.user_words)
+
+
+@contextmanager
+def scratch_index(settings: Settings) -> Iterator[TantivyIndex]:
+    """An empty lexical index with the configured analyser, gone at the end of the context."""
+    with tempfile.TemporaryDirectory() as folder:
+        analyzer, fields = make_analyzer(settings), settings.declared_fields()
+        with closing(TantivyIndex(Path(folder), analyzer, fields=fields)) as index:
+            yield index
+
+
+def _half_of_the_memory() -> int:
+    """In megabytes; 0, which sets no limit, where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 >> 20
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+@cache
+def _kiwi(user_words: tuple[str, ...]) -> KiwiAnalyzer:
+    """One dictionary in memory for all indexes that use the same words."""
+    return KiwiAnalyzer(user_words)
+
+
+def _synonyms(settings: Settings) -> SynonymFile:
+    named = settings.lexical.synonyms
+    if named is not None and not named.is_file():
+        raise InvalidConfig(f"lexical.synonyms: no file at {named}")
+    return SynonymFile(named or settings.data_dir / "synonyms.txt")

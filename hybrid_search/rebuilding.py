@@ -1,0 +1,270 @@
+"""New generations: built aside from the catalog, and let serve when they are whole.
+
+A service over the same folder goes on answering and writing, and takes the new generation over
+by itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hybrid_search.adapters.faiss_index import FaissIndex
+from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
+from hybrid_search.assembly import lock
+from hybrid_search.config import EmbeddingSection, Settings
+from hybrid_search.durable import Generations
+from hybrid_search.encoding import LazyEmbedder
+from hybrid_search.errors import IndexMissing, InvalidConfig
+from hybrid_search.following import LexicalFollower
+from hybrid_search.generations import Manifest, new_manifest, read_manifest, write_manifest
+from hybrid_search.ingest import embed_missing
+from hybrid_search.parts import (
+    dimension_of,
+    embedding_of,
+    load_embedder,
+    make_analyzer,
+    open_catalog,
+    open_lexical,
+    open_pictures,
+    open_vectors_in,
+    vector_plan,
+)
+from hybrid_search.ports import Embedder, LiveVectors, Rebuilt, Vectors
+from hybrid_search.records import Ordinal
+from hybrid_search.search import Searcher
+from hybrid_search.serving import Stores, embedder_of, open_serving
+from hybrid_search.upkeep import Upkeep
+from hybrid_search.vector_plans import VectorPlan
+
+Progress = Callable[[int, int], None]
+"""Told how many pictures are embedded, of how many."""
+Measure = Callable[[Searcher, SqliteCatalog], float]
+"""How good the answers of a searcher are; more is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a new generation must reach to serve."""
+
+    measure: Measure
+    margin: float
+    """By how much it may be worse than the one that serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How good two generations were found to be."""
+
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """What became of a change of the model."""
+
+    model: str
+    before: str
+    built: Rebuilt | None
+    """Of its vector index; ``None`` when it was there already."""
+    judged: Judged | None
+    published: bool
+
+
+def rebuild(settings: Settings, progress: Progress | None = None) -> Rebuilt:
+    """Build a new generation from the catalog with the configured analyser and model.
+
+    Only pictures without a vector of that model are embedded. The old generation serves until
+    the new one is whole, and goes on serving when the new vector index finds too little. Raises
+    ``IndexMissing`` without a catalog and ``IndexLocked`` while another process builds.
+    """
+    with _building(settings) as (catalog, generations):
+        section = embedding_of(settings, _served(generations))
+        with _aside(generations) as folder:
+            built = _build(settings, catalog, folder, section, progress)
+            if built.published:
+                generations.publish(folder)
+            return built
+
+
+def use_model(
+    settings: Settings,
+    model: str,
+    pretrained: str | None = None,
+    gate: Gate | None = None,
+    progress: Progress | None = None,
+) -> Swapped:
+    """Embed everything with another model, aside, and let it serve from then on.
+
+    With a ``gate`` both generations are measured first, and the old one goes on serving when
+    the new one is worse by more than the margin. Raises as ``rebuild`` does, and
+    ``InvalidConfig`` for a model that cannot be had or where the settings name another.
+    """
+    section = _asked(settings, model, pretrained)
+    with _building(settings) as (catalog, generations):
+        served = generations.current()
+        if served is None:
+            raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
+        with _aside(generations) as folder:
+            built = _build(settings, catalog, folder, section, progress)
+            judged = _judge(settings, catalog, (served, folder), gate) if gate else None
+            good = judged is None or gate is None or judged.after >= judged.before - gate.margin
+            published = built.published and good
+            if published:
+                generations.publish(folder)
+            models = read_manifest(folder).model, read_manifest(served).model
+            return Swapped(*models, built, judged, published)
+
+
+def roll_back(settings: Settings, progress: Progress | None = None) -> Swapped:
+    """Let the generation serve that served before; again, and the later one serves once more.
+
+    What came in meanwhile is embedded by its model first. Raises ``IndexMissing`` when there is
+    none, and as ``use_model`` does.
+    """
+    with _building(settings) as (catalog, generations):
+        served, previous = generations.current(), generations.previous()
+        if served is None or previous is None:
+            raise IndexMissing("model: no generation has served before this one")
+        manifest = read_manifest(previous)
+        embedder = load_embedder(embedding_of(settings, manifest))
+        LazyEmbedder(lambda: embedder).expect(manifest.model)
+        _embed(settings, catalog, embedder, progress)
+        generations.publish(previous)
+        return Swapped(manifest.model, read_manifest(served).model, None, None, published=True)
+
+
+def rebuild_vectors(settings: Settings) -> Rebuilt:
+    """Build the vector index of the serving generation anew, as the settings have it.
+
+    A service over the same folder goes on, and takes the new index when it is whole. Raises
+    ``IndexMissing`` and, while another process builds one, ``IndexLocked``.
+    """
+    with _reading(settings) as (catalog, folder, embedder):
+        model = read_manifest(folder).model
+        vectors = open_vectors_in(settings, folder, model)
+        return Upkeep(catalog, vectors, model, embedder.texts).rebuild()
+
+
+@dataclass(frozen=True, slots=True)
+class VectorCorpus:
+    """What experiments with vector indexes need: the vectors, texts, and how to make an index."""
+
+    catalog: SqliteCatalog
+    model: str
+    texts: Callable[[list[str]], Vectors]
+    plan: VectorPlan
+
+    def read(self) -> AbstractContextManager[LiveVectors]:
+        """All live vectors, as of now."""
+        return self.catalog.live_vectors(self.model, Ordinal(0))
+
+    def make(self, plan: VectorPlan, folder: Path) -> FaissIndex:
+        """The index that is sealed in the folder, empty where none is."""
+        return FaissIndex(dimension_of(self.model), folder, plan)
+
+
+@contextmanager
+def open_vectors(settings: Settings) -> Iterator[VectorCorpus]:
+    """The vectors of the serving generation, read beside whoever writes them.
+
+    Raises ``IndexMissing`` without an index.
+    """
+    with _reading(settings) as (catalog, folder, embedder):
+        model = read_manifest(folder).model
+        yield VectorCorpus(catalog, model, embedder.texts, vector_plan(settings))
+
+
+def _build(
+    settings: Settings,
+    catalog: SqliteCatalog,
+    folder: Path,
+    section: EmbeddingSection,
+    progress: Progress | None,
+) -> Rebuilt:
+    """Fill the folder of a generation; whether its vectors are good enough to serve."""
+    embedder = load_embedder(section)
+    model = embedder.facts.key
+    write_manifest(folder, new_manifest(make_analyzer(settings).fingerprint, model, section))
+    with closing(open_lexical(settings, folder, write=True)) as lexical:
+        LexicalFollower(catalog, lexical).catch_up()
+    upkeep = Upkeep(catalog, open_vectors_in(settings, folder, model), model, embedder.texts)
+    while True:
+        _embed(settings, catalog, embedder, progress)
+        # What was added meanwhile has no vector yet, and its ordinals must not be passed over.
+        if (built := upkeep.rebuild_whole()) is not None:
+            return built
+
+
+def _embed(
+    settings: Settings, catalog: SqliteCatalog, embedder: Embedder, progress: Progress | None
+) -> None:
+    pictures, limits = open_pictures(settings), settings.pictures.limits()
+    embed_missing(catalog, pictures, embedder, limits, progress)
+
+
+def _judge(
+    settings: Settings, catalog: SqliteCatalog, folders: tuple[Path, Path], gate: Gate
+) -> Judged:
+    return Judged(*(_measured(settings, catalog, folder, gate.measure) for folder in folders))
+
+
+def _measured(settings: Settings, catalog: SqliteCatalog, folder: Path, measure: Measure) -> float:
+    pictures = open_pictures(settings)
+    stores = Stores(settings, catalog, pictures, write=False, background=False)
+    with closing(open_serving(stores, folder)) as serving:
+        return measure(serving.searcher, catalog)
+
+
+def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingSection:
+    section = settings.embedding
+    asked = section.model_copy(update={"model": model, "pretrained": pretrained})
+    named = "model" in section.model_fields_set
+    if named and (section.model, section.pretrained) != (model, pretrained):
+        raise InvalidConfig(
+            f"embedding.model = {section.model!r}: the settings name it; remove it there, and the"
+            " model of the index is the one that was last put to use"
+        )
+    return asked
+
+
+@contextmanager
+def _building(settings: Settings) -> Iterator[tuple[SqliteCatalog, Generations]]:
+    """The catalog, to which vectors are added, and the generations, built by nobody else."""
+    root = settings.data_dir / "generations"
+    if not (settings.data_dir / "catalog.sqlite").is_file():
+        raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
+    with ExitStack() as stack:
+        lock(root / "building.lock", stack, f"builds a generation in {settings.data_dir}")
+        catalog = stack.enter_context(closing(open_catalog(settings, write=True)))
+        yield catalog, Generations(root)
+
+
+@contextmanager
+def _aside(generations: Generations) -> Iterator[Path]:
+    """A folder for the next generation, gone at the end unless it was published."""
+    folder = generations.begin()
+    try:
+        yield folder
+    finally:
+        if generations.current() != folder:
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[tuple[SqliteCatalog, Path, LazyEmbedder]]:
+    """The catalog, the generation that serves, and its model."""
+    with closing(open_catalog(settings, write=False)) as catalog:
+        folder = Generations(settings.data_dir / "generations").current()
+        if folder is None:
+            raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
+        yield catalog, folder, embedder_of(settings, folder)
+
+
+def _served(generations: Generations) -> Manifest | None:
+    folder = generations.current()
+    return None if folder is None else read_manifest(folder)

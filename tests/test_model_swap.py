@@ -1,0 +1,215 @@
+"""Another model for an index that serves: embedded aside, taken over, judged, rolled back."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.config import Settings, load_settings
+from hybrid_search.errors import IndexLocked, IndexMismatch, IndexMissing, InvalidConfig
+from hybrid_search.manifests import read_assets
+from hybrid_search.ports import Rebuilt
+from hybrid_search.rebuilding import Gate, rebuild, roll_back, use_model
+from hybrid_search.records import AssetId, Query
+from hybrid_search.upkeep import Upkeep
+from tests.small_corpus import write_manifest
+from tests.small_model import DIMENSION, write_model
+
+
+@pytest.fixture
+def settings(tmp_path: Path, manifest: Path) -> Settings:
+    """Settings over a folder in which six adverts are indexed by the embedded model."""
+    found = load_settings(tmp_path / "data")
+    with open_engine(found, write=True) as engine:
+        engine.writer().ingest(read_assets(manifest, 1 << 20))
+    return found
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_model(tmp_path_factory.mktemp("models") / "other")
+
+
+def found(engine: Engine) -> list[tuple[str, float]]:
+    """Ids and scores by meaning alone."""
+    hits = engine.searcher.search(Query("red circle", explain=True)).hits
+    return [
+        (hit.stored.asset.id, round(part.score, 5))
+        for hit in hits
+        for part in hit.contributions
+        if part.list == "text_to_image" and part.score is not None
+    ]
+
+
+def test_another_model_serves_after_use_and_the_old_one_after_a_rollback(
+    settings: Settings, other: str
+) -> None:
+    with open_engine(settings) as engine:
+        before = found(engine), engine.model
+    swapped = use_model(settings, other)
+    assert swapped.published
+    assert swapped.before == before[1]
+    with open_engine(settings) as engine:
+        assert engine.model == swapped.model
+        assert engine.model.endswith(f"/{DIMENSION}")
+        after = found(engine)
+        assert after != before[0]
+    back = roll_back(settings)
+    assert (back.model, back.before) == (before[1], swapped.model)
+    with open_engine(settings) as engine:
+        assert (found(engine), engine.model) == before
+    assert roll_back(settings).model == swapped.model
+    with open_engine(settings) as engine:
+        assert found(engine) == after
+
+
+def test_a_rebuild_keeps_the_model_that_was_put_to_use(settings: Settings, other: str) -> None:
+    model = use_model(settings, other).model
+    rebuild(settings)
+    with open_engine(settings) as engine:
+        assert engine.model == model
+
+
+def test_a_running_writer_turns_over_while_searches_and_writes_go_on(
+    settings: Settings, other: str, tmp_path: Path
+) -> None:
+    with open_engine(settings, write=True, background=True) as engine, open_engine(settings) as old:
+        expected = found(old)
+        ending, answers = threading.Event(), []
+
+        def search() -> None:
+            while not ending.is_set():
+                answers.append(found(engine))
+
+        threads = [threading.Thread(target=search) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        swapped = use_model(settings, other)
+        deadline = time.monotonic() + 120
+        while engine.model != swapped.model and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.2)
+        ending.set()
+        for thread in threads:
+            thread.join()
+        assert (engine.model, engine.trouble) == (swapped.model, "")
+        with open_engine(settings) as new:
+            turned = found(new)
+        # Every answer is one model's or the other's, never a mixture.
+        assert {tuple(answer) for answer in answers} == {tuple(expected), tuple(turned)}
+        late = write_manifest(tmp_path / "late", prefix="late-")
+        report = engine.writer().ingest(read_assets(late, 1 << 20))
+        assert report.indexed > 0
+        assert engine.vectors.count() == engine.catalog.count() - without_picture(engine)
+
+
+def without_picture(engine: Engine) -> int:
+    stored = engine.catalog.fetch(engine.catalog.newest(1000)).values()
+    return sum(one.picture is None for one in stored)
+
+
+def test_what_comes_in_while_the_new_index_is_built_is_in_it(
+    settings: Settings, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = write_manifest(tmp_path / "late", prefix="late-")
+    with open_engine(settings, write=True) as engine:
+        build = Upkeep.rebuild_whole
+        writes = iter([late])
+
+        def meanwhile(upkeep: Upkeep) -> Rebuilt | None:
+            for manifest in writes:
+                engine.writer().ingest(read_assets(manifest, 1 << 20))
+            return build(upkeep)
+
+        monkeypatch.setattr(Upkeep, "rebuild_whole", meanwhile)
+        built = use_model(settings, other).built
+        pictured = engine.catalog.count() - without_picture(engine)
+        assert built is not None
+        assert built.vectors == pictured
+        assert engine.adopt()
+        assert not engine.adopt()
+        assert engine.vectors.count() == pictured
+        assert engine.lexical.count() == engine.catalog.count()
+
+
+def test_what_comes_in_before_the_turn_is_embedded_by_the_new_model(
+    settings: Settings, other: str, tmp_path: Path
+) -> None:
+    # One picture is new to both models.
+    late = write_manifest(tmp_path / "late", prefix="late-", blue=(7, 77, 177))
+    with open_engine(settings, write=True) as engine:
+        use_model(settings, other)
+        engine.writer().ingest(read_assets(late, 1 << 20))
+        engine.writer().delete([AssetId("red")])
+        assert engine.adopt()
+        assert engine.vectors.count() == engine.catalog.count() - without_picture(engine)
+        assert "red" not in [name for name, _ in found(engine)]
+
+
+def test_a_model_that_is_judged_worse_is_not_put_to_use(settings: Settings, other: str) -> None:
+    measured = iter([0.8, 0.7, 0.8, 0.795])
+    gate = Gate(lambda searcher, catalog: next(measured), margin=0.01)
+    refused = use_model(settings, other, gate=gate)
+    assert not refused.published
+    with open_engine(settings) as engine:
+        assert engine.model == refused.before
+    with pytest.raises(IndexMissing, match="no generation has served before"):
+        roll_back(settings)
+    passed = use_model(settings, other, gate=gate)
+    assert passed.published
+    assert passed.judged is not None
+    assert (passed.judged.before, passed.judged.after) == (0.8, 0.795)
+
+
+def test_a_model_that_the_settings_name_is_not_overruled(
+    settings: Settings, other: str, tmp_path: Path
+) -> None:
+    file = settings.data_dir / "hybrid_search.toml"
+    file.write_text('[embedding]\nmodel = "embedded"\n', "ascii")
+    named = load_settings(settings.data_dir)
+    with pytest.raises(InvalidConfig, match=r"embedding\.model = 'embedded'.*remove it"):
+        use_model(named, other)
+    file.write_text(f'[embedding]\nmodel = "{other}"\n', "ascii")
+    with (
+        open_engine(load_settings(settings.data_dir)) as engine,
+        pytest.raises(IndexMismatch, match="hybrid-search rebuild"),
+    ):
+        engine.warm_up()
+
+
+def test_one_generation_is_built_at_a_time(settings: Settings, other: str) -> None:
+    def second(*_: object) -> float:
+        with pytest.raises(IndexLocked, match="builds a generation"):
+            rebuild(settings)
+        return 1.0
+
+    assert use_model(settings, other, gate=Gate(second, 0.0)).published
+
+
+def test_an_unusable_model_leaves_all_as_it_was(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfig, match="cannot be loaded"):
+        use_model(settings, f"local-dir:{tmp_path / 'nothing'}")
+    with open_engine(settings) as engine:
+        assert found(engine)
+    folders = {path.name for path in (settings.data_dir / "generations").glob("[0-9]*")}
+    assert folders == {engine.generation}
+
+
+def test_a_generation_that_cannot_be_taken_over_is_told_and_the_old_one_serves(
+    settings: Settings, tmp_path: Path
+) -> None:
+    name = write_model(tmp_path / "gone", seed=5)
+    with open_engine(settings, write=True) as engine:
+        expected = found(engine)
+        use_model(settings, name)
+        (tmp_path / "gone" / "open_clip_config.json").unlink()
+        with pytest.raises(InvalidConfig, match="cannot be loaded"):
+            engine.adopt()
+        engine.follow()
+        deadline = time.monotonic() + 60
+        while not engine.trouble and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert "cannot be loaded" in engine.trouble
+        assert found(engine) == expected
