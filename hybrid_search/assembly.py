@@ -97,7 +97,7 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
             _lock(settings.data_dir, stack)
         catalog = SqliteCatalog(settings.data_dir / "catalog.sqlite", read_only=not write)
         stack.callback(catalog.close)
-        embedder = LazyEmbedder(lambda: _load_embedder(settings))
+        embedder = _lazy_embedder(settings)
         folder = _generation(settings, embedder, write=write)
         stores = _open_stores(settings, catalog, embedder, folder, _plan(settings, background))
         stack.callback(stores.lexical.close)
@@ -234,7 +234,7 @@ def rebuild_vectors(settings: Settings) -> Rebuilt:
     ``IndexMissing`` and, while another process builds one, ``IndexLocked``.
     """
     with closing(SqliteCatalog(settings.data_dir / "catalog.sqlite", read_only=True)) as catalog:
-        embedder = LazyEmbedder(lambda: _load_embedder(settings))
+        embedder = _lazy_embedder(settings)
         folder = _generation(settings, embedder, write=False)
         model = read_manifest(folder).model
         embedder.expect(model)
@@ -267,7 +267,7 @@ def open_vectors(settings: Settings) -> Iterator[VectorCorpus]:
     Raises ``IndexMissing`` without an index.
     """
     with closing(SqliteCatalog(settings.data_dir / "catalog.sqlite", read_only=True)) as catalog:
-        embedder = LazyEmbedder(lambda: _load_embedder(settings))
+        embedder = _lazy_embedder(settings)
         model = read_manifest(_generation(settings, embedder, write=False)).model
         embedder.expect(model)
         yield VectorCorpus(catalog, model, embedder.texts, _plan(settings))
@@ -286,11 +286,20 @@ def _lock(data_dir: Path, stack: ExitStack, hint: str = "") -> None:
 
 def _load_embedder(settings: Settings) -> Embedder:
     # Torch takes seconds to import, and most commands embed nothing.
-    from hybrid_search.adapters.clip_embedder import ClipEmbedder, ModelChoice  # noqa: PLC0415
+    from hybrid_search.adapters.clip_embedder import ClipEmbedder  # noqa: PLC0415
 
-    section = settings.embedding
-    choice = ModelChoice(section.model, section.pretrained, section.batch_size, section.threads)
-    return ClipEmbedder(choice)
+    return ClipEmbedder(settings.embedding.choice())
+
+
+def weights_cached(repository: str) -> bool:
+    """Whether the weights of a repository on the hub were fetched to this machine before."""
+    from hybrid_search.adapters.hub_cache import is_cached  # noqa: PLC0415
+
+    return is_cached(repository)
+
+
+def _lazy_embedder(settings: Settings) -> LazyEmbedder:
+    return LazyEmbedder(lambda: _load_embedder(settings), settings.embedding.choice().name)
 
 
 def _plan(settings: Settings, background: bool = False) -> VectorPlan:

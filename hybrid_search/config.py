@@ -25,6 +25,7 @@ from pydantic_settings import (
 from hybrid_search.errors import InvalidConfig
 from hybrid_search.fields import MAX_BOOST, STANDARD, FieldRule, Fields, FieldType
 from hybrid_search.images import PictureLimits
+from hybrid_search.model_choices import AS_TYPED, ModelChoice, Precision, default_prompts
 from hybrid_search.records import FusionSettings, ListName, ListSettings
 
 _PREFIX = "HYBRID_SEARCH_"
@@ -41,6 +42,9 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+Prompt = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$", max_length=200)]
+
+
 class EmbeddingSection(Section):
     """Which model turns pictures and texts into vectors."""
 
@@ -49,12 +53,30 @@ class EmbeddingSection(Section):
     (``ViT-B-32``), ``hf-hub:…``, or ``local-dir:/folder``."""
     pretrained: str | None = None
     """Weights for an architecture: an open_clip tag (downloaded) or a local file."""
+    precision: Precision = "auto"
+    """``fp32``, ``bf16``, or ``auto``: bf16 where this processor is faster in it and the model's
+    vectors stay the same to a cosine of .999, which is tried at load."""
+    prompts: Literal["auto"] | tuple[Prompt, ...] = "auto"
+    """Templates around a query's text, ``["a photo of {}"]``, whose vectors are averaged; none
+    leaves it as typed, ``auto`` takes what is known to help the model."""
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
     """Pictures a forward pass."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """Threads of one forward pass; 0 leaves it to torch."""
     cached_queries: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     """How many query embeddings are kept."""
+
+    def choice(self) -> ModelChoice:
+        """The same as a record."""
+        given = () if self.prompts == "auto" else self.prompts or AS_TYPED
+        return ModelChoice(
+            model=self.model,
+            pretrained=self.pretrained,
+            batch_size=self.batch_size,
+            threads=self.threads,
+            precision=self.precision,
+            prompts=given or default_prompts(self.model, self.pretrained),
+        )
 
 
 class LexicalSection(Section):

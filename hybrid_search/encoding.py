@@ -22,8 +22,10 @@ from hybrid_search.records import Digest
 class LazyEmbedder:
     """An ``Embedder`` that is loaded when it is first used, and checked against the index."""
 
-    def __init__(self, load: Callable[[], Embedder]) -> None:
+    def __init__(self, load: Callable[[], Embedder], name: str | None = None) -> None:
+        """``name`` is what the model is called in keys, where that is known before it is loaded."""
         self._load = load
+        self._name = name
         self._loading = threading.Lock()
         self._embedder: Embedder | None = None
         self._expected: str | None = None
@@ -52,20 +54,36 @@ class LazyEmbedder:
         """One unit row per text, ``(n, d)`` float32."""
         return self._ready().texts(texts)
 
+    def token_count(self, text: str) -> int:
+        """Tokens of the text, the cut ones and what the model adds included."""
+        return self._ready().token_count(text)
+
     def _ready(self) -> Embedder:
         with self._loading:
             if self._embedder is None:
+                self._check_name()
                 embedder = self._load()
                 self._check(embedder)
                 self._embedder = embedder
             return self._embedder
 
+    def _check_name(self) -> None:
+        """Refuse another model before its weights are loaded, which may mean fetched."""
+        if self._expected is None or self._name is None:
+            return
+        if self._expected.rpartition("@")[0] != self._name:
+            raise _mismatch(self._expected, self._name)
+
     def _check(self, embedder: Embedder) -> None:
         if self._expected is not None and embedder.facts.key != self._expected:
-            raise IndexMismatch(
-                f"embedding: the index holds vectors of {self._expected}, the configured model"
-                f" gives {embedder.facts.key}; run: hybrid-search rebuild"
-            )
+            raise _mismatch(self._expected, embedder.facts.key)
+
+
+def _mismatch(expected: str, configured: str) -> IndexMismatch:
+    return IndexMismatch(
+        f"embedding: the index holds vectors of {expected}, the configured model is {configured};"
+        " run: hybrid-search rebuild"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +117,13 @@ class QueryEncoder:
             if not future.done():
                 self._encode_waiting()
         return self._remember(key, future.result())
+
+    def cut_note(self, text: str) -> str | None:
+        """What to tell whoever gave a text that is longer than the model reads."""
+        read, count = self._embedder.facts.context_length, self._embedder.token_count(text)
+        if count <= read:
+            return None
+        return f"for its meaning only the first {read} of {count} tokens of a text were read"
 
     def picture(self, digest: Digest, open_picture: Callable[[], Image.Image]) -> Vectors:
         """The unit vector of the picture with that digest, which is opened only if unknown."""
