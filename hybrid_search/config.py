@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from hybrid_search.environment import check_environment
 from hybrid_search.errors import InvalidConfig
 from hybrid_search.fields import MAX_BOOST, STANDARD, FieldRule, Fields, FieldType
 from hybrid_search.images import PictureLimits
@@ -68,15 +67,10 @@ class EmbeddingSection(Section):
 
     def choice(self) -> ModelChoice:
         """The same as a record."""
-        given = () if self.prompts == "auto" else self.prompts or AS_TYPED
-        return ModelChoice(
-            model=self.model,
-            pretrained=self.pretrained,
-            batch_size=self.batch_size,
-            threads=self.threads,
-            precision=self.precision,
-            prompts=given or default_prompts(self.model, self.pretrained),
-        )
+        named = () if self.prompts == "auto" else self.prompts or AS_TYPED
+        prompts = named or default_prompts(self.model, self.pretrained)
+        given = self.model_dump(exclude={"cached_queries", "prompts"})
+        return ModelChoice(**given, prompts=prompts)
 
 
 class LexicalSection(Section):
@@ -313,7 +307,7 @@ def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Set
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=file)
 
-    _check_environment(os.environ)
+    check_environment(os.environ, _PREFIX, setting_names())
     try:
         return FromFile(**given)
     except ValidationError as failure:
@@ -344,19 +338,6 @@ def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> list
         else:
             names.append(prefix + name)
     return names
-
-
-def _check_environment(environment: Mapping[str, str]) -> None:
-    """Refuse a variable with the package's prefix that no setting answers to."""
-    known = [_PREFIX + name.upper().replace(".", "__") for name in setting_names()]
-    sections = {
-        name.rsplit("__", depth)[0] for name in known for depth in range(1, name.count("__") + 1)
-    }
-    for variable in (name.upper() for name in environment):
-        if variable.startswith(_PREFIX) and variable not in {*known, *sections}:
-            near = difflib.get_close_matches(variable, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise InvalidConfig(f"config: {variable} is no setting{hint}")
 
 
 def _explain(failure: ValidationError) -> str:

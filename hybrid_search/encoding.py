@@ -102,7 +102,8 @@ class QueryEncoder:
         self._embedder = embedder
         self._cache: LRUCache[tuple[str, str], Vectors] = LRUCache(max(1, cached))
         self._guard = threading.Lock()
-        self._turn = threading.Lock()
+        self._free = threading.Condition(self._guard)
+        self._encoding = False
         self._waiting: dict[str, Future[Vectors]] = {}
         self._hits = self._misses = self._batches = 0
 
@@ -113,9 +114,12 @@ class QueryEncoder:
             if (known := self._lookup(key)) is not None:
                 return known
             future = self._waiting.setdefault(text, Future())
-        with self._turn:
-            if not future.done():
-                self._encode_waiting()
+            # All wait for the pass, none for the others that wait: a lock passed from one to the
+            # next would let the first through with the few texts that are there by then.
+            self._free.wait_for(lambda: future.done() or not self._encoding)
+            batch = {} if future.done() else self._take_waiting()
+        if batch:
+            self._encode(batch)
         return self._remember(key, future.result())
 
     def cut_note(self, text: str) -> str | None:
@@ -149,16 +153,23 @@ class QueryEncoder:
             self._cache[key] = vector
         return vector
 
-    def _encode_waiting(self) -> None:
+    def _take_waiting(self) -> dict[str, Future[Vectors]]:
+        batch, self._waiting = self._waiting, {}
+        self._batches += 1
+        self._encoding = True
+        return batch
+
+    def _encode(self, batch: dict[str, Future[Vectors]]) -> None:
         """Encode all that has gathered, in one pass; a failure reaches every waiter."""
-        with self._guard:
-            batch, self._waiting = self._waiting, {}
-            self._batches += 1
         try:
             rows = list(zip(batch.values(), self._embedder.texts(list(batch)), strict=True))
-        except BaseException as failure:
+        except BaseException as failure:  # noqa: BLE001  whoever waits must hear of it
             for future in batch.values():
                 future.set_exception(failure)
-            raise
-        for future, row in rows:
-            future.set_result(row)
+        else:
+            for future, row in rows:
+                future.set_result(row)
+        finally:
+            with self._guard:
+                self._encoding = False
+                self._free.notify_all()

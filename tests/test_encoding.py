@@ -35,6 +35,9 @@ class FakeEmbedder:
             raise self.failure
         return np.array([[len(text), 1.0] for text in texts], np.float32)
 
+    def token_count(self, text: str) -> int:
+        return len(text.split())
+
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
         self.pictures_seen += len(pictures)
         return np.array([[picture.width, 0.0] for picture in pictures], np.float32)
