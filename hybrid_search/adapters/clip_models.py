@@ -26,7 +26,7 @@ from hybrid_search.model_choices import FOLDER_PREFIX, WEIGHT_SUFFIXES, ModelCho
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "models" / "hs_lite2_use512"
 _CONFIG = "open_clip_config.json"
 _VOCABULARY = "bpe.txt.gz"
-_LONG = 8192
+_LONG = 2048
 """Tokens, more than a query can have."""
 
 Preprocess = Callable[[Image.Image], torch.Tensor]
