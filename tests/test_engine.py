@@ -209,7 +209,7 @@ def test_another_model_is_refused_until_rebuilt(tmp_path: Path, manifest: Path) 
     folder_model(model, seed=2)
     with (
         open_engine(settings_in(folder)) as engine,
-        pytest.raises(IndexMismatch, match="local-dir:shop-clip@.*; run: hybrid-search rebuild"),
+        pytest.raises(IndexMismatch, match=r"local-dir:shop-clip@.*; run: hybrid-search rebuild"),
     ):
         engine.searcher.search(Query("red circle"))
 

@@ -1,5 +1,6 @@
 """Where models come from, what is refused, and that nothing is fetched or run on the way."""
 
+import json
 import os
 import socket
 from dataclasses import replace
@@ -20,6 +21,19 @@ from hybrid_search.adapters.clip_models import load
 from hybrid_search.errors import InvalidConfig
 from hybrid_search.model_choices import ModelChoice
 from tests.tiny_models import GREY, TINY, folder_model, register, weights
+
+
+SMALL_ROBERTA = {
+    "model_type": "xlm-roberta",
+    "vocab_size": 6,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 40,
+    "type_vocab_size": 1,
+    "pad_token_id": 0,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -197,6 +211,43 @@ def test_tokens_are_counted_beyond_what_is_read(folder: Path) -> None:
 @pytest.fixture
 def prompted(folder: Path) -> ClipEmbedder:
     return ClipEmbedder(replace(in_folder(folder), prompts=("a photo of {}", "{} {}")))
+
+
+def test_a_tokenizer_and_a_text_model_travel_with_the_folder(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    network, words = text_model_in(tmp_path)
+    save_file(dict(network.state_dict()), tmp_path / "open_clip_model.safetensors")
+    embedder = ClipEmbedder(in_folder(tmp_path))
+    assert embedder.facts.context_length == 16
+    assert [embedder.token_count(text) for text in ("red", "red shoe", "red " * 100)] == [3, 4, 102]
+    assert embedder.texts(words).shape == (len(words), 16)
+
+
+def text_model_in(folder: Path) -> tuple[torch.nn.Module, list[str]]:
+    """A model whose text tower and tokenizer are those of transformers, and words it knows."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "red": 4, "shoe": 5}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
+    ).save_pretrained(folder)
+    (folder / "text").mkdir()
+    (folder / "text" / "config.json").write_text(json.dumps(SMALL_ROBERTA))
+    text = {
+        "hf_model_name": str(folder / "text"),
+        "hf_tokenizer_name": "org/name",
+        "hf_pooler_type": "mean_pooler",
+        "context_length": 16,
+    }
+    folder_model(folder, model_cfg={**TINY, "text_cfg": text})
+    made = {**TINY, "text_cfg": {**text, "hf_model_pretrained": False}}
+    return open_clip.CustomTextCLIP(**made), ["red", "red shoe"]
 
 
 def test_prompts_are_averaged(folder: Path, prompted: ClipEmbedder) -> None:
