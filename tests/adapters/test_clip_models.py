@@ -22,7 +22,6 @@ from hybrid_search.errors import InvalidConfig
 from hybrid_search.model_choices import ModelChoice
 from tests.tiny_models import GREY, TINY, folder_model, register, weights
 
-
 SMALL_ROBERTA = {
     "model_type": "xlm-roberta",
     "vocab_size": 6,
