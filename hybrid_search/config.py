@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,9 +20,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from hybrid_search.environment import check_environment
 from hybrid_search.errors import InvalidConfig
 from hybrid_search.fields import MAX_BOOST, STANDARD, FieldRule, Fields, FieldType
 from hybrid_search.images import PictureLimits
+from hybrid_search.model_choices import AS_TYPED, ModelChoice, Precision, default_prompts
 from hybrid_search.records import FusionSettings, ListName, ListSettings
 
 _PREFIX = "HYBRID_SEARCH_"
@@ -41,6 +41,9 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+Prompt = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$", max_length=200)]
+
+
 class EmbeddingSection(Section):
     """Which model turns pictures and texts into vectors."""
 
@@ -49,12 +52,25 @@ class EmbeddingSection(Section):
     (``ViT-B-32``), ``hf-hub:…``, or ``local-dir:/folder``."""
     pretrained: str | None = None
     """Weights for an architecture: an open_clip tag (downloaded) or a local file."""
+    precision: Precision = "auto"
+    """``fp32``, ``bf16``, or ``auto``: bf16 where this processor is faster in it and the model's
+    vectors stay the same to a cosine of .999, which is tried at load."""
+    prompts: Literal["auto"] | tuple[Prompt, ...] = "auto"
+    """Templates around a query's text, ``["a photo of {}"]``, whose vectors are averaged; none
+    leaves it as typed, ``auto`` takes what is known to help the model."""
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
     """Pictures a forward pass."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """Threads of one forward pass; 0 leaves it to torch."""
     cached_queries: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     """How many query embeddings are kept."""
+
+    def choice(self) -> ModelChoice:
+        """The same as a record."""
+        named = () if self.prompts == "auto" else self.prompts or AS_TYPED
+        prompts = named or default_prompts(self.model, self.pretrained)
+        given = self.model_dump(exclude={"cached_queries", "prompts"})
+        return ModelChoice(**given, prompts=prompts)
 
 
 class LexicalSection(Section):
@@ -291,7 +307,7 @@ def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Set
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=file)
 
-    _check_environment(os.environ)
+    check_environment(os.environ, _PREFIX, setting_names())
     try:
         return FromFile(**given)
     except ValidationError as failure:
@@ -322,19 +338,6 @@ def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> list
         else:
             names.append(prefix + name)
     return names
-
-
-def _check_environment(environment: Mapping[str, str]) -> None:
-    """Refuse a variable with the package's prefix that no setting answers to."""
-    known = [_PREFIX + name.upper().replace(".", "__") for name in setting_names()]
-    sections = {
-        name.rsplit("__", depth)[0] for name in known for depth in range(1, name.count("__") + 1)
-    }
-    for variable in (name.upper() for name in environment):
-        if variable.startswith(_PREFIX) and variable not in {*known, *sections}:
-            near = difflib.get_close_matches(variable, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise InvalidConfig(f"config: {variable} is no setting{hint}")
 
 
 def _explain(failure: ValidationError) -> str:

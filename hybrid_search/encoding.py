@@ -22,8 +22,10 @@ from hybrid_search.records import Digest
 class LazyEmbedder:
     """An ``Embedder`` that is loaded when it is first used, and checked against the index."""
 
-    def __init__(self, load: Callable[[], Embedder]) -> None:
+    def __init__(self, load: Callable[[], Embedder], name: str | None = None) -> None:
+        """``name`` is what the model is called in keys, where that is known before it is loaded."""
         self._load = load
+        self._name = name
         self._loading = threading.Lock()
         self._embedder: Embedder | None = None
         self._expected: str | None = None
@@ -52,20 +54,36 @@ class LazyEmbedder:
         """One unit row per text, ``(n, d)`` float32."""
         return self._ready().texts(texts)
 
+    def token_count(self, text: str) -> int:
+        """Tokens of the text, the cut ones and what the model adds included."""
+        return self._ready().token_count(text)
+
     def _ready(self) -> Embedder:
         with self._loading:
             if self._embedder is None:
+                self._check_name()
                 embedder = self._load()
                 self._check(embedder)
                 self._embedder = embedder
             return self._embedder
 
+    def _check_name(self) -> None:
+        """Refuse another model before its weights are loaded, which may mean fetched."""
+        if self._expected is None or self._name is None:
+            return
+        if self._expected.rpartition("@")[0] != self._name:
+            raise _mismatch(self._expected, self._name)
+
     def _check(self, embedder: Embedder) -> None:
         if self._expected is not None and embedder.facts.key != self._expected:
-            raise IndexMismatch(
-                f"embedding: the index holds vectors of {self._expected}, the configured model"
-                f" gives {embedder.facts.key}; run: hybrid-search rebuild"
-            )
+            raise _mismatch(self._expected, embedder.facts.key)
+
+
+def _mismatch(expected: str, configured: str) -> IndexMismatch:
+    return IndexMismatch(
+        f"embedding: the index holds vectors of {expected}, the configured model is {configured};"
+        " run: hybrid-search rebuild"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +101,10 @@ class QueryEncoder:
     def __init__(self, embedder: Embedder, cached: int = 10_000) -> None:
         self._embedder = embedder
         self._cache: LRUCache[tuple[str, str], Vectors] = LRUCache(max(1, cached))
+        self._counts: LRUCache[str, int] = LRUCache(max(1, cached))
         self._guard = threading.Lock()
-        self._turn = threading.Lock()
+        self._free = threading.Condition(self._guard)
+        self._encoding = False
         self._waiting: dict[str, Future[Vectors]] = {}
         self._hits = self._misses = self._batches = 0
 
@@ -95,10 +115,20 @@ class QueryEncoder:
             if (known := self._lookup(key)) is not None:
                 return known
             future = self._waiting.setdefault(text, Future())
-        with self._turn:
-            if not future.done():
-                self._encode_waiting()
+            # All wait for the pass, none for the others that wait: a lock passed from one to the
+            # next would let the first through with the few texts that are there by then.
+            self._free.wait_for(lambda: future.done() or not self._encoding)
+            batch = {} if future.done() else self._take_waiting()
+        if batch:
+            self._encode(batch)
         return self._remember(key, future.result())
+
+    def cut_note(self, text: str) -> str | None:
+        """What to tell whoever gave a text that is longer than the model reads."""
+        read, count = self._embedder.facts.context_length, self._token_count(text)
+        if count <= read:
+            return None
+        return f"for its meaning only the first {read} of {count} tokens of a text were read"
 
     def picture(self, digest: Digest, open_picture: Callable[[], Image.Image]) -> Vectors:
         """The unit vector of the picture with that digest, which is opened only if unknown."""
@@ -113,6 +143,16 @@ class QueryEncoder:
         with self._guard:
             return EncodingCounts(self._hits, self._misses, self._batches)
 
+    def _token_count(self, text: str) -> int:
+        """Counted once: it would take a tenth of a millisecond of every search."""
+        with self._guard:
+            known: int | None = self._counts.get(text)
+        if known is None:
+            known = self._embedder.token_count(text)
+            with self._guard:
+                self._counts[text] = known
+        return known
+
     def _lookup(self, key: tuple[str, str]) -> Vectors | None:
         known: Vectors | None = self._cache.get(key)
         self._hits += known is not None
@@ -124,16 +164,23 @@ class QueryEncoder:
             self._cache[key] = vector
         return vector
 
-    def _encode_waiting(self) -> None:
+    def _take_waiting(self) -> dict[str, Future[Vectors]]:
+        batch, self._waiting = self._waiting, {}
+        self._batches += 1
+        self._encoding = True
+        return batch
+
+    def _encode(self, batch: dict[str, Future[Vectors]]) -> None:
         """Encode all that has gathered, in one pass; a failure reaches every waiter."""
-        with self._guard:
-            batch, self._waiting = self._waiting, {}
-            self._batches += 1
         try:
             rows = list(zip(batch.values(), self._embedder.texts(list(batch)), strict=True))
-        except BaseException as failure:
+        except BaseException as failure:  # noqa: BLE001  whoever waits must hear of it
             for future in batch.values():
                 future.set_exception(failure)
-            raise
-        for future, row in rows:
-            future.set_result(row)
+        else:
+            for future, row in rows:
+                future.set_result(row)
+        finally:
+            with self._guard:
+                self._encoding = False
+                self._free.notify_all()

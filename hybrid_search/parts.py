@@ -69,10 +69,16 @@ def embedding_of(settings: Settings, manifest: Manifest | None) -> EmbeddingSect
 def load_embedder(section: EmbeddingSection) -> Embedder:
     """The model, loaded; raises ``InvalidConfig`` for one that cannot be had."""
     # Torch takes seconds to import, and most commands embed nothing.
-    from hybrid_search.adapters.clip_embedder import ClipEmbedder, ModelChoice  # noqa: PLC0415
+    from hybrid_search.adapters.clip_embedder import ClipEmbedder  # noqa: PLC0415
 
-    choice = ModelChoice(section.model, section.pretrained, section.batch_size, section.threads)
-    return ClipEmbedder(choice)
+    return ClipEmbedder(section.choice())
+
+
+def weights_cached(repository: str) -> bool:
+    """Whether the weights of a repository on the hub were fetched to this machine before."""
+    from hybrid_search.adapters.hub_cache import is_cached  # noqa: PLC0415
+
+    return is_cached(repository)
 
 
 def vector_plan(settings: Settings, background: bool = False) -> VectorPlan:

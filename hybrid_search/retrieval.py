@@ -51,6 +51,8 @@ class Retrieved:
     """The query vector behind each list of nearest pictures."""
     sequence: int
     """The last operation the lists saw."""
+    notes: tuple[str, ...] = ()
+    """What the asker should know of how the query was read."""
 
 
 class Retriever:
@@ -94,7 +96,8 @@ class Retriever:
         if not parsed.clauses and not query.examples and "lexical" in settings.lists:
             lists.append(self._newest(allowed))
         kept = tuple(_without(own, candidates) for candidates in lists) if own else tuple(lists)
-        return Retrieved(parsed, kept, vectors, self._vectors.watermark)
+        notes = self._cut_notes(query, parsed, vectors)
+        return Retrieved(parsed, kept, vectors, self._vectors.watermark, notes)
 
     def parse(self, text: str) -> ParsedQuery:
         """The clauses of what was typed; raises ``InvalidQuery``."""
@@ -223,6 +226,16 @@ class Retriever:
         if "image_to_image" in lists and query.examples:
             vectors["image_to_image"] = self._blend(query.examples)
         return vectors
+
+    def _cut_notes(
+        self, query: Query, parsed: ParsedQuery, vectors: Mapping[ListName, Vectors]
+    ) -> tuple[str, ...]:
+        """Which of the texts that were asked for by meaning the model did not read to the end."""
+        texts = [parsed.meaning] if "text_to_image" in vectors else []
+        if "image_to_image" in vectors:
+            texts += [e.text for e in query.examples if e.text is not None]
+        notes = [self._encoder.cut_note(text) for text in texts]
+        return tuple(dict.fromkeys(note for note in notes if note is not None))
 
     def _own(self, query: Query) -> set[Ordinal]:
         """The examples themselves: nobody looks for what they hold already."""

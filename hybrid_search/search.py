@@ -94,7 +94,7 @@ class Searcher:
             cursor=_cursor(ranking.key, position) if more else None,
             sequence=ranking.retrieved.sequence,
             phrases=ranking.retrieved.parsed.phrases,
-            notes=(*ranking.retrieved.parsed.notes, *notes),
+            notes=(*ranking.retrieved.parsed.notes, *ranking.retrieved.notes, *notes),
             did_you_mean=ranking.did_you_mean,
             facets=self._retriever.facets(query, ranking.retrieved),
             lists=tuple(_report(c, ranking.settings) for c in ranking.retrieved.lists),

@@ -70,7 +70,7 @@ def embedder_of(settings: Settings, folder: Path) -> LazyEmbedder:
     """The model of the generation in that folder; checked against its vectors when it is loaded."""
     manifest = read_manifest(folder)
     section = embedding_of(settings, manifest)
-    embedder = LazyEmbedder(lambda: load_embedder(section))
+    embedder = LazyEmbedder(lambda: load_embedder(section), section.choice().name)
     embedder.expect(manifest.model)
     return embedder
 

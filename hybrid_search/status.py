@@ -47,10 +47,11 @@ class LexicalStatusJson(TypedDict):
 
 
 class EncodingStatusJson(TypedDict):
-    """How queries were encoded since the start."""
+    """How queries were encoded since the start; ``precision`` is known once the model is loaded."""
 
     model: str
     loaded: bool
+    precision: str | None
     cache_hits: int
     cache_misses: int
     batches: int
@@ -122,6 +123,7 @@ def _encoding(engine: Engine) -> EncodingStatusJson:
     return {
         "model": engine.model,
         "loaded": engine.embedder.loaded,
+        "precision": engine.embedder.facts.precision if engine.embedder.loaded else None,
         "cache_hits": counts.hits,
         "cache_misses": counts.misses,
         "batches": counts.batches,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from hybrid_search.adapters.clip_embedder import EMBEDDED_FOLDER
+from hybrid_search.adapters.clip_models import EMBEDDED_FOLDER
 from hybrid_search.cli.main import app
 from hybrid_search.config import setting_names
 from hybrid_search.durable import sha256_of

@@ -35,6 +35,9 @@ class FakeEmbedder:
             raise self.failure
         return np.array([[len(text), 1.0] for text in texts], np.float32)
 
+    def token_count(self, text: str) -> int:
+        return len(text.split())
+
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
         self.pictures_seen += len(pictures)
         return np.array([[picture.width, 0.0] for picture in pictures], np.float32)
@@ -166,6 +169,45 @@ def test_a_model_of_another_space_is_refused() -> None:
     assert lazy.texts(["abc"]).tolist() == [[3.0, 1.0]]
     with pytest.raises(IndexMismatch):
         lazy.expect("other@0000000000000000/2")
+
+
+def test_another_model_is_refused_before_it_is_loaded() -> None:
+    loads: list[int] = []
+    lazy = LazyEmbedder(counted(FakeEmbedder(), loads), "ViT-L-14:openai")
+    lazy.expect("fake@0000000000000000/2")
+    with pytest.raises(IndexMismatch, match=r"fake@0+/2.*is ViT-L-14:openai; run: hybrid-search"):
+        lazy.texts(["a"])
+    assert loads == []
+
+
+def test_other_weights_under_the_same_name_are_refused() -> None:
+    lazy = LazyEmbedder(FakeEmbedder, "fake")
+    lazy.expect("fake@1111111111111111/2")
+    with pytest.raises(IndexMismatch, match="hybrid-search rebuild"):
+        lazy.texts(["a"])
+
+
+def test_a_text_that_is_not_read_to_its_end_is_said() -> None:
+    encoder = QueryEncoder(FakeEmbedder())
+    assert encoder.cut_note("word " * 77) is None
+    said = encoder.cut_note("word " * 80)
+    assert said == "for its meaning only the first 77 of 80 tokens of a text were read"
+
+
+def test_texts_that_never_stop_coming_share_their_passes() -> None:
+    class Slow(FakeEmbedder):
+        def texts(self, texts: Sequence[str]) -> Vectors:
+            time.sleep(0.01)
+            return super().texts(texts)
+
+    fake = Slow()
+    encoder = QueryEncoder(fake)
+    with ThreadPoolExecutor(16) as pool:
+        rows = list(pool.map(encoder.text, [f"{n:03}" for n in range(320)]))
+    assert [row[0] for row in rows] == [3.0] * 320
+    assert sum(map(len, fake.batches)) == 320
+    # Half of the threads a pass where they take turns; a queue for a lock would give two or three.
+    assert encoder.counts().batches < 320 / 4
 
 
 def test_a_model_that_gives_too_few_rows_leaves_nobody_waiting() -> None:

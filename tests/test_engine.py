@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,7 +30,9 @@ from hybrid_search.rebuilding import rebuild, rebuild_vectors
 from hybrid_search.records import AnyOf, AssetId, Between, Example, Query
 from hybrid_search.status import engine_status
 from hybrid_search.text.query_language import parse_query
+from hybrid_search.wire.queries import restrict
 from tests.small_corpus import ROWS, write_manifest
+from tests.tiny_models import folder_model
 
 
 def settings_in(folder: Path) -> Settings:
@@ -185,6 +188,54 @@ def test_another_analyser_is_refused_until_rebuilt(tmp_path: Path, manifest: Pat
     rebuild(settings_in(folder))
     with open_engine(settings_in(folder)) as engine:
         assert ids(engine, Query("red circle")) == before
+
+
+def test_another_model_is_refused_until_rebuilt(tmp_path: Path, manifest: Path) -> None:
+    folder = tmp_path / "data"
+    with open_engine(settings_in(folder), write=True) as engine:
+        ingest(engine, manifest)
+        assert engine.model.startswith("embedded@")
+    model = folder_model(tmp_path / "shop-clip")
+    settings = f'[embedding]\nmodel = "local-dir:{model}"\n'
+    (folder / "hybrid_search.toml").write_text(settings, "utf-8")
+    with (
+        open_engine(settings_in(folder)) as engine,
+        pytest.raises(IndexMismatch, match="local-dir:shop-clip; run: hybrid-search rebuild"),
+    ):
+        engine.searcher.search(Query("red circle"))
+    rebuild(settings_in(folder))
+    with open_engine(settings_in(folder)) as engine:
+        assert engine.searcher.search(Query("red circle")).hits
+        assert engine.model.startswith("local-dir:shop-clip@")
+    folder_model(model, seed=2)
+    with (
+        open_engine(settings_in(folder)) as engine,
+        pytest.raises(IndexMismatch, match=r"local-dir:shop-clip@.*; run: hybrid-search rebuild"),
+    ):
+        engine.searcher.search(Query("red circle"))
+
+
+def test_a_text_that_the_model_does_not_read_to_its_end_is_said(engine: Engine) -> None:
+    text = "여름 신발 특가 " * 12
+    answer = engine.searcher.search(Query(text))
+    assert [note for note in answer.notes if note.startswith("for its meaning only the first 32")]
+    lexical = restrict(engine.settings.fusion.settings(), "text")
+    assert engine.searcher.search(Query(text, fusion=lexical)).notes == ()
+    example = Query("", examples=(Example(text=text, weight=1.0),))
+    assert "the first 32 of" in engine.searcher.search(example).notes[0]
+
+
+def test_nothing_is_asked_of_the_network_unless_a_model_from_there_is_set(
+    tmp_path: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    for owner, name in ((socket.socket, "connect"), (socket, "getaddrinfo")):
+        monkeypatch.setattr(owner, name, lambda *given, **_: asked.append(given))
+    with open_engine(settings_in(tmp_path / "data"), write=True) as engine:
+        ingest(engine, manifest)
+        engine.warm_up()
+        assert ids(engine, Query("red circle"))
+    assert asked == []
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.15, 0.3])

@@ -15,7 +15,7 @@ from hybrid_search.rebuilding import Gate, rebuild, roll_back, use_model
 from hybrid_search.records import AssetId, Query
 from hybrid_search.upkeep import Upkeep
 from tests.small_corpus import write_manifest
-from tests.small_model import DIMENSION, write_model
+from tests.tiny_models import TINY, folder_model
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def settings(tmp_path: Path, manifest: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_model(tmp_path_factory.mktemp("models") / "other")
+    return f"local-dir:{folder_model(tmp_path_factory.mktemp('models') / 'other')}"
 
 
 def found(engine: Engine) -> list[tuple[str, float]]:
@@ -53,7 +53,7 @@ def test_another_model_serves_after_use_and_the_old_one_after_a_rollback(
     assert swapped.before == before[1]
     with open_engine(settings) as engine:
         assert engine.model == swapped.model
-        assert engine.model.endswith(f"/{DIMENSION}")
+        assert engine.model.endswith(f"/{TINY['embed_dim']}")
         after = found(engine)
         assert after != before[0]
     back = roll_back(settings)
@@ -200,7 +200,7 @@ def test_an_unusable_model_leaves_all_as_it_was(settings: Settings, tmp_path: Pa
 def test_a_generation_that_cannot_be_taken_over_is_told_and_the_old_one_serves(
     settings: Settings, tmp_path: Path
 ) -> None:
-    name = write_model(tmp_path / "gone", seed=5)
+    name = f"local-dir:{folder_model(tmp_path / 'gone', seed=5)}"
     with open_engine(settings, write=True) as engine:
         expected = found(engine)
         use_model(settings, name)

@@ -2,53 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import open_clip
 import torch
 from PIL import Image
 
-from hybrid_search.errors import EngineFailure, InvalidConfig
+from hybrid_search.adapters.clip_models import load
+from hybrid_search.adapters.clip_precision import settled
+from hybrid_search.errors import EngineFailure
+from hybrid_search.model_choices import ModelChoice
 from hybrid_search.ports import ModelFacts, Vectors
-
-EMBEDDED = "embedded"
-EMBEDDED_FOLDER = Path(__file__).parents[1] / "models" / "hs_lite2_use512"
-RANDOM = "random"
-"""Stands for weights in a speed test: the architecture is real, its answers mean nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """Which model is loaded, as it stands in the settings."""
-
-    model: str = EMBEDDED
-    pretrained: str | None = None
-    batch_size: int = 32
-    threads: int = 0
-
-    @property
-    def name(self) -> str:
-        """The model's name as it stands in manifests."""
-        return self.model if self.pretrained is None else f"{self.model}:{self.pretrained}"
-
-
-@contextmanager
-def _translated(choice: ModelChoice) -> Iterator[None]:
-    """Map what open_clip raises while loading to a message about the setting."""
-    try:
-        yield
-    except (RuntimeError, ValueError, OSError, KeyError, AttributeError, TypeError) as failure:
-        raise InvalidConfig(
-            f"embedding.model = {choice.name!r}: cannot be loaded, {failure}"
-        ) from failure
 
 
 class ClipEmbedder:
@@ -59,8 +24,8 @@ class ClipEmbedder:
         self._choice = choice or ModelChoice()
         if self._choice.threads:
             torch.set_num_threads(self._choice.threads)
-        with _translated(self._choice):
-            self._model, self._preprocess, self._tokenize = _load(self._choice)
+        self._model = settled(lambda: load(self._choice), self._choice)
+        self._preprocess = self._model.preprocess
         self._facts = self._describe()
         self._turn = threading.Lock()
 
@@ -79,15 +44,27 @@ class ClipEmbedder:
         return self._stack(parts)
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """One unit row per text, ``(n, d)`` float32; text beyond the context length is cut."""
-        size = self._choice.batch_size
+        """One unit row per text, ``(n, d)`` float32; text beyond the context length is cut.
+
+        With several prompts, the unit vector towards the mean of a text's vectors in each.
+        """
+        size, prompted = self._choice.batch_size, self._prompted(texts)
         parts = [
             self._forward(
-                self._model.encode_text, self._tokenize(list(texts[start : start + size]))
+                self._model.encode_text, self._model.tokenize(prompted[start : start + size])
             )
-            for start in range(0, len(texts), size)
+            for start in range(0, len(prompted), size)
         ]
-        return self._stack(parts)
+        rows = self._stack(parts)
+        count = len(self._choice.prompts)
+        return rows if count == 1 else _means(rows.reshape(-1, count, self._facts.dimension))
+
+    def token_count(self, text: str) -> int:
+        """Tokens of the text in its longest prompt, those beyond the context length included."""
+        return max(self._model.token_count(prompted) for prompted in self._prompted([text]))
+
+    def _prompted(self, texts: Sequence[str]) -> list[str]:
+        return [prompt.replace("{}", text) for text in texts for prompt in self._choice.prompts]
 
     def _pixels(self, pictures: Sequence[Image.Image]) -> torch.Tensor:
         batch = torch.stack([self._preprocess(picture) for picture in pictures])
@@ -109,47 +86,19 @@ class ClipEmbedder:
 
     def _describe(self) -> ModelFacts:
         with torch.inference_mode():
-            dimension = int(self._model.encode_text(self._tokenize([""])).shape[-1])
-        size = getattr(self._model.visual, "image_size", (0, 0))
+            dimension = int(self._model.encode_text(self._model.tokenize([""])).shape[-1])
         return ModelFacts(
             name=self._choice.name,
-            weights_sha256=_hash_weights(self._model),
+            weights_sha256=self._model.weights_sha256,
             dimension=dimension,
-            context_length=int(getattr(self._tokenize, "context_length", 0) or 0),
-            image_size=int(size[0] if isinstance(size, tuple) else size),
-            languages=("en", "ko") if self._choice.model == EMBEDDED else (),
+            context_length=self._model.context_length,
+            image_size=self._model.image_size,
+            languages=("en", "ko") if self._choice.source == "embedded" else (),
+            precision="fp32" if self._model.dtype == torch.float32 else "bf16",
         )
 
 
-def _load(choice: ModelChoice) -> tuple[Any, Callable[[Image.Image], torch.Tensor], Any]:
-    """The model in inference mode, its transform for pictures, its tokenizer."""
-    # open_clip reports each step of loading at the level of warnings.
-    logging.getLogger("open_clip").setLevel(logging.ERROR)
-    name, pretrained, tokenizer_options = _resolve(choice)
-    model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=pretrained)
-    model.eval().requires_grad_(False)
-    model.to(memory_format=torch.channels_last)
-    return model, preprocess, open_clip.get_tokenizer(name, **tokenizer_options)
-
-
-def _resolve(choice: ModelChoice) -> tuple[str, str | None, dict[str, str]]:
-    """What open_clip calls the model, its weights, and its tokenizer's vocabulary."""
-    name = f"local-dir:{EMBEDDED_FOLDER}" if choice.model == EMBEDDED else choice.model
-    if name.startswith("local-dir:"):
-        vocabulary = Path(name.removeprefix("local-dir:")) / "bpe.txt.gz"
-        # Without it open_clip would take its own English vocabulary.
-        return name, None, {"bpe_path": str(vocabulary)} if vocabulary.is_file() else {}
-    if name.startswith("hf-hub:") or choice.pretrained == RANDOM:
-        return name, None, {}
-    if choice.pretrained is None:
-        raise ValueError("embedding.pretrained must name weights for it: a tag or a local file")
-    return name, choice.pretrained, {}
-
-
-def _hash_weights(model: torch.nn.Module) -> str:
-    """The SHA-256 over the names and values of all weights, in order of name."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+def _means(rows: Vectors) -> Vectors:
+    """The unit vector towards the mean of each group, ``(n, k, d)`` to ``(n, d)``."""
+    means = rows.mean(axis=1)
+    return np.asarray(means / np.linalg.norm(means, axis=-1, keepdims=True), np.float32)

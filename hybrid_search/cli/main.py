@@ -15,6 +15,7 @@ from hybrid_search.cli.analysing import show_analysis, show_cases
 from hybrid_search.cli.demo import show_demo
 from hybrid_search.cli.ingesting import ingest_paths
 from hybrid_search.cli.lab import index_app
+from hybrid_search.cli.models import show_models
 from hybrid_search.cli.rebuilding import print_rebuilt, rebuild_parts
 from hybrid_search.cli.serving import serve_folder
 from hybrid_search.cli.swapping import model_app
@@ -227,6 +228,12 @@ def status(data_dir: DataDir = None, json: Json = False) -> None:
         print_json(facts)
     else:
         print_status(facts)
+
+
+@app.command()
+def models(data_dir: DataDir = None, json: Json = False) -> None:
+    """Show embedding models worth choosing: what for, how large, how fast, and which are here."""
+    show_models(load_settings(data_dir), json=json)
 
 
 @app.command()

@@ -2,9 +2,11 @@
 
 import pytest
 
-from hybrid_search.adapters.clip_embedder import EMBEDDED_FOLDER, ClipEmbedder, ModelChoice
+from hybrid_search.adapters.clip_embedder import ClipEmbedder
+from hybrid_search.adapters.clip_models import EMBEDDED_FOLDER
 from hybrid_search.durable import sha256_of
 from hybrid_search.errors import InvalidConfig
+from hybrid_search.model_choices import ModelChoice
 
 WEIGHTS_SHA256 = "0e562d07559eb16ebc017abc841f870d07f01c8385d8598aba8ef27680942646"
 
@@ -25,6 +27,7 @@ def test_the_facts(embedder: ClipEmbedder) -> None:
     assert facts.languages == ("en", "ko")
     assert facts.context_length > 0
     assert facts.image_size > 0
+    assert facts.precision == "fp32"
     assert facts.key == f"embedded@{facts.weights_sha256[:16]}/512"
 
 
@@ -47,4 +50,4 @@ def test_equal_meanings_in_two_languages_lie_near(embedder: ClipEmbedder) -> Non
 def test_a_model_that_cannot_be_had_is_refused_by_name(choice: ModelChoice) -> None:
     with pytest.raises(InvalidConfig, match=r"embedding\.model") as refusal:
         ClipEmbedder(choice)
-    assert repr(choice.name) in str(refusal.value)
+    assert choice.settings in str(refusal.value)

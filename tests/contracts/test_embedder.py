@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hybrid_search.adapters.clip_embedder import ClipEmbedder, ModelChoice
+from hybrid_search.adapters.clip_embedder import ClipEmbedder
 from hybrid_search.adapters.memory import HashEmbedder
+from hybrid_search.model_choices import ModelChoice
 from hybrid_search.ports import Embedder
 
 
@@ -39,6 +40,12 @@ def test_pictures_are_unit_rows_whatever_their_shape(embedder: Embedder) -> None
 
 def test_nothing_gives_no_rows(embedder: Embedder) -> None:
     assert embedder.texts([]).shape == embedder.pictures([]).shape == (0, embedder.facts.dimension)
+
+
+def test_what_is_not_read_is_counted(embedder: Embedder) -> None:
+    counts = [embedder.token_count("구두 shoe " * n) for n in (1, 10, 100)]
+    assert 2 <= counts[0] < embedder.facts.context_length
+    assert counts[0] < counts[1] < counts[2]
 
 
 def test_a_batch_gives_what_its_parts_give(embedder: Embedder) -> None:

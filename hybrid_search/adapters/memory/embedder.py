@@ -30,6 +30,10 @@ class HashEmbedder:
         """One unit row per text, ``(n, d)`` float32."""
         return self._rows([digest_of(text.encode("utf-8", "replace")) for text in texts])
 
+    def token_count(self, text: str) -> int:
+        """Characters of the text: none are cut."""
+        return len(text)
+
     def _rows(self, digests: Sequence[Digest]) -> Vectors:
         rows = np.empty((len(digests), self.facts.dimension), np.float32)
         for place, digest in enumerate(digests):

@@ -1,0 +1,12 @@
+"""What was fetched from the hub before, without asking the network."""
+
+from __future__ import annotations
+
+from huggingface_hub import try_to_load_from_cache
+
+_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+
+def is_cached(repository: str) -> bool:
+    """Whether open_clip's weights of that repository lie in the cache of this machine."""
+    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in _WEIGHTS)
