@@ -87,7 +87,16 @@ def test_korean_finds_pictures_without_korean(
 ) -> None:
     assert measured["text"]["ko_xling"]["R@10"] == 0.0
     assert measured["hybrid"]["ko_xling"]["R@10"] > 0.2
-    assert measured["vector"]["ko_xling"]["R@10"] > 0.2
+
+
+@pytest.mark.parametrize(
+    ("kind", "floor"),
+    [("ko_xling", 0.25), ("category", 0.24), ("image", 0.32), ("en_tag", 0.2), ("ko_tag", 0.2)],
+)
+def test_the_embedded_model_finds_by_meaning_and_by_likeness(
+    measured: dict[str, dict[str, dict[str, float]]], kind: str, floor: float
+) -> None:
+    assert measured["vector"][kind]["R@10"] > floor
 
 
 def test_two_lists_are_worth_more_than_either(

@@ -8,7 +8,7 @@ from hybrid_search.durable import sha256_of
 from hybrid_search.errors import InvalidConfig
 from hybrid_search.model_choices import ModelChoice
 
-WEIGHTS_SHA256 = "0e562d07559eb16ebc017abc841f870d07f01c8385d8598aba8ef27680942646"
+WEIGHTS_SHA256 = "de6cf6e5f483e3b9f43e3b0e2323334b213f68df0c06a5687d19d727be4ca377"
 
 
 @pytest.fixture(scope="module")
