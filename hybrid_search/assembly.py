@@ -18,12 +18,14 @@ from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.config import Settings
+from hybrid_search.decoding import Decoders
 from hybrid_search.durable import Generations
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
 from hybrid_search.errors import IndexLocked, IndexMissing, IndexUnusable, InvalidConfig
 from hybrid_search.following import LexicalFollower, VectorFollower
 from hybrid_search.generations import Manifest, read_manifest, write_manifest
-from hybrid_search.ingest import Indexer, embed_missing
+from hybrid_search.ingest import Indexer
+from hybrid_search.picture_encoding import PictureEncoder
 from hybrid_search.ports import Embedder, LiveVectors, Rebuilt, Vectors
 from hybrid_search.records import Ordinal, Query
 from hybrid_search.retrieval import Retriever
@@ -164,18 +166,24 @@ def _writing(
     indexer = Indexer(
         catalog=stores.catalog,
         pictures=stores.pictures,
-        embedder=stores.embedder,
+        encoder=_picture_encoder(settings, stores.catalog, stores.embedder, stack),
         followers=(LexicalFollower(stores.catalog, stores.lexical), stores.follower),
-        limits=settings.pictures.limits(),
         fields=settings.declared_fields(),
         written=worker.notify,
         batch_size=settings.ingest.batch_size,
-        workers=settings.ingest.workers,
     )
     stack.callback(indexer.close)
     indexer.catch_up()
     worker.notify()
     return worker, indexer
+
+
+def _picture_encoder(
+    settings: Settings, catalog: SqliteCatalog, embedder: Embedder, stack: ExitStack
+) -> PictureEncoder:
+    decoders = Decoders(settings.pictures.limits(), settings.ingest.workers)
+    stack.callback(decoders.close)
+    return PictureEncoder(catalog, embedder, decoders)
 
 
 def _searcher(settings: Settings, stores: _Stores, encoder: QueryEncoder) -> Searcher:
@@ -212,7 +220,7 @@ def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = No
         stack.callback(catalog.close)
         embedder = _load_embedder(settings)
         pictures = FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
-        embed_missing(catalog, pictures, embedder, settings.pictures.limits(), progress)
+        _picture_encoder(settings, catalog, embedder, stack).embed_missing(pictures, progress)
         generations = Generations(settings.data_dir / "generations")
         folder = generations.begin()
         _write_manifest(folder, settings, embedder.facts.key)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from hybrid_search.errors import EngineFailure, InvalidConfig
 from hybrid_search.ports import ModelFacts, Vectors
+from hybrid_search.preparation import Pixels, Preparation
 
 EMBEDDED = "embedded"
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "models" / "hs_lite2_use512"
@@ -60,8 +61,9 @@ class ClipEmbedder:
         if self._choice.threads:
             torch.set_num_threads(self._choice.threads)
         with _translated(self._choice):
-            self._model, self._preprocess, self._tokenize = _load(self._choice)
+            self._model, _, self._tokenize = _load(self._choice)
         self._facts = self._describe()
+        self._preparation, self._scale = _preprocessing(self._model)
         self._turn = threading.Lock()
 
     @property
@@ -69,14 +71,24 @@ class ClipEmbedder:
         """What identifies the model."""
         return self._facts
 
-    def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        """One unit row per RGB picture, ``(n, d)`` float32."""
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture becomes what the model looks at."""
+        return self._preparation
+
+    def pixels(self, batch: Pixels) -> Vectors:
+        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
         size = self._choice.batch_size
         parts = [
-            self._forward(self._model.encode_image, self._pixels(pictures[start : start + size]))
-            for start in range(0, len(pictures), size)
+            self._forward(self._model.encode_image, self._scale(batch[start : start + size]))
+            for start in range(0, len(batch), size)
         ]
         return self._stack(parts)
+
+    def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
+        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
+        prepared = [self._preparation(picture) for picture in pictures]
+        return self.pixels(np.stack(prepared)) if prepared else self._stack([])
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """One unit row per text, ``(n, d)`` float32; text beyond the context length is cut."""
@@ -88,11 +100,6 @@ class ClipEmbedder:
             for start in range(0, len(texts), size)
         ]
         return self._stack(parts)
-
-    def _pixels(self, pictures: Sequence[Image.Image]) -> torch.Tensor:
-        batch = torch.stack([self._preprocess(picture) for picture in pictures])
-        # Convolutions on the CPU run half as long again in any other order of memory.
-        return batch.contiguous(memory_format=torch.channels_last)
 
     def _forward(self, encode: Callable[..., torch.Tensor], batch: torch.Tensor) -> Vectors:
         with self._turn, torch.inference_mode():
@@ -119,6 +126,30 @@ class ClipEmbedder:
             image_size=int(size[0] if isinstance(size, tuple) else size),
             languages=("en", "ko") if self._choice.model == EMBEDDED else (),
         )
+
+
+class _Scale:
+    """Prepared pixels into the numbers that the model was trained on."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self._mean = torch.tensor(mean).view(3, 1, 1)
+        self._std = torch.tensor(std).view(3, 1, 1)
+
+    def __call__(self, batch: Pixels) -> torch.Tensor:
+        """``(n, 3, h, w)`` float32 in the order of memory ``channels_last``."""
+        # The pixels already lie in the order in which convolutions on the CPU are fastest.
+        channels = torch.tensor(batch).permute(0, 3, 1, 2).float()
+        return channels.div_(255).sub_(self._mean).div_(self._std)
+
+
+def _preprocessing(model: Any) -> tuple[Preparation, _Scale]:
+    """What open_clip would do to a picture for this model, in two parts."""
+    asked = open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg)
+    height, width = asked.size if isinstance(asked.size, (tuple, list)) else (asked.size,) * 2
+    preparation = Preparation(
+        width, height, asked.resize_mode, asked.interpolation, asked.fill_color
+    )
+    return preparation, _Scale(asked.mean, asked.std)
 
 
 def _load(choice: ModelChoice) -> tuple[Any, Callable[[Image.Image], torch.Tensor], Any]:
