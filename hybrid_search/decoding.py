@@ -23,8 +23,6 @@ from hybrid_search.preparation import Preparation
 
 FEW = 8
 """So many pictures are decoded sooner than a process has started."""
-_ATTEMPTS = 2
-"""A decoder may be killed for memory that something else took."""
 
 
 class Decoders:
@@ -58,8 +56,9 @@ class Decoders:
     def _apart(
         self, data: bytes, limits: PictureLimits, preparation: Preparation
     ) -> PreparedPicture:
-        for _ in range(_ATTEMPTS):
-            process = self._process()
+        # A decoder may be killed for memory that something else took: a fresh one tries again.
+        for start in (self._waiting, _Process):
+            process = start()
             try:
                 answer = process.ask((data, limits, preparation))
             except (OSError, EOFError, pickle.UnpicklingError):
@@ -69,10 +68,10 @@ class Decoders:
             if isinstance(answer, PreparedPicture):
                 return answer
             raise InvalidPicture(str(answer))
-        raise InvalidPicture(f"image: the decoder ended with {end} at it, {_ATTEMPTS} times")
+        raise InvalidPicture(f"image: two decoders ended at it, the last one with {end}")
 
-    def _process(self) -> _Process:
-        """One that waits, or a new one; there are never more than threads that ask."""
+    def _waiting(self) -> _Process:
+        """A process that has nothing to do, or a new one; as many as threads at most."""
         try:
             return self._idle.get_nowait()
         except queue.Empty:

@@ -56,9 +56,12 @@ def test_pictures_come_back_in_order_few_or_many(decoders: Decoders, count: int)
 
 
 def test_bytes_that_are_no_picture_are_refused_with_the_reason(decoders: Decoders) -> None:
-    pictures = [photo(1)] * FEW + [b"GIF89a nothing", b"", photo(2)]
+    pictures = [photo(1)] * FEW + [photo(3)[:-800], b"", photo(2)]
     *good, broken, empty, last = decoders.prepare(pictures, INPUT)
-    for future, reason in ((broken, "image: cannot be decoded"), (empty, "the file is empty")):
+    for future, reason in (
+        (broken, "image: cannot be decoded, OSError: image file is truncated"),
+        (empty, "the file is empty"),
+    ):
         with pytest.raises(InvalidPicture, match=reason):
             future.result()
     assert all(future.result().pixels.shape == (64, 64, 3) for future in [*good, last])
@@ -70,7 +73,6 @@ def test_a_decoder_that_is_killed_loses_no_picture(decoders: Decoders) -> None:
     killed = children()
     for child in killed:
         child.send_signal(signal.SIGKILL)
-        child.wait(10)
     again = [future.result().facts for future in decoders.prepare(pictures, INPUT)]
     assert again == first
     assert {child.pid for child in children()}.isdisjoint(child.pid for child in killed)
@@ -81,7 +83,7 @@ def test_a_picture_that_kills_every_decoder_is_refused(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     for future in decoders.prepare([photo(1)] * (FEW + 1), INPUT):
-        with pytest.raises(InvalidPicture, match="the decoder ended with 1 at it, 2 times"):
+        with pytest.raises(InvalidPicture, match="two decoders ended at it, the last one with 1"):
             future.result()
 
 

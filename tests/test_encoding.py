@@ -135,7 +135,9 @@ def test_a_known_picture_is_not_opened() -> None:
 def test_a_picture_and_a_text_of_one_name_are_two_things() -> None:
     encoder = QueryEncoder(FakeEmbedder())
     encoder.text("aa")
-    row = encoder.picture(Digest("aa"), lambda prepare: prepare(Image.new("RGB", (9, 9))))
+    row = encoder.picture(
+        Digest("aa"), lambda prepare: prepare(Image.new("RGB", (9, 9), (9, 9, 9)))
+    )
     assert row.tolist() == [9.0, 0.0]
 
 
