@@ -293,6 +293,8 @@ def _lock(data_dir: Path, stack: ExitStack, hint: str = "") -> None:
 
 
 def _load_embedder(settings: Settings) -> Embedder:
+    # Waiting threads of a forward pass would spin, and take the cores that decoders need.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Torch takes seconds to import, and most commands embed nothing.
     from hybrid_search.adapters.clip_embedder import ClipEmbedder, ModelChoice  # noqa: PLC0415
 
