@@ -15,11 +15,12 @@ from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.config import Settings
+from hybrid_search.decoding import Decoders
 from hybrid_search.durable import Generations
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
 from hybrid_search.errors import IndexLocked, IndexMissing, IndexUnusable, SearchError
 from hybrid_search.generations import new_manifest, write_manifest
-from hybrid_search.ingest import Indexer, Target, embed_missing
+from hybrid_search.ingest import Indexer, Target
 from hybrid_search.parts import (
     embedding_of,
     load_embedder,
@@ -27,6 +28,7 @@ from hybrid_search.parts import (
     open_catalog,
     open_pictures,
 )
+from hybrid_search.picture_encoding import PictureEncoder
 from hybrid_search.search import Searcher
 from hybrid_search.serving import Serving, Stores, embedder_of, open_serving
 from hybrid_search.upkeep import Worker
@@ -173,8 +175,8 @@ class Engine:
         return serving.target()
 
     def _embed_missing(self, embedder: LazyEmbedder) -> None:
-        limits = self.settings.pictures.limits()
-        embed_missing(self.catalog, self.pictures, embedder, limits)
+        encoder = PictureEncoder(self.catalog, embedder, self._stores.decoders)
+        encoder.embed_missing(self.pictures)
 
     def _try_to_adopt(self) -> None:
         try:
@@ -216,7 +218,10 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
             lock(settings.data_dir / "writer.lock", stack, f"writes to {settings.data_dir}")
         catalog = open_catalog(settings, write=write)
         stack.callback(catalog.close)
-        stores = Stores(settings, catalog, open_pictures(settings), write, background)
+        decoders = Decoders(settings.pictures.limits(), settings.ingest.workers)
+        stack.callback(decoders.close)
+        pictures = open_pictures(settings)
+        stores = Stores(settings, catalog, pictures, decoders, write, background)
         serving = open_serving(stores, _generation(settings, write=write))
         indexer = _indexer(stores, serving, stack) if write else None
         engine = Engine(stores, serving, indexer, stack.pop_all())
@@ -242,10 +247,8 @@ def _indexer(stores: Stores, serving: Serving, stack: ExitStack) -> Indexer:
         catalog=stores.catalog,
         pictures=stores.pictures,
         target=serving.target(),
-        limits=settings.pictures.limits(),
         fields=settings.declared_fields(),
         batch_size=settings.ingest.batch_size,
-        workers=settings.ingest.workers,
     )
     stack.callback(indexer.close)
     return indexer

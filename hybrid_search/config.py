@@ -58,10 +58,10 @@ class EmbeddingSection(Section):
     prompts: Literal["auto"] | tuple[Prompt, ...] = "auto"
     """Templates around a query's text, ``["a photo of {}"]``, whose vectors are averaged; none
     leaves it as typed, ``auto`` takes what is known to help the model."""
-    batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
-    """Pictures a forward pass."""
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Pictures a forward pass; more do not fit into the caches of most processors."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    """Threads of one forward pass; 0 leaves it to torch."""
+    """Threads of one forward pass; 0 is one a core."""
     cached_queries: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     """How many query embeddings are kept."""
 
@@ -217,10 +217,10 @@ class PictureSection(Section):
 class IngestSection(Section):
     """How assets come in."""
 
-    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 128
-    """Assets that are stored, indexed and acknowledged together."""
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """Assets that are stored, indexed and acknowledged together; four batches are in memory."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
-    """Threads that decode pictures."""
+    """Processes that decode pictures."""
 
 
 class ServerSection(Section):

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+import numpy as np
 from cachetools import LRUCache
 from PIL import Image
 
 from hybrid_search.errors import IndexMismatch
 from hybrid_search.ports import Embedder, ModelFacts, Vectors
+from hybrid_search.preparation import Pixels, Preparation
 from hybrid_search.records import Digest
 
 
@@ -46,8 +48,17 @@ class LazyEmbedder:
         """What identifies the model; loads it."""
         return self._ready().facts
 
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture becomes what the model looks at; loads the model."""
+        return self._ready().preparation
+
+    def pixels(self, batch: Pixels) -> Vectors:
+        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
+        return self._ready().pixels(batch)
+
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        """One unit row per RGB picture, ``(n, d)`` float32."""
+        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
         return self._ready().pictures(pictures)
 
     def texts(self, texts: Sequence[str]) -> Vectors:
@@ -130,13 +141,14 @@ class QueryEncoder:
             return None
         return f"for its meaning only the first {read} of {count} tokens of a text were read"
 
-    def picture(self, digest: Digest, open_picture: Callable[[], Image.Image]) -> Vectors:
-        """The unit vector of the picture with that digest, which is opened only if unknown."""
+    def picture(self, digest: Digest, prepare: Callable[[Preparation], Pixels]) -> Vectors:
+        """The unit vector of the picture with that digest, which is prepared only if unknown."""
         key = ("picture", digest)
         with self._guard:
             if (known := self._lookup(key)) is not None:
                 return known
-        return self._remember(key, self._embedder.pictures([open_picture()])[0])
+        pixels = prepare(self._embedder.preparation)
+        return self._remember(key, self._embedder.pixels(pixels[np.newaxis])[0])
 
     def counts(self) -> EncodingCounts:
         """How queries were encoded since the start."""

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
 
 from hybrid_search.errors import InvalidPicture
+from hybrid_search.preparation import Pixels, Preparation
 from hybrid_search.records import Digest, PictureFacts
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -44,6 +45,14 @@ class CheckedPicture:
     rgb: Image.Image
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedPicture:
+    """A picture that decoded well: its facts, and a model's input made of it."""
+
+    facts: PictureFacts
+    pixels: Pixels
+
+
 def digest_of(data: bytes) -> Digest:
     """The SHA-256 of the bytes in hexadecimal.
 
@@ -53,17 +62,21 @@ def digest_of(data: bytes) -> Digest:
     return Digest(hashlib.sha256(data).hexdigest())
 
 
-def check_picture(data: bytes, limits: PictureLimits | None = None) -> CheckedPicture:
+def check_picture(
+    data: bytes, limits: PictureLimits | None = None, least_side: int | None = None
+) -> CheckedPicture:
     """The picture in these bytes, upright RGB, at most ``WORKING_PIXELS`` large.
 
-    Raises ``InvalidPicture`` for anything else, whatever the decoder makes of it.
+    With ``least_side`` it is decoded as small as is cheap, both sides at least so long where
+    the picture's are. Raises ``InvalidPicture`` for anything else, whatever the decoder makes
+    of it.
     """
     limits = limits or PictureLimits()
     _check_bytes(data, limits)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             _check_size(picture.size, limits)
-            return _decode(picture, data)
+            return _decode(picture, data, least_side)
     except InvalidPicture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -72,6 +85,14 @@ def check_picture(data: bytes, limits: PictureLimits | None = None) -> CheckedPi
         raise InvalidPicture(_not_accepted(data)) from None
     except Exception as failure:  # noqa: BLE001  decoders raise many kinds on damaged bytes
         raise InvalidPicture(f"image: cannot be decoded, {_reason(failure)}") from None
+
+
+def prepare_picture(
+    data: bytes, limits: PictureLimits, preparation: Preparation
+) -> PreparedPicture:
+    """The picture in these bytes as a model looks at it; raises ``InvalidPicture``."""
+    checked = check_picture(data, limits, preparation.least_side)
+    return PreparedPicture(checked.facts, preparation(checked.rgb))
 
 
 def shrink(picture: Image.Image, side: int) -> bytes:
@@ -137,16 +158,17 @@ def _reason(failure: Exception) -> str:
     return f"{type(failure).__name__}: {failure}"[:200]
 
 
-def _decode(picture: Image.Image, data: bytes) -> CheckedPicture:
+def _decode(picture: Image.Image, data: bytes, least_side: int | None) -> CheckedPicture:
     fmt, full = picture.format or "", picture.size
     if fmt == "JPEG" and picture.mode != "CMYK":
         # Lets libjpeg skip detail that nothing here looks at; never below twice a megapixel side.
-        picture.draft("RGB", (2048, 2048))
+        side = least_side or 2048
+        picture.draft("RGB", (side, side))
     frame = _telling_frame(picture)
     upright = ImageOps.exif_transpose(frame)
     turned = upright.size != frame.size and upright.size == frame.size[::-1]
     width, height = full[::-1] if turned else full
-    rgb = _at_working_size(_as_rgb(upright))
+    rgb = _at_working_size(_as_rgb(upright), least_side)
     facts = PictureFacts(
         digest=digest_of(data),
         format=fmt,
@@ -193,7 +215,10 @@ def _from_16_bit(picture: Image.Image) -> Image.Image:
     return Image.fromarray((grey / 257.0).clip(0, 255).astype(np.uint8)).convert("RGB")
 
 
-def _at_working_size(picture: Image.Image) -> Image.Image:
+def _at_working_size(picture: Image.Image, least_side: int | None) -> Image.Image:
+    if least_side is not None:
+        factor = min(picture.size) // least_side
+        return picture.reduce(factor) if factor > 1 else picture
     pixels = picture.width * picture.height
     if pixels <= WORKING_PIXELS:
         return picture

@@ -1,31 +1,37 @@
 """The road in: rows -> checked pictures -> embeddings -> catalog -> indexes.
 
-A batch is embedded first, then stored in one transaction, then acknowledged; the indexes
-follow. Whatever is killed in between, nothing acknowledged is lost and nothing is half there:
-the next start replays what the indexes lack.
+A batch is embedded first, then stored in one transaction, then indexed, then acknowledged.
+Whatever is killed in between, nothing acknowledged is lost and nothing is half there: the next
+start replays what the indexes lack, and what was embedded is not embedded again.
+
+The stages overlap: while a batch is embedded, the next ones are decoded and the one before is
+stored and indexed.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from hybrid_search.errors import InvalidAsset, InvalidInput
+from hybrid_search.errors import InvalidAsset
 from hybrid_search.fields import Fields
 from hybrid_search.following import LexicalFollower, VectorFollower
-from hybrid_search.images import CheckedPicture, PictureLimits, check_picture, digest_of
+from hybrid_search.images import digest_of
 from hybrid_search.manifests import Row, Skipped
-from hybrid_search.ports import Catalog, Draft, Embedder, PictureStore
+from hybrid_search.picture_encoding import BATCHES_AHEAD, Decoding, PictureEncoder
+from hybrid_search.ports import Catalog, Draft, PictureStore
 from hybrid_search.records import Asset, AssetId, Digest
+from hybrid_search.stages import ahead, batches, behind
 from hybrid_search.wire.answers import IngestReportJson
 from hybrid_search.wire.assets import asset_to_stored
 
 
 @dataclass(slots=True)
 class IngestReport:
-    """What became of each row."""
+    """What became of each row, and how fast."""
 
     indexed: int = 0
     """New assets."""
@@ -34,11 +40,22 @@ class IngestReport:
     updated: int = 0
     """Assets that replaced an earlier version."""
     skipped: list[Skipped] = field(default_factory=list)
+    pictures: int = 0
+    """Pictures of the new assets and versions."""
+    embedded: int = 0
+    """Pictures that went through the model; the others were known, or equal to one of these."""
+    seconds: float = 0.0
+    """From the first row to the last that is counted."""
 
     @property
     def total(self) -> int:
         """All rows that were seen."""
         return self.indexed + self.unchanged + self.updated + len(self.skipped)
+
+    @property
+    def pictures_per_second(self) -> float:
+        """How fast pictures came in; 0 before the first."""
+        return self.pictures / self.seconds if self.seconds else 0.0
 
     def add(self, other: IngestReport) -> None:
         """Count the rows of another report too."""
@@ -46,6 +63,9 @@ class IngestReport:
         self.unchanged += other.unchanged
         self.updated += other.updated
         self.skipped += other.skipped
+        self.pictures += other.pictures
+        self.embedded += other.embedded
+        self.seconds += other.seconds
 
     def as_json(self) -> IngestReportJson:
         """The report as a JSON object."""
@@ -54,7 +74,21 @@ class IngestReport:
             "unchanged": self.unchanged,
             "updated": self.updated,
             "skipped": [{"id": part.id, "reason": part.reason} for part in self.skipped],
+            "pictures": self.pictures,
+            "embedded": self.embedded,
+            "seconds": round(self.seconds, 3),
+            "pictures_per_second": round(self.pictures_per_second, 1),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where writes go: the parts of the generation that serves."""
+
+    encoder: PictureEncoder
+    followers: tuple[LexicalFollower, VectorFollower]
+    written: Callable[[], None]
+    """Called after each write that the indexes have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +96,29 @@ class _Arrival:
     """A row whose bytes were read and hashed."""
 
     asset: Asset
-    data: bytes | None
+    picture: Digest | None
+    data: bytes
     content: Digest
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where writes go: the parts of the generation that serves."""
+class _Batch:
+    """New content whose pictures are being decoded, and what became of the other rows."""
 
-    embedder: Embedder
-    followers: tuple[LexicalFollower, VectorFollower]
-    written: Callable[[], None]
-    """Called after each write that the indexes have."""
+    arrivals: list[_Arrival]
+    decoding: Decoding
+    report: IngestReport
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What can be stored: its pictures have vectors of the target's model."""
+
+    drafts: list[Draft]
+    originals: dict[Digest, bytes]
+    report: IngestReport
+    target: Target
 
 
 class Indexer:
@@ -85,18 +130,15 @@ class Indexer:
         catalog: Catalog,
         pictures: PictureStore,
         target: Target,
-        limits: PictureLimits,
         fields: Fields,
-        batch_size: int = 128,
-        workers: int = 2,
+        batch_size: int = 64,
     ) -> None:
         self._catalog = catalog
         self._pictures = pictures
         self._target = target
-        self._limits = limits
         self._fields = fields
         self._batch_size = batch_size
-        self._decoders = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+        self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._writing = threading.Lock()
 
     def ingest(
@@ -108,11 +150,12 @@ class Indexer:
 
         Of rows with the same id the first counts. ``progress`` is told after each batch.
         """
-        report = IngestReport()
-        seen: set[AssetId] = set()
-        for batch in _batches(rows, self._batch_size):
-            with self._writing:
-                self._store(list(_unique(batch, seen, report)), report)
+        report, start, seen = IngestReport(), time.monotonic(), set[AssetId]()
+        arrived = (self._receive(part, seen) for part in batches(rows, self._batch_size))
+        ready = map(self._encode, ahead(arrived, BATCHES_AHEAD))
+        for stored in behind(self._storing, self._store, ready):
+            report.add(stored)
+            report.seconds = time.monotonic() - start
             if progress is not None:
                 progress(report)
         return report
@@ -136,23 +179,20 @@ class Indexer:
             self._target = opened()
 
     def close(self) -> None:
-        """Stop the decoding threads."""
-        self._decoders.shutdown()
+        """Finish the batch that is being stored."""
+        self._storing.shutdown()
 
-    def _store(self, rows: list[Row], report: IngestReport) -> None:
-        arrivals = [arrival for row in rows if (arrival := self._arrive(row, report)) is not None]
+    def _receive(self, rows: list[Row | Skipped], seen: set[AssetId]) -> _Batch:
+        """The rows read and hashed, those with known content counted, decoding begun."""
+        report = IngestReport()
+        unique = list(_unique(rows, seen, report))
+        arrivals = [found for row in unique if (found := self._arrive(row, report)) is not None]
         known = self._catalog.contents([arrival.asset.id for arrival in arrivals])
-        changed = [a for a in arrivals if known.get(a.asset.id) != a.content]
-        report.unchanged += len(arrivals) - len(changed)
-        drafts = self._drafts(changed, report)
-        if not drafts:
-            return
-        self._catalog.put(drafts)
-        self.catch_up()
-        self._target.written()
-        updated = sum(draft.asset.id in known for draft in drafts)
-        report.updated += updated
-        report.indexed += len(drafts) - updated
+        new = [arrival for arrival in arrivals if known.get(arrival.asset.id) != arrival.content]
+        report.unchanged = len(arrivals) - len(new)
+        pictures = {part.picture: part.data for part in new if part.picture is not None}
+        target = self._target
+        return _Batch(new, target.encoder.begin(pictures), report, target)
 
     def _arrive(self, row: Row, report: IngestReport) -> _Arrival | None:
         """The row, typed, with its picture's bytes read; ``None``, reported, where that fails."""
@@ -168,72 +208,50 @@ class Indexer:
         if data is None and not self._fields.copy_of(asset):
             report.skipped.append(Skipped(asset.id, "neither an image nor any copy"))
             return None
-        picture = b"" if data is None else digest_of(data).encode()
-        return _Arrival(asset, data, digest_of(asset_to_stored(asset) + b"\x00" + picture))
+        picture = None if data is None else digest_of(data)
+        content = digest_of(asset_to_stored(asset) + b"\x00" + (picture or "").encode())
+        return _Arrival(asset, picture, data or b"", content)
 
-    def _drafts(self, arrivals: list[_Arrival], report: IngestReport) -> list[Draft]:
-        """What can be stored: pictures checked, kept and embedded."""
-        checked = list(self._decoders.map(self._check, arrivals))
-        drafts, pictures = [], {}
-        for arrival, outcome in zip(arrivals, checked, strict=True):
-            if isinstance(outcome, InvalidInput):
-                report.skipped.append(Skipped(arrival.asset.id, str(outcome)))
+    def _encode(self, batch: _Batch) -> _Ready:
+        """What can be stored, its pictures embedded; the rest is reported."""
+        encoded, report = batch.target.encoder.finish(batch.decoding), batch.report
+        drafts, originals = [], {}
+        for arrival in batch.arrivals:
+            refusal = encoded.refused.get(arrival.picture) if arrival.picture else None
+            if refusal is not None:
+                report.skipped.append(Skipped(arrival.asset.id, str(refusal)))
                 continue
-            facts = None if outcome is None else outcome.facts
+            facts = None if arrival.picture is None else encoded.facts[arrival.picture]
             drafts.append(Draft(arrival.asset, facts, arrival.content))
-            if outcome is not None and arrival.data is not None:
-                pictures[outcome.facts.digest] = outcome
-                self._pictures.put(outcome.facts.digest, arrival.data)
-        self._embed(pictures)
-        return drafts
+            if arrival.picture is not None:
+                originals[arrival.picture] = arrival.data
+        report.embedded = encoded.embedded
+        return _Ready(drafts, originals, report, batch.target)
 
-    def _check(self, arrival: _Arrival) -> CheckedPicture | InvalidInput | None:
-        if arrival.data is None:
-            return None
-        try:
-            return check_picture(arrival.data, self._limits)
-        except InvalidInput as failure:
-            return failure
+    def _store(self, ready: _Ready) -> IngestReport:
+        """The batch's report, once it is durable and the indexes have it."""
+        for digest, data in ready.originals.items():
+            self._pictures.put(digest, data)
+        with self._writing:
+            if ready.target is not self._target:
+                # Another generation serves since these were embedded, by another model maybe.
+                encoder = self._target.encoder
+                encoder.finish(encoder.begin(ready.originals))
+            return self._write(ready.drafts, ready.report)
 
-    def _embed(self, pictures: dict[Digest, CheckedPicture]) -> None:
-        """Embed the pictures that have no vector yet; equal bytes are embedded once."""
-        if not pictures:
-            return
-        model = self._target.embedder.facts.key
-        missing = sorted(set(pictures) - set(self._catalog.embeddings(model, list(pictures))))
-        if missing:
-            rows = self._target.embedder.pictures([pictures[digest].rgb for digest in missing])
-            self._catalog.store_embeddings(model, dict(zip(missing, rows, strict=True)))
-
-
-def embed_missing(
-    catalog: Catalog,
-    pictures: PictureStore,
-    embedder: Embedder,
-    limits: PictureLimits,
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Give every live picture a vector of this model, ``progress(done, all)`` on the way."""
-    model = embedder.facts.key
-    missing = catalog.unembedded(model)
-    for start in range(0, len(missing), 64):
-        batch = missing[start : start + 64]
-        checked = [check_picture(pictures.read(digest), limits).rgb for digest in batch]
-        vectors = embedder.pictures(checked)
-        catalog.store_embeddings(model, dict(zip(batch, vectors, strict=True)))
-        if progress is not None:
-            progress(start + len(batch), len(missing))
-
-
-def _batches(rows: Iterable[Row | Skipped], size: int) -> Iterator[list[Row | Skipped]]:
-    batch: list[Row | Skipped] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) >= size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    def _write(self, drafts: list[Draft], report: IngestReport) -> IngestReport:
+        # Another request may have written the same assets since these were compared.
+        known = self._catalog.contents([draft.asset.id for draft in drafts])
+        new = [draft for draft in drafts if known.get(draft.asset.id) != draft.content]
+        report.unchanged += len(drafts) - len(new)
+        if new:
+            self._catalog.put(new)
+            self.catch_up()
+            self._target.written()
+        report.updated = sum(draft.asset.id in known for draft in new)
+        report.indexed = len(new) - report.updated
+        report.pictures = sum(draft.picture is not None for draft in new)
+        return report
 
 
 def _unique(batch: list[Row | Skipped], seen: set[AssetId], report: IngestReport) -> Iterator[Row]:

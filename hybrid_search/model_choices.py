@@ -35,7 +35,7 @@ class ModelChoice:
 
     model: str = EMBEDDED
     pretrained: str | None = None
-    batch_size: int = 32
+    batch_size: int = 16
     threads: int = 0
     precision: Precision = "auto"
     prompts: tuple[str, ...] = AS_TYPED

@@ -68,6 +68,8 @@ def embedding_of(settings: Settings, manifest: Manifest | None) -> EmbeddingSect
 
 def load_embedder(section: EmbeddingSection) -> Embedder:
     """The model, loaded; raises ``InvalidConfig`` for one that cannot be had."""
+    # Waiting threads of a forward pass would spin, and take the cores that decoders need.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Torch takes seconds to import, and most commands embed nothing.
     from hybrid_search.adapters.clip_embedder import ClipEmbedder  # noqa: PLC0415
 

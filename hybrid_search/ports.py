@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hybrid_search.preparation import Pixels, Preparation
 from hybrid_search.records import (
     Asset,
     AssetId,
@@ -125,6 +126,10 @@ class Catalog(Protocol):
 
         Writes go on while they are read.
         """
+        ...
+
+    def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
+        """The facts of those pictures that were stored and have a vector of that model."""
         ...
 
     def unembedded(self, model: str) -> list[Digest]:
@@ -456,8 +461,17 @@ class Embedder(Protocol):
         """What identifies the model."""
         ...
 
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture becomes what the model looks at."""
+        ...
+
+    def pixels(self, batch: Pixels) -> Vectors:
+        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
+        ...
+
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        """One unit row per RGB picture, ``(n, d)`` float32."""
+        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
         ...
 
     def texts(self, texts: Sequence[str]) -> Vectors:

@@ -16,12 +16,12 @@ from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.assembly import lock
 from hybrid_search.config import EmbeddingSection, Settings
+from hybrid_search.decoding import Decoders
 from hybrid_search.durable import Generations
 from hybrid_search.encoding import LazyEmbedder
 from hybrid_search.errors import IndexMissing, InvalidConfig
 from hybrid_search.following import LexicalFollower
 from hybrid_search.generations import Manifest, new_manifest, read_manifest, write_manifest
-from hybrid_search.ingest import embed_missing
 from hybrid_search.parts import (
     dimension_of,
     embedding_of,
@@ -33,6 +33,7 @@ from hybrid_search.parts import (
     open_vectors_in,
     vector_plan,
 )
+from hybrid_search.picture_encoding import PictureEncoder
 from hybrid_search.ports import Embedder, LiveVectors, Rebuilt, Vectors
 from hybrid_search.records import Ordinal
 from hybrid_search.search import Searcher
@@ -203,8 +204,9 @@ def _build(
 def _embed(
     settings: Settings, catalog: SqliteCatalog, embedder: Embedder, progress: Progress | None
 ) -> None:
-    pictures, limits = open_pictures(settings), settings.pictures.limits()
-    embed_missing(catalog, pictures, embedder, limits, progress)
+    with closing(Decoders(settings.pictures.limits(), settings.ingest.workers)) as decoders:
+        encoder = PictureEncoder(catalog, embedder, decoders)
+        encoder.embed_missing(open_pictures(settings), progress)
 
 
 def _judge(
@@ -214,10 +216,10 @@ def _judge(
 
 
 def _measured(settings: Settings, catalog: SqliteCatalog, folder: Path, measure: Measure) -> float:
-    pictures = open_pictures(settings)
-    stores = Stores(settings, catalog, pictures, write=False, background=False)
-    with closing(open_serving(stores, folder)) as serving:
-        return measure(serving.searcher, catalog)
+    with closing(Decoders(settings.pictures.limits())) as decoders:
+        stores = Stores(settings, catalog, open_pictures(settings), decoders, False, False)
+        with closing(open_serving(stores, folder)) as serving:
+            return measure(serving.searcher, catalog)
 
 
 def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingSection:

@@ -11,7 +11,7 @@ from hybrid_search.encoding import QueryEncoder
 from hybrid_search.errors import InvalidQuery, UnknownAsset
 from hybrid_search.fields import Fields
 from hybrid_search.following import VectorFollower
-from hybrid_search.images import PictureLimits, check_picture, digest_of
+from hybrid_search.images import PictureLimits, digest_of, prepare_picture
 from hybrid_search.ports import (
     Catalog,
     FacetBucket,
@@ -264,7 +264,9 @@ class Retriever:
         if example.text is not None:
             return self._encoder.text(example.text)
         data = example.picture or b""
-        return self._encoder.picture(digest_of(data), lambda: check_picture(data, self._limits).rgb)
+        return self._encoder.picture(
+            digest_of(data), lambda how: prepare_picture(data, self._limits, how).pixels
+        )
 
     def _stored_vector(self, asset_id: AssetId) -> Vectors:
         stored = self._catalog.find(asset_id)

@@ -11,11 +11,13 @@ from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.config import Settings
+from hybrid_search.decoding import Decoders
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
 from hybrid_search.following import LexicalFollower, VectorFollower
 from hybrid_search.generations import read_manifest
 from hybrid_search.ingest import Target
 from hybrid_search.parts import embedding_of, load_embedder, open_lexical, open_vectors_in
+from hybrid_search.picture_encoding import PictureEncoder
 from hybrid_search.records import Query
 from hybrid_search.retrieval import Retriever
 from hybrid_search.search import Searcher
@@ -29,6 +31,7 @@ class Stores:
     settings: Settings
     catalog: SqliteCatalog
     pictures: FolderPictures
+    decoders: Decoders
     write: bool
     background: bool
     """Whether what an index needs is done aside, not after each write."""
@@ -47,13 +50,14 @@ class Serving:
     encoder: QueryEncoder
     searcher: Searcher
     followers: tuple[LexicalFollower, VectorFollower]
+    pictures: PictureEncoder
     upkeep: Worker | None
     """What looks after the vector index; ``None`` where nothing is written."""
 
     def target(self) -> Target:
         """Where writes go."""
         told = _nobody if self.upkeep is None else self.upkeep.notify
-        return Target(self.embedder, self.followers, told)
+        return Target(self.pictures, self.followers, told)
 
     def warm_up(self) -> None:
         """Load what is otherwise loaded by the first search: the model, and Kiwi's dictionary."""
@@ -103,6 +107,7 @@ def open_serving(stores: Stores, folder: Path, embedder: LazyEmbedder | None = N
         encoder=encoder,
         searcher=_searcher(stores, lexical, vectors, followers[1], encoder),
         followers=followers,
+        pictures=PictureEncoder(stores.catalog, embedder, stores.decoders),
         upkeep=_upkeep(stores, vectors, model, embedder) if stores.write else None,
     )
 

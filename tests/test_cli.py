@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "assets.jsonl"
 
 
@@ -20,7 +22,16 @@ def test_ingest_search_and_status(tmp_path: Path) -> None:
     )
     where = ("--data-dir", str(tmp_path / "data"), "--json")
     report = json.loads(run("ingest", str(manifest), *where).stdout)
-    assert report == {"indexed": 2, "unchanged": 0, "updated": 0, "skipped": []}
+    assert report.pop("seconds") > 0
+    assert report == {
+        "indexed": 2,
+        "unchanged": 0,
+        "updated": 0,
+        "skipped": [],
+        "pictures": 0,
+        "embedded": 0,
+        "pictures_per_second": 0.0,
+    }
     found = json.loads(run("search", "무료 배송", "--mode", "text", *where).stdout)
     assert [hit["id"] for hit in found["hits"]] == ["a"]
     filtered = json.loads(run("search", "--filter", "brand:sky", *where).stdout)
@@ -44,7 +55,11 @@ def test_the_demonstration(tmp_path: Path) -> None:
     shown = run("demo", "--no-serve", "--json", "--data-dir", str(tmp_path / "demo"))
     assert shown.returncode == 0, shown.stderr
     demo = json.loads(shown.stdout)
-    assert demo["ingest"] == {"indexed": 310, "unchanged": 0, "updated": 0, "skipped": []}
+    ingest = demo["ingest"]
+    assert (ingest["indexed"], ingest["unchanged"], ingest["updated"]) == (310, 0, 0)
+    assert (ingest["skipped"], ingest["pictures"]) == ([], 304)
+    assert 0 < ingest["embedded"] <= 304
+    assert ingest["pictures_per_second"] == pytest.approx(304 / ingest["seconds"], abs=0.1)
     phrase, korean, likeness = demo["searches"].values()
     assert all(hit["phrases"] == 1 for hit in phrase["hits"])
     assert korean["hits"][0]["id"].startswith("meongnyang-dog")

@@ -12,6 +12,7 @@ from PIL import Image
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
 from hybrid_search.errors import EngineFailure, IndexMismatch
 from hybrid_search.ports import ModelFacts, Vectors
+from hybrid_search.preparation import Pixels, Preparation
 from hybrid_search.records import Digest
 
 
@@ -20,6 +21,7 @@ class FakeEmbedder:
 
     def __init__(self, name: str = "fake") -> None:
         self.facts = ModelFacts(name, "0" * 64, 2, 77, 8, ())
+        self.preparation = Preparation(8, 8)
         self.batches: list[list[str]] = []
         self.pictures_seen = 0
         self.failure: Exception | None = None
@@ -38,9 +40,12 @@ class FakeEmbedder:
     def token_count(self, text: str) -> int:
         return len(text.split())
 
+    def pixels(self, batch: Pixels) -> Vectors:
+        self.pictures_seen += len(batch)
+        return np.array([[picture.mean(), 0.0] for picture in batch], np.float32)
+
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        self.pictures_seen += len(pictures)
-        return np.array([[picture.width, 0.0] for picture in pictures], np.float32)
+        return self.pixels(np.stack([self.preparation(picture) for picture in pictures]))
 
 
 def held_up(
@@ -120,12 +125,12 @@ def test_many_threads_get_the_right_vectors() -> None:
 def test_a_known_picture_is_not_opened() -> None:
     fake = FakeEmbedder()
     encoder = QueryEncoder(fake)
-    picture = Image.new("RGB", (7, 3))
+    picture = Image.new("RGB", (7, 3), (7, 7, 7))
 
-    def never() -> Image.Image:
+    def never(_: Preparation) -> Pixels:
         raise AssertionError("opened a picture whose vector is known")
 
-    assert encoder.picture(Digest("aa"), lambda: picture).tolist() == [7.0, 0.0]
+    assert encoder.picture(Digest("aa"), lambda prepare: prepare(picture)).tolist() == [7.0, 0.0]
     assert encoder.picture(Digest("aa"), never).tolist() == [7.0, 0.0]
     assert fake.pictures_seen == 1
 
@@ -133,7 +138,9 @@ def test_a_known_picture_is_not_opened() -> None:
 def test_a_picture_and_a_text_of_one_name_are_two_things() -> None:
     encoder = QueryEncoder(FakeEmbedder())
     encoder.text("aa")
-    row = encoder.picture(Digest("aa"), lambda: Image.new("RGB", (9, 9)))
+    row = encoder.picture(
+        Digest("aa"), lambda prepare: prepare(Image.new("RGB", (9, 9), (9, 9, 9)))
+    )
     assert row.tolist() == [9.0, 0.0]
 
 

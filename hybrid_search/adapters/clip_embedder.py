@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import open_clip
 import torch
 from PIL import Image
 
@@ -14,6 +16,7 @@ from hybrid_search.adapters.clip_precision import settled
 from hybrid_search.errors import EngineFailure
 from hybrid_search.model_choices import ModelChoice
 from hybrid_search.ports import ModelFacts, Vectors
+from hybrid_search.preparation import Pixels, Preparation
 
 
 class ClipEmbedder:
@@ -25,8 +28,8 @@ class ClipEmbedder:
         if self._choice.threads:
             torch.set_num_threads(self._choice.threads)
         self._model = settled(lambda: load(self._choice), self._choice)
-        self._preprocess = self._model.preprocess
         self._facts = self._describe()
+        self._preparation, self._scale = _preprocessing(self._model.network)
         self._turn = threading.Lock()
 
     @property
@@ -34,14 +37,24 @@ class ClipEmbedder:
         """What identifies the model."""
         return self._facts
 
-    def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        """One unit row per RGB picture, ``(n, d)`` float32."""
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture becomes what the model looks at."""
+        return self._preparation
+
+    def pixels(self, batch: Pixels) -> Vectors:
+        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
         size = self._choice.batch_size
         parts = [
-            self._forward(self._model.encode_image, self._pixels(pictures[start : start + size]))
-            for start in range(0, len(pictures), size)
+            self._forward(self._model.encode_image, self._scale(batch[start : start + size]))
+            for start in range(0, len(batch), size)
         ]
         return self._stack(parts)
+
+    def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
+        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
+        prepared = [self._preparation(picture) for picture in pictures]
+        return self.pixels(np.stack(prepared)) if prepared else self._stack([])
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """One unit row per text, ``(n, d)`` float32; text beyond the context length is cut.
@@ -65,11 +78,6 @@ class ClipEmbedder:
 
     def _prompted(self, texts: Sequence[str]) -> list[str]:
         return [prompt.replace("{}", text) for text in texts for prompt in self._choice.prompts]
-
-    def _pixels(self, pictures: Sequence[Image.Image]) -> torch.Tensor:
-        batch = torch.stack([self._preprocess(picture) for picture in pictures])
-        # Convolutions on the CPU run half as long again in any other order of memory.
-        return batch.contiguous(memory_format=torch.channels_last)
 
     def _forward(self, encode: Callable[..., torch.Tensor], batch: torch.Tensor) -> Vectors:
         with self._turn, torch.inference_mode():
@@ -102,3 +110,27 @@ def _means(rows: Vectors) -> Vectors:
     """The unit vector towards the mean of each group, ``(n, k, d)`` to ``(n, d)``."""
     means = rows.mean(axis=1)
     return np.asarray(means / np.linalg.norm(means, axis=-1, keepdims=True), np.float32)
+
+
+class _Scale:
+    """Prepared pixels into the numbers that the model was trained on."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self._mean = torch.tensor(mean).view(3, 1, 1)
+        self._std = torch.tensor(std).view(3, 1, 1)
+
+    def __call__(self, batch: Pixels) -> torch.Tensor:
+        """``(n, 3, h, w)`` float32 in the order of memory ``channels_last``."""
+        # The pixels already lie in the order in which convolutions on the CPU are fastest.
+        channels = torch.tensor(batch).permute(0, 3, 1, 2).float()
+        return channels.div_(255).sub_(self._mean).div_(self._std)
+
+
+def _preprocessing(network: Any) -> tuple[Preparation, _Scale]:
+    """What open_clip would do to a picture for this model, in two parts."""
+    asked = open_clip.transform.PreprocessCfg(**network.visual.preprocess_cfg)
+    height, width = asked.size if isinstance(asked.size, (tuple, list)) else (asked.size,) * 2
+    preparation = Preparation(
+        width, height, asked.resize_mode, asked.interpolation, asked.fill_color
+    )
+    return preparation, _Scale(asked.mean, asked.std)

@@ -177,6 +177,14 @@ class SqliteCatalog:
             finally:
                 connection.execute("ROLLBACK")
 
+    def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
+        """The facts of those pictures that were stored and have a vector of that model."""
+        sql = """
+        SELECT digest, format, width, height, bytes, placeholder
+        FROM pictures JOIN embeddings ON content = digest WHERE model = ? AND digest IN ({})
+        """
+        return {Digest(row[0]): PictureFacts(*row) for row in self._many(sql, digests, model)}
+
     def unembedded(self, model: str) -> list[Digest]:
         """The pictures of live assets that have no vector of that model yet."""
         sql = f"SELECT DISTINCT picture {_MISSING}"

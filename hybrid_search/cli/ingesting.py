@@ -23,6 +23,11 @@ def ingest_paths(settings: Settings, paths: Iterable[Path], *, quiet: bool) -> I
 
 def _ingest(engine: Engine, path: Path, *, quiet: bool) -> IngestReport:
     rows = read_assets(path, engine.settings.pictures.max_bytes)
-    with progress_bar(quiet=quiet) as bar:
-        task = bar.add_task(path.name, total=estimate_rows(path))
-        return engine.writer().ingest(rows, lambda r: bar.update(task, completed=r.total))
+    with progress_bar("{task.fields[speed]}", quiet=quiet) as bar:
+        task = bar.add_task(path.name, total=estimate_rows(path), speed="")
+
+        def show(report: IngestReport) -> None:
+            speed = f"{report.pictures_per_second:.1f} images/s" if report.pictures else ""
+            bar.update(task, completed=report.total, speed=speed)
+
+        return engine.writer().ingest(rows, show)

@@ -115,6 +115,11 @@ def print_report(report: IngestReport) -> None:
         f"{report.indexed} indexed, {report.updated} updated, {report.unchanged} unchanged,"
         f" {len(report.skipped)} skipped"
     )
+    if report.pictures:
+        console.print(
+            f"{report.pictures} pictures in {report.seconds:.1f} s,"
+            f" {report.pictures_per_second:.1f} a second; {report.embedded} embedded"
+        )
     for skipped in report.skipped[:MAX_SKIPPED]:
         console.print(f"  skipped {skipped.id}: {skipped.reason}", markup=False)
     if len(report.skipped) > MAX_SKIPPED:
@@ -131,7 +136,8 @@ def print_status(facts: StatusJson) -> None:
     console.print(table)
 
 
-def progress_bar(*, quiet: bool) -> Progress:
-    """A bar with a count and the time left, on standard error."""
+def progress_bar(*further: str, quiet: bool) -> Progress:
+    """A bar with a count, the time left, and further columns, on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=errors, disable=quiet)
+    rest = (TimeRemainingColumn(), *map(TextColumn, further))
+    return Progress(*columns, *rest, console=errors, disable=quiet)

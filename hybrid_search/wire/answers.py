@@ -139,6 +139,10 @@ class IngestReportJson(TypedDict):
     unchanged: int
     updated: int
     skipped: list[SkippedJson]
+    pictures: int
+    embedded: int
+    seconds: float
+    pictures_per_second: float
 
 
 def answer_to_json(answer: Answer) -> AnswerJson:

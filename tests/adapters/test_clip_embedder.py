@@ -1,6 +1,10 @@
 """The model that is shipped with the package."""
 
+import numpy as np
+import open_clip
 import pytest
+import torch
+from PIL import Image
 
 from hybrid_search.adapters.clip_embedder import ClipEmbedder
 from hybrid_search.adapters.clip_models import EMBEDDED_FOLDER
@@ -35,6 +39,17 @@ def test_equal_meanings_in_two_languages_lie_near(embedder: ClipEmbedder) -> Non
     puppy, korean, car = embedder.texts(["puppy", "강아지", "car"])
     assert puppy @ korean > puppy @ car
     assert puppy @ korean > korean @ car
+
+
+def test_pixels_reach_the_model_as_open_clip_would_bring_them(embedder: ClipEmbedder) -> None:
+    model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{EMBEDDED_FOLDER}")
+    chance = np.random.default_rng(3)
+    noise = chance.integers(0, 256, (300, 410, 3), dtype=np.uint8)
+    pictures = [Image.fromarray(noise), Image.new("RGB", (50, 80), "orange")]
+    with torch.inference_mode():
+        batch = torch.stack([transform(picture) for picture in pictures])
+        expected = torch.nn.functional.normalize(model.eval().encode_image(batch), dim=-1)
+    assert np.allclose(embedder.pictures(pictures), expected.numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,17 @@ def test_unembedded_are_the_pictures_without_a_vector(catalog: Catalog) -> None:
     assert sorted(catalog.unembedded("other")) == ["p1", "p2"]
 
 
+def test_the_facts_of_pictures_that_are_stored_and_embedded(catalog: Catalog) -> None:
+    drafts = [draft("a", picture="p1"), draft("b", picture="p2"), draft("c")]
+    catalog.put(drafts)
+    catalog.store_embeddings(MODEL, {Digest("p1"): row(1), Digest("p3"): row(3)})
+    asked = [Digest("p1"), Digest("p2"), Digest("p3")]
+    assert catalog.embedded(MODEL, asked) == {"p1": drafts[0].picture}
+    assert catalog.embedded("other", asked) == catalog.embedded(MODEL, []) == {}
+    catalog.delete(ids("a"))
+    assert list(catalog.embedded(MODEL, asked)) == ["p1"]
+
+
 def test_two_writers_in_threads_take_turns(catalog: Catalog) -> None:
     def write(prefix: str) -> None:
         for number in range(20):

@@ -38,8 +38,23 @@ def test_pictures_are_unit_rows_whatever_their_shape(embedder: Embedder) -> None
     assert np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
 
 
+def test_a_picture_is_its_prepared_pixels(embedder: Embedder) -> None:
+    prepare = embedder.preparation
+    pictures = [Image.new("RGB", (90 + n, 70), (n * 60, 90, 0)) for n in range(4)]
+    batch = np.stack([prepare(picture) for picture in pictures])
+    assert (batch.shape, batch.dtype) == ((4, prepare.height, prepare.width, 3), np.uint8)
+    assert max(prepare.width, prepare.height) == embedder.facts.image_size
+    rows = embedder.pixels(batch)
+    assert (rows.shape, rows.dtype) == ((4, embedder.facts.dimension), np.float32)
+    assert np.allclose(rows, embedder.pictures(pictures), atol=1e-5)
+
+
 def test_nothing_gives_no_rows(embedder: Embedder) -> None:
-    assert embedder.texts([]).shape == embedder.pictures([]).shape == (0, embedder.facts.dimension)
+    nothing = (0, embedder.facts.dimension)
+    prepare = embedder.preparation
+    no_pixels = np.empty((0, prepare.height, prepare.width, 3), np.uint8)
+    assert embedder.texts([]).shape == embedder.pictures([]).shape == nothing
+    assert embedder.pixels(no_pixels).shape == nothing
 
 
 def test_what_is_not_read_is_counted(embedder: Embedder) -> None:

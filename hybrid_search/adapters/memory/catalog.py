@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from hybrid_search.ports import Draft, LiveVectors, Operation, Vectors
-from hybrid_search.records import AssetId, Digest, Ordinal, StoredAsset
+from hybrid_search.records import AssetId, Digest, Ordinal, PictureFacts, StoredAsset
 from hybrid_search.wire.assets import asset_from_stored, asset_to_stored
 
 
@@ -116,6 +116,14 @@ class MemoryCatalog:
             sequence = len(self._history)
         portions = [(np.array([ordinal], np.int64), vector[None]) for ordinal, vector in rows]
         yield LiveVectors(sequence, len(rows), portions, len(shown) - len(rows))
+
+    def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
+        """The facts of those pictures that were stored and have a vector of that model."""
+        with self._guard:
+            shown = [version.picture for version in self._versions.values()]
+            facts = {picture.digest: picture for picture in shown if picture is not None}
+            stored = [digest for digest in digests if digest in facts]
+            return {d: facts[d] for d in stored if (model, d) in self._vectors}
 
     def unembedded(self, model: str) -> list[Digest]:
         """The pictures of live assets that have no vector of that model yet."""

@@ -9,6 +9,7 @@ from PIL import Image
 
 from hybrid_search.images import digest_of
 from hybrid_search.ports import ModelFacts, Vectors
+from hybrid_search.preparation import Pixels, Preparation
 from hybrid_search.records import Digest
 
 
@@ -19,12 +20,16 @@ class HashEmbedder:
     """
 
     def __init__(self, dimension: int = 64) -> None:
-        self.facts = ModelFacts("hash", "0" * 64, dimension, 1 << 20, 1, ())
+        self.facts = ModelFacts("hash", "0" * 64, dimension, 1 << 20, 32, ())
+        self.preparation = Preparation(32, 32)
+
+    def pixels(self, batch: Pixels) -> Vectors:
+        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
+        return self._rows([digest_of(picture.tobytes()) for picture in batch])
 
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        """One unit row per RGB picture, ``(n, d)`` float32."""
-        named = [f"{picture.size}".encode() + picture.tobytes() for picture in pictures]
-        return self._rows([digest_of(data) for data in named])
+        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
+        return self._rows([digest_of(self.preparation(p).tobytes()) for p in pictures])
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """One unit row per text, ``(n, d)`` float32."""
