@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,22 +17,31 @@ from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.config import Settings
+from hybrid_search.copy_vectors import CopyVectors, copy_key
 from hybrid_search.durable import Generations
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
 from hybrid_search.errors import IndexLocked, IndexMissing, IndexUnusable, InvalidConfig
 from hybrid_search.following import LexicalFollower, VectorFollower
 from hybrid_search.generations import Manifest, read_manifest, write_manifest
 from hybrid_search.ingest import Indexer, embed_missing
-from hybrid_search.ports import Embedder, LiveVectors, Rebuilt, Vectors
-from hybrid_search.records import Ordinal, Query
+from hybrid_search.ports import Embedder, LiveVectors, Rebuilt, Subject, Vectors
+from hybrid_search.records import ListName, Ordinal, Query
 from hybrid_search.retrieval import Retriever
 from hybrid_search.search import Searcher
 from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.kiwi import KiwiAnalyzer
 from hybrid_search.text.rules import RulesAnalyzer
 from hybrid_search.text.synonyms import SynonymFile
-from hybrid_search.upkeep import AtOnce, InBackground, Upkeep, Worker
+from hybrid_search.upkeep import AtOnce, InBackground, Worker
 from hybrid_search.vector_plans import VectorPlan
+from hybrid_search.vector_stores import (
+    VectorStores,
+    configured_plan,
+    indexes_by_list,
+    lists_lacking,
+    open_vector_stores,
+    vector_index,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +53,16 @@ class Engine:
     pictures: FolderPictures
     lexical: TantivyIndex
     vectors: FaissIndex
+    """Of pictures."""
+    copy_vectors: FaissIndex | None
+    """Of copy; ``None`` where it is not embedded."""
+    lacking: Mapping[ListName, str]
+    """The lists that are absent, and why."""
     embedder: LazyEmbedder
     encoder: QueryEncoder
     searcher: Searcher
     upkeep: Worker | None
-    """What looks after the vector index; ``None`` when the engine was opened for reading."""
+    """What looks after the vector indexes; ``None`` when the engine was opened for reading."""
     indexer: Indexer | None
     """``None`` when the engine was opened for reading."""
     generation: str
@@ -87,7 +100,7 @@ class Engine:
 def open_engine(settings: Settings, *, write: bool = False, background: bool = False) -> Engine:
     """A running engine over the settings' data folder; with ``write``, created where missing.
 
-    What a writer's vector index needs is done after each write, or in the ``background``.
+    What a writer's vector indexes need is done after each write, or in the ``background``.
 
     Raises ``IndexMissing`` without anything to read, ``IndexLocked`` when another process
     writes, ``IndexMismatch`` when analyser or model are not those of the index.
@@ -99,7 +112,8 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
         stack.callback(catalog.close)
         embedder = LazyEmbedder(lambda: _load_embedder(settings))
         folder = _generation(settings, embedder, write=write)
-        stores = _open_stores(settings, catalog, embedder, folder, _plan(settings, background))
+        plan = configured_plan(settings, background=background)
+        stores = _open_stores(settings, catalog, embedder, folder, plan)
         stack.callback(stores.lexical.close)
         encoder = QueryEncoder(embedder, settings.embedding.cached_queries)
         worker, indexer = _writing(settings, stores, stack, background) if write else (None, None)
@@ -108,7 +122,9 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
             catalog=catalog,
             pictures=stores.pictures,
             lexical=stores.lexical,
-            vectors=stores.vectors,
+            vectors=stores.vectors["picture"].index,
+            copy_vectors=stores.vectors["copy"].index if "copy" in stores.vectors else None,
+            lacking=lists_lacking(settings, stores.vectors),
             embedder=embedder,
             encoder=encoder,
             searcher=_searcher(settings, stores, encoder),
@@ -125,8 +141,8 @@ class _Stores:
     catalog: SqliteCatalog
     pictures: FolderPictures
     lexical: TantivyIndex
-    vectors: FaissIndex
-    follower: VectorFollower
+    vectors: VectorStores
+    followers: tuple[VectorFollower, ...]
     embedder: LazyEmbedder
     model: str
 
@@ -148,26 +164,28 @@ def _open_stores(
         synonyms=_synonyms(settings),
         read_only=catalog.read_only,
     )
-    vectors = FaissIndex(_dimension(model), folder / "vectors", plan)
-    follower = VectorFollower(catalog, vectors, model)
     pictures = FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
-    return _Stores(catalog, pictures, lexical, vectors, follower, embedder, model)
+    vectors = open_vector_stores(settings, folder, plan)
+    followers = tuple(store.follower(catalog) for store in vectors.values())
+    return _Stores(catalog, pictures, lexical, vectors, followers, embedder, model)
 
 
 def _writing(
     settings: Settings, stores: _Stores, stack: ExitStack, background: bool
 ) -> tuple[Worker, Indexer]:
-    """What writes, and what looks after the vector index; both at the catalog's last operation."""
-    upkeep = Upkeep(stores.catalog, stores.vectors, stores.model, stores.embedder.texts)
-    worker = InBackground(upkeep) if background else AtOnce(upkeep)
+    """What writes, and what looks after the vector indexes, all at the last operation."""
+    catalog, embedder, fields = stores.catalog, stores.embedder, settings.declared_fields()
+    upkeeps = [store.upkeep(catalog, embedder.texts) for store in stores.vectors.values()]
+    worker = InBackground(upkeeps) if background else AtOnce(upkeeps)
     stack.callback(worker.close)
     indexer = Indexer(
-        catalog=stores.catalog,
+        catalog=catalog,
         pictures=stores.pictures,
-        embedder=stores.embedder,
-        followers=(LexicalFollower(stores.catalog, stores.lexical), stores.follower),
+        embedder=embedder,
+        followers=(LexicalFollower(catalog, stores.lexical), *stores.followers),
         limits=settings.pictures.limits(),
-        fields=settings.declared_fields(),
+        fields=fields,
+        copy=CopyVectors(catalog, embedder, fields) if "copy" in stores.vectors else None,
         written=worker.notify,
         batch_size=settings.ingest.batch_size,
         workers=settings.ingest.workers,
@@ -182,11 +200,12 @@ def _searcher(settings: Settings, stores: _Stores, encoder: QueryEncoder) -> Sea
     retriever = Retriever(
         catalog=stores.catalog,
         lexical=stores.lexical,
-        vectors=stores.vectors,
-        follower=stores.follower,
+        vectors=indexes_by_list(stores.vectors),
+        followers=stores.followers,
         encoder=encoder,
         limits=settings.pictures.limits(),
         fields=settings.declared_fields(),
+        lacking=lists_lacking(settings, stores.vectors),
     )
     return Searcher(
         catalog=stores.catalog,
@@ -196,11 +215,13 @@ def _searcher(settings: Settings, stores: _Stores, encoder: QueryEncoder) -> Sea
     )
 
 
-def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = None) -> Rebuilt:
+def rebuild(
+    settings: Settings, progress: Callable[[int, int], None] | None = None
+) -> dict[Subject, Rebuilt]:
     """Build a new generation from the catalog with the configured analyser and model.
 
-    Only pictures without a vector of that model are embedded. The old generation serves until
-    the new one is whole, and goes on serving when the new vector index finds too little.
+    Only pictures and copy without a vector of that model are embedded. The old generation serves
+    until the new one is whole, and goes on serving when a new vector index finds too little.
     """
     with ExitStack() as stack:
         _lock(
@@ -213,33 +234,42 @@ def rebuild(settings: Settings, progress: Callable[[int, int], None] | None = No
         embedder = _load_embedder(settings)
         pictures = FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
         embed_missing(catalog, pictures, embedder, settings.pictures.limits(), progress)
+        if settings.embedding.embed_copy:
+            CopyVectors(catalog, embedder, settings.declared_fields()).embed_missing(progress)
         generations = Generations(settings.data_dir / "generations")
         folder = generations.begin()
         _write_manifest(folder, settings, embedder.facts.key)
         lexical = _new_lexical(folder / "lexical", settings)
         LexicalFollower(catalog, lexical).catch_up()
         lexical.close()
-        model = embedder.facts.key
-        vectors = FaissIndex(_dimension(model), folder / "vectors", _plan(settings))
-        built = Upkeep(catalog, vectors, model, embedder.texts).rebuild()
-        if built.published:
+        built = _build_vectors(settings, catalog, embedder, folder)
+        if all(part.published for part in built.values()):
             generations.publish(folder)
         return built
 
 
-def rebuild_vectors(settings: Settings) -> Rebuilt:
-    """Build the vector index of the serving generation anew, as the settings have it.
+def _build_vectors(
+    settings: Settings, catalog: SqliteCatalog, embedder: Embedder, folder: Path
+) -> dict[Subject, Rebuilt]:
+    """Build the vector indexes of the generation in the folder anew."""
+    stores = open_vector_stores(settings, folder, configured_plan(settings))
+    return {
+        subject: store.upkeep(catalog, embedder.texts).rebuild()
+        for subject, store in stores.items()
+    }
 
-    A service over the same folder goes on, and takes the new index when it is whole. Raises
+
+def rebuild_vectors(settings: Settings) -> dict[Subject, Rebuilt]:
+    """Build the vector indexes of the serving generation anew, as the settings have them.
+
+    A service over the same folder goes on, and takes the new ones when they are whole. Raises
     ``IndexMissing`` and, while another process builds one, ``IndexLocked``.
     """
     with closing(SqliteCatalog(settings.data_dir / "catalog.sqlite", read_only=True)) as catalog:
         embedder = LazyEmbedder(lambda: _load_embedder(settings))
         folder = _generation(settings, embedder, write=False)
-        model = read_manifest(folder).model
-        embedder.expect(model)
-        vectors = FaissIndex(_dimension(model), folder / "vectors", _plan(settings))
-        return Upkeep(catalog, vectors, model, embedder.texts).rebuild()
+        embedder.expect(read_manifest(folder).model)
+        return _build_vectors(settings, catalog, embedder, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +287,7 @@ class VectorCorpus:
 
     def make(self, plan: VectorPlan, folder: Path) -> FaissIndex:
         """The index that is sealed in the folder, empty where none is."""
-        return FaissIndex(_dimension(self.model), folder, plan)
+        return vector_index(self.model, folder, plan)
 
 
 @contextmanager
@@ -270,7 +300,7 @@ def open_vectors(settings: Settings) -> Iterator[VectorCorpus]:
         embedder = LazyEmbedder(lambda: _load_embedder(settings))
         model = read_manifest(_generation(settings, embedder, write=False)).model
         embedder.expect(model)
-        yield VectorCorpus(catalog, model, embedder.texts, _plan(settings))
+        yield VectorCorpus(catalog, model, embedder.texts, configured_plan(settings))
 
 
 def _lock(data_dir: Path, stack: ExitStack, hint: str = "") -> None:
@@ -291,21 +321,6 @@ def _load_embedder(settings: Settings) -> Embedder:
     section = settings.embedding
     choice = ModelChoice(section.model, section.pretrained, section.batch_size, section.threads)
     return ClipEmbedder(choice)
-
-
-def _plan(settings: Settings, background: bool = False) -> VectorPlan:
-    plan = VectorPlan(**settings.vector.model_dump())
-    threads = plan.build_threads or (1 if background else os.cpu_count() or 1)
-    memory = plan.memory_mb or _half_of_the_memory()
-    return replace(plan, build_threads=threads, memory_mb=memory)
-
-
-def _half_of_the_memory() -> int:
-    """In megabytes; 0, which sets no limit, where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 >> 20
-    except (AttributeError, ValueError, OSError):
-        return 0
 
 
 @contextmanager
@@ -351,13 +366,12 @@ def _generation(settings: Settings, embedder: LazyEmbedder, *, write: bool) -> P
         folder = generations.begin()
         _write_manifest(folder, settings, embedder.facts.key)
         generations.publish(folder)
+    if write and not settings.embedding.embed_copy:
+        # What is written from now on has no vectors of copy: only a rebuild makes them whole again.
+        write_manifest(folder, replace(read_manifest(folder), copy=""))
     return folder
 
 
 def _write_manifest(folder: Path, settings: Settings, model: str) -> None:
-    write_manifest(folder, Manifest(make_analyzer(settings).fingerprint, model))
-
-
-def _dimension(model: str) -> int:
-    """The dimension that a model's key ends in."""
-    return int(model.rsplit("/", 1)[-1])
+    copy = copy_key(model, settings.declared_fields()) if settings.embedding.embed_copy else ""
+    write_manifest(folder, Manifest(make_analyzer(settings).fingerprint, model, copy))

@@ -25,7 +25,7 @@ from pydantic_settings import (
 from hybrid_search.errors import InvalidConfig
 from hybrid_search.fields import MAX_BOOST, STANDARD, FieldRule, Fields, FieldType
 from hybrid_search.images import PictureLimits
-from hybrid_search.records import FusionSettings, ListName, ListSettings
+from hybrid_search.records import LIST_NAMES, FusionSettings, ListName, ListSettings
 
 _PREFIX = "HYBRID_SEARCH_"
 CONFIG_NAME = "hybrid_search.toml"
@@ -55,6 +55,8 @@ class EmbeddingSection(Section):
     """Threads of one forward pass; 0 leaves it to torch."""
     cached_queries: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     """How many query embeddings are kept."""
+    embed_copy: bool = True
+    """Whether copy is embedded too, so that words find copy of near meaning."""
 
 
 class LexicalSection(Section):
@@ -168,13 +170,14 @@ class FusionSection(Section):
     """Assets that match the words, by BM25."""
     text_to_image: ListSection = ListSection()
     """Pictures near the meaning of the words."""
+    copy_semantic: ListSection = ListSection()
+    """Copy near the meaning of the words."""
     image_to_image: ListSection = ListSection()
     """Pictures near the example pictures."""
 
     def settings(self) -> FusionSettings:
         """The same as a record."""
-        names: tuple[ListName, ...] = ("phrase", "lexical", "text_to_image", "image_to_image")
-        sections: dict[ListName, ListSection] = {name: getattr(self, name) for name in names}
+        sections: dict[ListName, ListSection] = {n: getattr(self, n) for n in LIST_NAMES}
         return FusionSettings(
             rank_constant=self.rank_constant,
             lists={n: ListSettings(s.window, s.weight) for n, s in sections.items()},

@@ -22,6 +22,8 @@ class Manifest:
     """The analyser's fingerprint."""
     model: str
     """The key of the model's vectors; empty until the first picture is embedded."""
+    copy: str = ""
+    """The key of the vectors of copy, which all copy has; empty where it was not embedded."""
     format: int = FORMAT
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from hybrid_search.copy_vectors import CopyVectors
 from hybrid_search.errors import InvalidAsset, InvalidInput
 from hybrid_search.fields import Fields
 from hybrid_search.following import LexicalFollower, VectorFollower
@@ -75,20 +76,22 @@ class Indexer:
         catalog: Catalog,
         pictures: PictureStore,
         embedder: Embedder,
-        followers: tuple[LexicalFollower, VectorFollower],
+        followers: Sequence[LexicalFollower | VectorFollower],
         limits: PictureLimits,
         fields: Fields,
+        copy: CopyVectors | None = None,
         written: Callable[[], None] = lambda: None,
         batch_size: int = 128,
         workers: int = 2,
     ) -> None:
-        """``written`` is called after each write that the indexes have."""
+        """``copy`` embeds what comes in; ``written`` is called after writes the indexes have."""
         self._catalog = catalog
         self._pictures = pictures
         self._embedder = embedder
         self._followers = followers
         self._limits = limits
         self._fields = fields
+        self._copy = copy
         self._written = written
         self._batch_size = batch_size
         self._decoders = ThreadPoolExecutor(workers, thread_name_prefix="decode")
@@ -121,7 +124,7 @@ class Indexer:
         return deleted
 
     def catch_up(self) -> None:
-        """Bring both indexes to the catalog's last operation."""
+        """Bring all indexes to the catalog's last operation."""
         for follower in self._followers:
             follower.catch_up()
 
@@ -137,6 +140,8 @@ class Indexer:
         drafts = self._drafts(changed, report)
         if not drafts:
             return
+        if self._copy is not None:
+            self._copy.embed({draft.content: draft.asset for draft in drafts})
         self._catalog.put(drafts)
         self.catch_up()
         self._written()
@@ -205,7 +210,7 @@ def embed_missing(
 ) -> None:
     """Give every live picture a vector of this model, ``progress(done, all)`` on the way."""
     model = embedder.facts.key
-    missing = catalog.unembedded(model)
+    missing = list(catalog.unembedded(model))
     for start in range(0, len(missing), 64):
         batch = missing[start : start + 64]
         checked = [check_picture(pictures.read(digest), limits).rgb for digest in batch]

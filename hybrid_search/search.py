@@ -87,6 +87,7 @@ class Searcher:
         page, position = self._page(ranking, position, query.size)
         if any(c.name == "phrase" and not c.ordinals for c in ranking.retrieved.lists):
             notes.append("no asset contains the quoted phrase; these are near it")
+        notes += self._lacking(query)
         more = position < len(ranking.hits)
         return Answer(
             hits=self._render(ranking, page, query),
@@ -117,6 +118,15 @@ class Searcher:
     def retrieve(self, query: Query) -> Retrieved:
         """The candidate lists, each to its window: what fusion settings are tried on."""
         return self._retriever.retrieve(query, query.fusion or self._fusion)
+
+    def _lacking(self, query: Query) -> list[str]:
+        """Why lists are absent that the query sets a window or weight for."""
+        asked = {} if query.fusion is None else query.fusion.lists
+        return [
+            f"{name}: {why}"
+            for name, why in self._retriever.lacking.items()
+            if name in asked and asked[name] != self._fusion.lists[name]
+        ]
 
     # --------------------------------------------------------------------------------- rank
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from typing_extensions import TypedDict
 
 from hybrid_search import __version__
+from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.assembly import Engine
-from hybrid_search.ports import Rebuilt
+from hybrid_search.ports import Rebuilt, Subject
 
 
 class VectorStatusJson(TypedDict):
-    """The vector index: what it is, how much it holds, and how far it has drifted.
+    """A vector index: what it is, how much it holds, and how far it has drifted.
 
     ``sealed`` vectors stand in the index proper, of which ``inserted`` came after it was built;
     those in the ``tail`` are searched exactly. ``drift`` is the growth of each measure since.
@@ -56,7 +58,11 @@ class EncodingStatusJson(TypedDict):
 
 
 class StatusJson(TypedDict):
-    """The state of an engine."""
+    """The state of an engine.
+
+    ``vector`` is the index of pictures, ``copy`` that of copy, ``null`` where it is not embedded;
+    ``lacking`` says which lists of a search are absent, and what brings them.
+    """
 
     version: str
     data_dir: str
@@ -66,6 +72,8 @@ class StatusJson(TypedDict):
     sequence: int
     lexical: LexicalStatusJson
     vector: VectorStatusJson
+    copy: VectorStatusJson | None
+    lacking: dict[str, str]
     encoding: EncodingStatusJson
 
 
@@ -87,17 +95,19 @@ def engine_status(engine: Engine) -> StatusJson:
             "documents": engine.lexical.count(),
             "watermark": engine.lexical.watermark,
         },
-        "vector": _vectors(engine),
+        "vector": _vectors(engine, engine.vectors),
+        "copy": None if engine.copy_vectors is None else _vectors(engine, engine.copy_vectors),
+        "lacking": dict[str, str](engine.lacking.items()),
         "encoding": _encoding(engine),
     }
 
 
-def _vectors(engine: Engine) -> VectorStatusJson:
-    facts = engine.vectors.describe()
+def _vectors(engine: Engine, index: FaissIndex) -> VectorStatusJson:
+    facts = index.describe()
     return {
         "kind": facts.kind,
         "parameters": dict(facts.parameters),
-        "vectors": engine.vectors.count(),
+        "vectors": index.count(),
         "sealed": facts.sealed,
         "inserted": facts.inserted,
         "tail": facts.tail,
@@ -109,7 +119,7 @@ def _vectors(engine: Engine) -> VectorStatusJson:
         "predicted_bytes": facts.predicted,
         "disk_bytes": facts.disk,
         "sealing": facts.sealing,
-        "due": engine.vectors.due(),
+        "due": index.due(),
         "trouble": facts.trouble or ("" if engine.upkeep is None else engine.upkeep.failure),
     }
 
@@ -126,9 +136,9 @@ def _encoding(engine: Engine) -> EncodingStatusJson:
 
 
 class RebuiltJson(TypedDict):
-    """What became of a rebuild of the vector index.
+    """What became of a rebuild of a vector index.
 
-    Recall is that of the ten nearest against exact search, on pictures and titles of the corpus.
+    Recall is that of the ten nearest against exact search, on vectors and titles of the corpus.
     """
 
     published: bool
@@ -142,8 +152,19 @@ class RebuiltJson(TypedDict):
     seconds: float
 
 
-def rebuilt_to_json(built: Rebuilt) -> RebuiltJson:
-    """The report as a JSON object."""
+class RebuiltAllJson(RebuiltJson):
+    """The same of the index of pictures, and beside it of that of copy, where there is one."""
+
+    copy: RebuiltJson | None
+
+
+def rebuilt_to_json(built: Mapping[Subject, Rebuilt]) -> RebuiltAllJson:
+    """The reports as a JSON object."""
+    copy = built.get("copy")
+    return {**_rebuilt(built["picture"]), "copy": None if copy is None else _rebuilt(copy)}
+
+
+def _rebuilt(built: Rebuilt) -> RebuiltJson:
     return {
         "published": built.published,
         "kind": built.kind,

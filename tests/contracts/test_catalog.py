@@ -41,7 +41,7 @@ def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
     assert catalog.newest(10) == []
     assert catalog.find(AssetId("a")) is None
     assert catalog.fetch([]) == {}
-    assert catalog.unembedded(MODEL) == []
+    assert catalog.unembedded(MODEL) == {}
 
 
 def test_put_gives_rising_ordinals_and_everything_back(catalog: Catalog) -> None:
@@ -194,7 +194,7 @@ def test_unembedded_are_the_pictures_without_a_vector(catalog: Catalog) -> None:
     catalog.delete(ids("e"))
     assert sorted(catalog.unembedded(MODEL)) == ["p1", "p2"]
     catalog.store_embeddings(MODEL, {Digest("p1"): row(1)})
-    assert catalog.unembedded(MODEL) == ["p2"]
+    assert catalog.unembedded(MODEL) == {"p2": 3}
     assert sorted(catalog.unembedded("other")) == ["p1", "p2"]
 
 
