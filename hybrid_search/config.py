@@ -102,7 +102,7 @@ class VectorSection(Section):
     """How ``flat``, ``hnsw`` and ``ivf`` keep vectors: 4, 2 or 1 byte a component. The best
     candidates are scored again exactly, from disk."""
     memory_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    """What ``auto`` may take of the memory; 0 is half of the machine's."""
+    """What ``auto`` may take of the memory for each index; 0 is half of the machine's for all."""
     flat_limit: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
     """Vectors up to which ``auto`` searches exactly."""
     m: Annotated[int, Field(ge=4, le=128)] = 32

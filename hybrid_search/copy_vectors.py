@@ -16,8 +16,8 @@ from hybrid_search.fields import STANDARD, FieldRule, Fields
 from hybrid_search.ports import Catalog, Embedder, Vectors
 from hybrid_search.records import Asset, Digest
 
-_BYTES_A_TOKEN = 3
-"""Of UTF-8, at most: a syllable of Hangul, most of a short English word."""
+_BYTES_A_TOKEN = 2
+"""Of UTF-8, at least: a syllable of Hangul has three, an English token mostly four."""
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
 _BATCH = 256
 """Assets whose copy is embedded together."""

@@ -128,6 +128,13 @@ class Searcher:
             if name in asked and asked[name] != self._fusion.lists[name]
         ]
 
+    def fused(self, retrieved: Retrieved, settings: FusionSettings) -> tuple[FusedHit, ...]:
+        """The live candidates, best first; the settings name all of the lists."""
+        hits = fuse(retrieved.lists, settings, self._retriever.phrases_held(retrieved))
+        hits = self._strict(hits, retrieved)
+        live = self._catalog.live([hit.ordinal for hit in hits])
+        return tuple(hit for hit in hits if hit.ordinal in live)
+
     # --------------------------------------------------------------------------------- rank
 
     def _place(self, query: Query, notes: list[str]) -> tuple[_Ranking, int]:
@@ -149,11 +156,8 @@ class Searcher:
     def _rank(self, query: Query) -> _Ranking:
         settings = query.fusion or self._fusion
         retrieved = self.retrieve(query)
-        hits = fuse(retrieved.lists, settings, self._retriever.phrases_held(retrieved))
-        hits = self._strict(hits, retrieved)
-        shown = self._catalog.live([hit.ordinal for hit in hits])
+        kept = self.fused(retrieved, settings)
         key = f"{_fingerprint(query)}.{retrieved.sequence}"
-        kept = tuple(hit for hit in hits if hit.ordinal in shown)
         if query.sort is not None:
             kept = self._sorted(kept, query.sort)
         ranking = _Ranking(key, kept, retrieved, settings, self._meant(retrieved))

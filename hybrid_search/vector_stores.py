@@ -81,7 +81,7 @@ def configured_plan(settings: Settings, *, background: bool = False) -> VectorPl
     """How the settings want indexes built, on this machine."""
     plan = VectorPlan(**settings.vector.model_dump())
     threads = plan.build_threads or (1 if background else os.cpu_count() or 1)
-    memory = plan.memory_mb or _half_of_the_memory()
+    memory = plan.memory_mb or _half_of_the_memory() // (1 + settings.embedding.embed_copy)
     return replace(plan, build_threads=threads, memory_mb=memory)
 
 
