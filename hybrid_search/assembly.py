@@ -367,9 +367,15 @@ def _generation(settings: Settings, embedder: LazyEmbedder, *, write: bool) -> P
         _write_manifest(folder, settings, embedder.facts.key)
         generations.publish(folder)
     if write and not settings.embedding.embed_copy:
-        # What is written from now on has no vectors of copy: only a rebuild makes them whole again.
-        write_manifest(folder, replace(read_manifest(folder), copy=""))
+        _forget_copy(folder)
     return folder
+
+
+def _forget_copy(folder: Path) -> None:
+    """Say that the generation's vectors of copy are not whole: what comes in now gets none."""
+    manifest = read_manifest(folder)
+    if manifest.copy:
+        write_manifest(folder, replace(manifest, copy=""))
 
 
 def _write_manifest(folder: Path, settings: Settings, model: str) -> None:
