@@ -1,4 +1,4 @@
-"""The one place that names concrete adapters: settings in, a running engine out."""
+"""Settings in, a running engine out; this and ``vector_stores`` name concrete adapters."""
 
 from __future__ import annotations
 
