@@ -110,9 +110,9 @@ def compare(
     runs: dict[str, list[ScoredDoc]] = {name: [] for name in settings}
     for query in queries:
         retrieved = searcher.retrieve(query.query)
+        stored = catalog.fetch(list({o for part in retrieved.lists for o in part.ordinals}))
         for name, tried in settings.items():
             hits = searcher.fused(_narrowed(retrieved, tried), tried)[:DEPTH]
-            stored = catalog.fetch([hit.ordinal for hit in hits])
             runs[name] += _ranked(query, (stored[hit.ordinal].asset for hit in hits))
     return {name: _by_type(queries, judged, run) for name, run in runs.items()}
 
