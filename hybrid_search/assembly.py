@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from hybrid_search.decoding import Decoders
 from hybrid_search.durable import Generations
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
 from hybrid_search.errors import IndexLocked, IndexMissing, IndexUnusable, SearchError
-from hybrid_search.generations import new_manifest, write_manifest
+from hybrid_search.generations import forget_copy, new_manifest, read_manifest, write_manifest
 from hybrid_search.ingest import Indexer, Target
 from hybrid_search.parts import (
     embedding_of,
@@ -28,7 +28,7 @@ from hybrid_search.parts import (
     open_catalog,
     open_pictures,
 )
-from hybrid_search.picture_encoding import PictureEncoder
+from hybrid_search.records import ListName
 from hybrid_search.search import Searcher
 from hybrid_search.serving import Serving, Stores, embedder_of, open_serving
 from hybrid_search.upkeep import Worker
@@ -84,8 +84,19 @@ class Engine:
 
     @property
     def vectors(self) -> FaissIndex:
-        """The vector index."""
-        return self._serving.vectors
+        """The vector index of pictures."""
+        return self._serving.vectors["picture"].index
+
+    @property
+    def copy_vectors(self) -> FaissIndex | None:
+        """The vector index of copy; ``None`` where it is not embedded."""
+        store = self._serving.vectors.get("copy")
+        return None if store is None else store.index
+
+    @property
+    def lacking(self) -> Mapping[ListName, str]:
+        """The lists of a search that are absent, and why."""
+        return self._serving.lacking
 
     @property
     def embedder(self) -> LazyEmbedder:
@@ -99,7 +110,7 @@ class Engine:
 
     @property
     def upkeep(self) -> Worker | None:
-        """What looks after the vector index; ``None`` when opened for reading."""
+        """What looks after the vector indexes; ``None`` when opened for reading."""
         return self._serving.upkeep
 
     @property
@@ -137,7 +148,7 @@ class Engine:
             if self.indexer is None:
                 self._turn(folder, embedder)
             else:
-                self._embed_missing(embedder)
+                self._embed_missing(folder, embedder)
                 self.indexer.turn_to(lambda: self._turn(folder, embedder))
             old.close()
             self.trouble = ""
@@ -168,15 +179,15 @@ class Engine:
     def _turn(self, folder: Path, embedder: LazyEmbedder) -> Target:
         """Serve that generation, at the catalog's last operation and warm."""
         if self._stores.write:
-            self._embed_missing(embedder)
+            self._embed_missing(folder, embedder)
         serving = open_serving(self._stores, folder, embedder)
         serving.warm_up()
         self._serving = serving
-        return serving.target()
+        return serving.target(self._stores)
 
-    def _embed_missing(self, embedder: LazyEmbedder) -> None:
-        encoder = PictureEncoder(self.catalog, embedder, self._stores.decoders)
-        encoder.embed_missing(self.pictures)
+    def _embed_missing(self, folder: Path, embedder: LazyEmbedder) -> None:
+        copy = bool(read_manifest(folder).copy) and self.settings.embedding.embed_copy
+        self._stores.embed_missing(embedder, copy=copy)
 
     def _try_to_adopt(self) -> None:
         try:
@@ -246,7 +257,7 @@ def _indexer(stores: Stores, serving: Serving, stack: ExitStack) -> Indexer:
     indexer = Indexer(
         catalog=stores.catalog,
         pictures=stores.pictures,
-        target=serving.target(),
+        target=serving.target(stores),
         fields=settings.declared_fields(),
         batch_size=settings.ingest.batch_size,
     )
@@ -263,7 +274,10 @@ def _generation(settings: Settings, *, write: bool) -> Path:
     if folder is None:
         folder = generations.begin()
         section = embedding_of(settings, None)
-        model = load_embedder(section).facts.key
-        write_manifest(folder, new_manifest(make_analyzer(settings).fingerprint, model, section))
+        model, analyzer = load_embedder(section).facts.key, make_analyzer(settings).fingerprint
+        fields = settings.declared_fields()
+        write_manifest(folder, new_manifest(analyzer, model, fields, section))
         generations.publish(folder)
+    if write and not settings.embedding.embed_copy:
+        forget_copy(folder)
     return folder

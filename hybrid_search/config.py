@@ -25,7 +25,7 @@ from hybrid_search.errors import InvalidConfig
 from hybrid_search.fields import MAX_BOOST, STANDARD, FieldRule, Fields, FieldType
 from hybrid_search.images import PictureLimits
 from hybrid_search.model_choices import AS_TYPED, ModelChoice, Precision, default_prompts
-from hybrid_search.records import FusionSettings, ListName, ListSettings
+from hybrid_search.records import LIST_NAMES, FusionSettings, ListName, ListSettings
 
 _PREFIX = "HYBRID_SEARCH_"
 CONFIG_NAME = "hybrid_search.toml"
@@ -64,12 +64,14 @@ class EmbeddingSection(Section):
     """Threads of one forward pass; 0 is one a core."""
     cached_queries: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     """How many query embeddings are kept."""
+    embed_copy: bool = True
+    """Whether copy is embedded too, so that words find copy of near meaning."""
 
     def choice(self) -> ModelChoice:
         """The same as a record."""
         named = () if self.prompts == "auto" else self.prompts or AS_TYPED
         prompts = named or default_prompts(self.model, self.pretrained)
-        given = self.model_dump(exclude={"cached_queries", "prompts"})
+        given = self.model_dump(exclude={"cached_queries", "embed_copy", "prompts"})
         return ModelChoice(**given, prompts=prompts)
 
 
@@ -116,7 +118,7 @@ class VectorSection(Section):
     """How ``flat``, ``hnsw`` and ``ivf`` keep vectors: 4, 2 or 1 byte a component. The best
     candidates are scored again exactly, from disk."""
     memory_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    """What ``auto`` may take of the memory; 0 is half of the machine's."""
+    """What ``auto`` may take of the memory for each index; 0 is half of the machine's for all."""
     flat_limit: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
     """Vectors up to which ``auto`` searches exactly."""
     m: Annotated[int, Field(ge=4, le=128)] = 32
@@ -184,13 +186,14 @@ class FusionSection(Section):
     """Assets that match the words, by BM25."""
     text_to_image: ListSection = ListSection()
     """Pictures near the meaning of the words."""
+    copy_semantic: ListSection = ListSection()
+    """Copy near the meaning of the words."""
     image_to_image: ListSection = ListSection()
     """Pictures near the example pictures."""
 
     def settings(self) -> FusionSettings:
         """The same as a record."""
-        names: tuple[ListName, ...] = ("phrase", "lexical", "text_to_image", "image_to_image")
-        sections: dict[ListName, ListSection] = {name: getattr(self, name) for name in names}
+        sections: dict[ListName, ListSection] = {n: getattr(self, n) for n in LIST_NAMES}
         return FusionSettings(
             rank_constant=self.rank_constant,
             lists={n: ListSettings(s.window, s.weight) for n, s in sections.items()},

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hybrid_search.ports import Catalog, LexicalIndex, Operation, VectorIndex
-from hybrid_search.records import Digest, Ordinal, StoredAsset
+from hybrid_search.ports import Catalog, LexicalIndex, Operation, Subject, VectorIndex
+from hybrid_search.records import Ordinal, StoredAsset
 
 STEP = 1000
 """Operations applied together: bounds memory and the size of a lexical commit."""
@@ -36,13 +36,16 @@ class LexicalFollower:
 class VectorFollower:
     """Keeps a vector index at the catalog's last operation; each process has its own."""
 
-    def __init__(self, catalog: Catalog, index: VectorIndex, model: str) -> None:
+    def __init__(
+        self, catalog: Catalog, index: VectorIndex, model: str, subject: Subject = "picture"
+    ) -> None:
         """Bring in what came and went since the index was sealed, all at once."""
         self._catalog = catalog
         self._index = index
         self._model = model
+        self._subject = subject
         self._guard = threading.Lock()
-        with catalog.live_vectors(model, index.last_ordinal) as live:
+        with catalog.live_vectors(model, index.last_ordinal, subject) as live:
             for ordinals, vectors in live.portions:
                 index.add(ordinals, vectors)
         for batch in _pending(catalog, index.watermark):
@@ -53,7 +56,7 @@ class VectorFollower:
         """Apply what is pending; visible when the call returns."""
         with self._guard:
             for batch in _pending(self._catalog, self._index.watermark):
-                self._add(_added(self._catalog, batch))
+                self._add(_living(self._catalog, batch))
                 self._index.remove(_dropped(batch))
                 self._index.advance(batch[-1].sequence)
 
@@ -63,14 +66,13 @@ class VectorFollower:
             self.catch_up()
             self._index.adopt()
 
-    def _add(self, versions: list[StoredAsset]) -> None:
-        pictured = {v.ordinal: v.picture.digest for v in versions if v.picture is not None}
-        fresh = {o: d for o, d in pictured.items() if o > self._index.last_ordinal}
-        known = self._catalog.embeddings(self._model, list(dict.fromkeys(fresh.values())))
-        rows: list[tuple[Ordinal, Digest]] = [(o, d) for o, d in fresh.items() if d in known]
+    def _add(self, ordinals: list[Ordinal]) -> None:
+        fresh = [ordinal for ordinal in ordinals if ordinal > self._index.last_ordinal]
+        digests = self._catalog.digests(fresh, self._subject)
+        known = self._catalog.embeddings(self._model, list(dict.fromkeys(digests.values())))
+        rows = {o: known[digests[o]] for o in fresh if digests.get(o) in known}
         if rows:
-            ordinals = np.array([ordinal for ordinal, _ in rows], np.int64)
-            self._index.add(ordinals, np.stack([known[digest] for _, digest in rows]))
+            self._index.add(np.array([*rows], np.int64), np.stack([*rows.values()]))
 
 
 def _pending(catalog: Catalog, after: int) -> Iterator[list[Operation]]:
@@ -79,11 +81,14 @@ def _pending(catalog: Catalog, after: int) -> Iterator[list[Operation]]:
         after = batch[-1].sequence
 
 
+def _living(catalog: Catalog, batch: list[Operation]) -> list[Ordinal]:
+    """The versions added in the batch that are still live, in order."""
+    return sorted(catalog.live([o.ordinal for o in batch if o.kind == "add"]))
+
+
 def _added(catalog: Catalog, batch: list[Operation]) -> list[StoredAsset]:
-    """The versions added in the batch that are still live, in order of ordinal."""
-    ordinals = [operation.ordinal for operation in batch if operation.kind == "add"]
-    live = catalog.live(ordinals)
-    versions = catalog.fetch([ordinal for ordinal in ordinals if ordinal in live])
+    """The same, whole."""
+    versions = catalog.fetch(_living(catalog, batch))
     return [versions[ordinal] for ordinal in sorted(versions)]
 
 

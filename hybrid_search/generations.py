@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import orjson
 
 from hybrid_search.config import EmbeddingSection
+from hybrid_search.copy_vectors import copy_key
 from hybrid_search.durable import write_whole
 from hybrid_search.errors import IndexCorrupt
+from hybrid_search.fields import Fields
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -24,14 +26,28 @@ class Manifest:
     """The analyser's fingerprint."""
     model: str
     """The key of the model's vectors."""
+    copy: str = ""
+    """The key of the vectors of copy, which all copy has; empty where it was not embedded."""
     embedding: Mapping[str, str | None] = field(default_factory=dict)
     """How that model is named in the settings: ``model`` and ``pretrained``."""
     format: int = FORMAT
 
 
-def new_manifest(analyzer: str, model: str, section: EmbeddingSection) -> Manifest:
+def new_manifest(analyzer: str, model: str, fields: Fields, section: EmbeddingSection) -> Manifest:
     """What a generation is built with now."""
-    return Manifest(analyzer, model, {"model": section.model, "pretrained": section.pretrained})
+    return Manifest(
+        analyzer=analyzer,
+        model=model,
+        copy=copy_key(model, fields) if section.embed_copy else "",
+        embedding={"model": section.model, "pretrained": section.pretrained},
+    )
+
+
+def forget_copy(folder: Path) -> None:
+    """Say that the generation's vectors of copy are not whole: what comes in now gets none."""
+    manifest = read_manifest(folder)
+    if manifest.copy:
+        write_manifest(folder, replace(manifest, copy=""))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

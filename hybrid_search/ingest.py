@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from hybrid_search.copy_vectors import CopyVectors
 from hybrid_search.errors import InvalidAsset
 from hybrid_search.fields import Fields
 from hybrid_search.following import LexicalFollower, VectorFollower
@@ -86,7 +87,9 @@ class Target:
     """Where writes go: the parts of the generation that serves."""
 
     encoder: PictureEncoder
-    followers: tuple[LexicalFollower, VectorFollower]
+    copy: CopyVectors | None
+    """Embeds the copy of what comes in, where that is wanted."""
+    followers: Sequence[LexicalFollower | VectorFollower]
     written: Callable[[], None]
     """Called after each write that the indexes have."""
 
@@ -169,7 +172,7 @@ class Indexer:
         return deleted
 
     def catch_up(self) -> None:
-        """Bring both indexes to the catalog's last operation."""
+        """Bring all indexes to the catalog's last operation."""
         for follower in self._target.followers:
             follower.catch_up()
 
@@ -225,6 +228,7 @@ class Indexer:
             drafts.append(Draft(arrival.asset, facts, arrival.content))
             if arrival.picture is not None:
                 originals[arrival.picture] = arrival.data
+        _embed_copy(batch.target, drafts)
         report.embedded = encoded.embedded
         return _Ready(drafts, originals, report, batch.target)
 
@@ -237,6 +241,7 @@ class Indexer:
                 # Another generation serves since these were embedded, by another model maybe.
                 encoder = self._target.encoder
                 encoder.finish(encoder.begin(ready.originals))
+                _embed_copy(self._target, ready.drafts)
             return self._write(ready.drafts, ready.report)
 
     def _write(self, drafts: list[Draft], report: IngestReport) -> IngestReport:
@@ -252,6 +257,11 @@ class Indexer:
         report.indexed = len(new) - report.updated
         report.pictures = sum(draft.picture is not None for draft in new)
         return report
+
+
+def _embed_copy(target: Target, drafts: list[Draft]) -> None:
+    if target.copy is not None:
+        target.copy.embed({draft.content: draft.asset for draft in drafts})
 
 
 def _unique(batch: list[Row | Skipped], seen: set[AssetId], report: IngestReport) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""What an engine is made of: the one place that names concrete adapters."""
+"""What an engine is made of; this and ``vector_stores`` name concrete adapters."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
@@ -22,7 +20,6 @@ from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.kiwi import KiwiAnalyzer
 from hybrid_search.text.rules import RulesAnalyzer
 from hybrid_search.text.synonyms import SynonymFile
-from hybrid_search.vector_plans import VectorPlan
 
 
 def open_catalog(settings: Settings, *, write: bool) -> SqliteCatalog:
@@ -44,18 +41,6 @@ def open_lexical(settings: Settings, folder: Path, *, write: bool) -> TantivyInd
         synonyms=_synonyms(settings),
         read_only=not write,
     )
-
-
-def open_vectors_in(
-    settings: Settings, folder: Path, model: str, *, background: bool = False
-) -> FaissIndex:
-    """The vector index of a generation whose vectors are that model's."""
-    return FaissIndex(dimension_of(model), folder / "vectors", vector_plan(settings, background))
-
-
-def dimension_of(model: str) -> int:
-    """The dimension that a model's key ends in."""
-    return int(model.rsplit("/", 1)[-1])
 
 
 def embedding_of(settings: Settings, manifest: Manifest | None) -> EmbeddingSection:
@@ -83,14 +68,6 @@ def weights_cached(repository: str) -> bool:
     return is_cached(repository)
 
 
-def vector_plan(settings: Settings, background: bool = False) -> VectorPlan:
-    """The plan in the settings, with threads and memory as this machine has them."""
-    plan = VectorPlan(**settings.vector.model_dump())
-    threads = plan.build_threads or (1 if background else os.cpu_count() or 1)
-    memory = plan.memory_mb or _half_of_the_memory()
-    return replace(plan, build_threads=threads, memory_mb=memory)
-
-
 def make_analyzer(settings: Settings) -> Analyzer:
     """The configured analyser."""
     if settings.lexical.analyzer == "rules":
@@ -105,14 +82,6 @@ def scratch_index(settings: Settings) -> Iterator[TantivyIndex]:
         analyzer, fields = make_analyzer(settings), settings.declared_fields()
         with closing(TantivyIndex(Path(folder), analyzer, fields=fields)) as index:
             yield index
-
-
-def _half_of_the_memory() -> int:
-    """In megabytes; 0, which sets no limit, where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 >> 20
-    except (AttributeError, ValueError, OSError):
-        return 0
 
 
 @cache

@@ -79,7 +79,7 @@ class PictureEncoder:
 
         Raises ``InvalidPicture`` for a stored picture that the limits no longer admit.
         """
-        missing, done = self._catalog.unembedded(self._embedder.facts.key), 0
+        missing, done = list(self._catalog.unembedded(self._embedder.facts.key)), 0
         decodings = (
             self.begin({digest: pictures.read(digest) for digest in batch})
             for batch in batches(missing, _MISSING)

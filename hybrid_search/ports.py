@@ -34,6 +34,10 @@ Ordinals = npt.NDArray[np.int64]
 """``(n,)`` int64."""
 
 
+NEWEST = Ordinal(1 << 62)
+"""Above every ordinal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A checked asset that is ready to be stored."""
@@ -54,6 +58,13 @@ class Operation:
     ordinal: Ordinal
 
 
+Subject = Literal["picture", "copy"]
+"""What of an asset is embedded.
+
+A vector is kept by a hash: of a picture's bytes, or, of copy, of an asset's whole content.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class LiveVectors:
     """Vectors in order of ordinal, too many to hold at once."""
@@ -63,8 +74,6 @@ class LiveVectors:
     count: int
     portions: Iterable[tuple[Ordinals, Vectors]]
     """All of them, some at a time; read once."""
-    missing: int = 0
-    """Live pictures in the same range that have no vector of that model yet."""
 
 
 class Catalog(Protocol):
@@ -121,8 +130,21 @@ class Catalog(Protocol):
         """The stored vectors ``(d,)`` of these contents; unknown ones are left out."""
         ...
 
-    def live_vectors(self, model: str, above: Ordinal) -> AbstractContextManager[LiveVectors]:
-        """The vectors of live pictures with ordinals above that one, as of one moment.
+    def digests(self, ordinals: Sequence[Ordinal], subject: Subject) -> dict[Ordinal, Digest]:
+        """The hash under which that subject of each version is embedded, dead ones included.
+
+        Versions without a picture have none for it; unknown ones are left out.
+        """
+        ...
+
+    def live_vectors(
+        self,
+        model: str,
+        above: Ordinal,
+        subject: Subject = "picture",
+        upto: Ordinal = NEWEST,
+    ) -> AbstractContextManager[LiveVectors]:
+        """The vectors of the living with ordinals in that range, as of one moment.
 
         Writes go on while they are read.
         """
@@ -132,8 +154,11 @@ class Catalog(Protocol):
         """The facts of those pictures that were stored and have a vector of that model."""
         ...
 
-    def unembedded(self, model: str) -> list[Digest]:
-        """The pictures of live assets that have no vector of that model yet."""
+    def unembedded(self, model: str, subject: Subject = "picture") -> dict[Digest, Ordinal]:
+        """What of live assets has no vector of that model yet, and a live version that has it.
+
+        Of copy, also the versions that have none.
+        """
         ...
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ by itself.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.assembly import lock
 from hybrid_search.config import EmbeddingSection, Settings
+from hybrid_search.copy_vectors import CopyVectors
 from hybrid_search.decoding import Decoders
 from hybrid_search.durable import Generations
 from hybrid_search.encoding import LazyEmbedder
@@ -23,24 +24,23 @@ from hybrid_search.errors import IndexMissing, InvalidConfig
 from hybrid_search.following import LexicalFollower
 from hybrid_search.generations import Manifest, new_manifest, read_manifest, write_manifest
 from hybrid_search.parts import (
-    dimension_of,
     embedding_of,
     load_embedder,
     make_analyzer,
     open_catalog,
     open_lexical,
     open_pictures,
-    open_vectors_in,
-    vector_plan,
 )
 from hybrid_search.picture_encoding import PictureEncoder
-from hybrid_search.ports import Embedder, LiveVectors, Rebuilt, Vectors
+from hybrid_search.ports import Embedder, LiveVectors, Rebuilt, Subject, Vectors
 from hybrid_search.records import Ordinal
 from hybrid_search.search import Searcher
 from hybrid_search.serving import Stores, embedder_of, open_serving
-from hybrid_search.upkeep import Upkeep
 from hybrid_search.vector_plans import VectorPlan
+from hybrid_search.vector_stores import configured_plan, open_vector_stores, vector_index
 
+Built = Mapping[Subject, Rebuilt]
+"""What became of each vector index."""
 Progress = Callable[[int, int], None]
 """Told how many pictures are embedded, of how many."""
 Measure = Callable[[Searcher, SqliteCatalog], float]
@@ -70,24 +70,24 @@ class Swapped:
 
     model: str
     before: str
-    built: Rebuilt | None
-    """Of its vector index; ``None`` when it was there already."""
+    built: Built
+    """Of its vector indexes; empty when they were there already."""
     judged: Judged | None
     published: bool
 
 
-def rebuild(settings: Settings, progress: Progress | None = None) -> Rebuilt:
+def rebuild(settings: Settings, progress: Progress | None = None) -> Built:
     """Build a new generation from the catalog with the configured analyser and model.
 
-    Only pictures without a vector of that model are embedded. The old generation serves until
-    the new one is whole, and goes on serving when the new vector index finds too little. Raises
+    Only pictures and copy without a vector of that model are embedded. The old generation serves
+    until the new one is whole, and goes on serving when a vector index finds too little. Raises
     ``IndexMissing`` without a catalog and ``IndexLocked`` while another process builds.
     """
     with _building(settings) as (catalog, generations):
         section = embedding_of(settings, _served(generations))
         with _aside(generations) as folder:
             built = _build(settings, catalog, folder, section, progress)
-            if built.published:
+            if _whole(built):
                 generations.publish(folder)
             return built
 
@@ -114,7 +114,7 @@ def use_model(
             built = _build(settings, catalog, folder, section, progress)
             judged = _judge(settings, catalog, (served, folder), gate) if gate else None
             good = judged is None or gate is None or judged.after >= judged.before - gate.margin
-            published = built.published and good
+            published = _whole(built) and good
             if published:
                 generations.publish(folder)
             models = read_manifest(folder).model, read_manifest(served).model
@@ -134,21 +134,23 @@ def roll_back(settings: Settings, progress: Progress | None = None) -> Swapped:
         manifest = read_manifest(previous)
         embedder = load_embedder(embedding_of(settings, manifest))
         LazyEmbedder(lambda: embedder).expect(manifest.model)
-        _embed(settings, catalog, embedder, progress)
+        _embed(settings, catalog, embedder, progress, copy=bool(manifest.copy))
         generations.publish(previous)
-        return Swapped(manifest.model, read_manifest(served).model, None, None, published=True)
+        return Swapped(manifest.model, read_manifest(served).model, {}, None, published=True)
 
 
-def rebuild_vectors(settings: Settings) -> Rebuilt:
-    """Build the vector index of the serving generation anew, as the settings have it.
+def rebuild_vectors(settings: Settings) -> Built:
+    """Build the vector indexes of the serving generation anew, as the settings have them.
 
-    A service over the same folder goes on, and takes the new index when it is whole. Raises
+    A service over the same folder goes on, and takes the new ones when they are whole. Raises
     ``IndexMissing`` and, while another process builds one, ``IndexLocked``.
     """
     with _reading(settings) as (catalog, folder, embedder):
-        model = read_manifest(folder).model
-        vectors = open_vectors_in(settings, folder, model)
-        return Upkeep(catalog, vectors, model, embedder.texts).rebuild()
+        stores = open_vector_stores(settings, folder, configured_plan(settings))
+        return {
+            subject: store.upkeep(catalog, embedder.texts).rebuild()
+            for subject, store in stores.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ class VectorCorpus:
 
     def make(self, plan: VectorPlan, folder: Path) -> FaissIndex:
         """The index that is sealed in the folder, empty where none is."""
-        return FaissIndex(dimension_of(self.model), folder, plan)
+        return vector_index(self.model, folder, plan)
 
 
 @contextmanager
@@ -177,7 +179,7 @@ def open_vectors(settings: Settings) -> Iterator[VectorCorpus]:
     """
     with _reading(settings) as (catalog, folder, embedder):
         model = read_manifest(folder).model
-        yield VectorCorpus(catalog, model, embedder.texts, vector_plan(settings))
+        yield VectorCorpus(catalog, model, embedder.texts, configured_plan(settings))
 
 
 def _build(
@@ -186,27 +188,41 @@ def _build(
     folder: Path,
     section: EmbeddingSection,
     progress: Progress | None,
-) -> Rebuilt:
+) -> Built:
     """Fill the folder of a generation; whether its vectors are good enough to serve."""
-    embedder = load_embedder(section)
-    model = embedder.facts.key
-    write_manifest(folder, new_manifest(make_analyzer(settings).fingerprint, model, section))
+    embedder, fields = load_embedder(section), settings.declared_fields()
+    analyzer = make_analyzer(settings).fingerprint
+    write_manifest(folder, new_manifest(analyzer, embedder.facts.key, fields, section))
     with closing(open_lexical(settings, folder, write=True)) as lexical:
         LexicalFollower(catalog, lexical).catch_up()
-    upkeep = Upkeep(catalog, open_vectors_in(settings, folder, model), model, embedder.texts)
-    while True:
-        _embed(settings, catalog, embedder, progress)
-        # What was added meanwhile has no vector yet, and its ordinals must not be passed over.
-        if (built := upkeep.rebuild_whole()) is not None:
-            return built
+    # What is added from here on has no vector yet, and its ordinals must not be passed over.
+    newest = next(iter(catalog.newest(1)), Ordinal(0))
+    _embed(settings, catalog, embedder, progress, copy=section.embed_copy)
+    stores = open_vector_stores(settings, folder, configured_plan(settings))
+    return {
+        subject: store.upkeep(catalog, embedder.texts).rebuild(newest)
+        for subject, store in stores.items()
+    }
 
 
 def _embed(
-    settings: Settings, catalog: SqliteCatalog, embedder: Embedder, progress: Progress | None
+    settings: Settings,
+    catalog: SqliteCatalog,
+    embedder: Embedder,
+    progress: Progress | None,
+    *,
+    copy: bool,
 ) -> None:
     with closing(Decoders(settings.pictures.limits(), settings.ingest.workers)) as decoders:
         encoder = PictureEncoder(catalog, embedder, decoders)
         encoder.embed_missing(open_pictures(settings), progress)
+    if copy:
+        CopyVectors(catalog, embedder, settings.declared_fields()).embed_missing(progress)
+
+
+def _whole(built: Built) -> bool:
+    """Whether each index finds what it must."""
+    return all(part.published for part in built.values())
 
 
 def _judge(
@@ -217,7 +233,7 @@ def _judge(
 
 def _measured(settings: Settings, catalog: SqliteCatalog, folder: Path, measure: Measure) -> float:
     with closing(Decoders(settings.pictures.limits())) as decoders:
-        stores = Stores(settings, catalog, open_pictures(settings), decoders, False, False)
+        stores = Stores(settings, catalog, open_pictures(settings), decoders)
         with closing(open_serving(stores, folder)) as serving:
             return measure(serving.searcher, catalog)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, NewType
+from typing import Literal, NamedTuple, NewType, get_args
 
 AssetId = NewType("AssetId", str)
 """The caller's name of an asset; stable over all its versions."""
@@ -188,10 +188,11 @@ Filter = AnyOf | Between | Prefix | Exists | AllOf | OneOf | Not
 
 # ------------------------------------------------------------------------------- queries
 
-ListName = Literal["phrase", "lexical", "text_to_image", "image_to_image"]
+ListName = Literal["phrase", "lexical", "text_to_image", "copy_semantic", "image_to_image"]
 """The ranked lists that a query can be answered from."""
 
-LIST_NAMES: tuple[ListName, ...] = ("phrase", "lexical", "text_to_image", "image_to_image")
+LIST_NAMES: tuple[ListName, ...] = get_args(ListName)
+"""All of them, in the order that settles ties."""
 
 
 @dataclass(frozen=True, slots=True)

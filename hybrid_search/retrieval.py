@@ -39,6 +39,8 @@ FACET_VALUES = 50
 """Values that a facet shows."""
 BROWSED = 10_000
 """How deep a search for nothing, which shows the newest assets, can be paged."""
+_OF_WORDS: tuple[ListName, ...] = ("text_to_image", "copy_semantic")
+"""The lists of what lies near the meaning of the words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Retrieved:
     parsed: ParsedQuery
     lists: tuple[CandidateList, ...]
     vectors: Mapping[ListName, Vectors]
-    """The query vector behind each list of nearest pictures."""
+    """The query vector behind each list of nearest neighbours."""
     sequence: int
     """The last operation the lists saw."""
     notes: tuple[str, ...] = ()
@@ -63,19 +65,25 @@ class Retriever:
         *,
         catalog: Catalog,
         lexical: LexicalIndex,
-        vectors: VectorIndex,
-        follower: VectorFollower,
+        vectors: Mapping[ListName, VectorIndex],
+        followers: Sequence[VectorFollower],
         encoder: QueryEncoder,
         limits: PictureLimits,
         fields: Fields,
+        lacking: Mapping[ListName, str] | None = None,
     ) -> None:
+        """``vectors`` has the index of each list of nearest neighbours, but for those ``lacking``.
+
+        Of these it is said why they are absent. The followers keep the indexes up to date.
+        """
         self._catalog = catalog
         self._lexical = lexical
         self._vectors = vectors
-        self._follower = follower
+        self._followers = followers
         self._encoder = encoder
         self._limits = limits
         self.fields = fields
+        self.lacking = lacking or {}
 
     def retrieve(self, query: Query, settings: FusionSettings) -> Retrieved:
         """Every list that the query asks for and the settings name, each to its window.
@@ -92,12 +100,14 @@ class Retriever:
         for name, vector in vectors.items():
             window = settings.lists[name].window
             found = self._nearest(name, vector, window, allowed, len(own))
-            lists.append(_similar(found, query.min_similarity))
+            lists.append(
+                found if name == "copy_semantic" else _similar(found, query.min_similarity)
+            )
         if not parsed.clauses and not query.examples and "lexical" in settings.lists:
             lists.append(self._newest(allowed))
         kept = tuple(_without(own, candidates) for candidates in lists) if own else tuple(lists)
         notes = self._cut_notes(query, parsed, vectors)
-        return Retrieved(parsed, kept, vectors, self._vectors.watermark, notes)
+        return Retrieved(parsed, kept, vectors, self._watermark, notes)
 
     def parse(self, text: str) -> ParsedQuery:
         """The clauses of what was typed; raises ``InvalidQuery``."""
@@ -152,7 +162,8 @@ class Retriever:
         if not missing or candidates.exhausted:
             return {}
         if candidates.name in retrieved.vectors:
-            return self._vectors.similarities(retrieved.vectors[candidates.name], missing)
+            index = self._vectors[candidates.name]
+            return index.similarities(retrieved.vectors[candidates.name], missing)
         if candidates.name == "lexical":
             found = self._lexical.words(retrieved.parsed, len(missing), among=missing)
             return dict(zip(found.ordinals, found.scores, strict=True))
@@ -161,10 +172,18 @@ class Retriever:
 
     def refresh(self) -> None:
         """See what was written since, here or by another process."""
-        if self._catalog.last_sequence() > self._vectors.watermark:
+        behind = self._catalog.last_sequence() > self._watermark
+        if behind:
             self._lexical.refresh()
-            self._follower.catch_up()
-        self._follower.adopt()
+        for follower in self._followers:
+            if behind:
+                follower.catch_up()
+            follower.adopt()
+
+    @property
+    def _watermark(self) -> int:
+        """The last operation that every vector index has."""
+        return min(index.watermark for index in self._vectors.values())
 
     # -------------------------------------------------------------------------------- words
 
@@ -220,10 +239,11 @@ class Retriever:
     def _query_vectors(
         self, query: Query, parsed: ParsedQuery, lists: Mapping[ListName, ListSettings]
     ) -> dict[ListName, Vectors]:
+        asked = self._vectors.keys() & lists.keys()
         vectors: dict[ListName, Vectors] = {}
-        if "text_to_image" in lists and parsed.meaning:
-            vectors["text_to_image"] = self._encoder.text(parsed.meaning)
-        if "image_to_image" in lists and query.examples:
+        if parsed.meaning and (by_words := [name for name in _OF_WORDS if name in asked]):
+            vectors |= dict.fromkeys(by_words, self._encoder.text(parsed.meaning))
+        if "image_to_image" in asked and query.examples:
             vectors["image_to_image"] = self._blend(query.examples)
         return vectors
 
@@ -246,7 +266,7 @@ class Retriever:
         self, name: ListName, vector: Vectors, window: int, allowed: Ordinals | None, spare: int
     ) -> CandidateList:
         """The nearest, ``spare`` more than the window, for as many will be left out."""
-        found = self._vectors.search(vector, window + spare, allowed)
+        found = self._vectors[name].search(vector, window + spare, allowed)
         return CandidateList(name, found.ordinals, found.scores, window, None, found.plan)
 
     def _blend(self, examples: Sequence[Example]) -> Vectors:
@@ -272,7 +292,7 @@ class Retriever:
         stored = self._catalog.find(asset_id)
         if stored is None:
             raise UnknownAsset(f"no asset has the id {asset_id!r}")
-        vector = self._vectors.vector(stored.ordinal)
+        vector = self._vectors["image_to_image"].vector(stored.ordinal)
         if vector is None:
             raise InvalidQuery(f"like: the asset {asset_id!r} has no picture")
         return vector

@@ -87,6 +87,7 @@ class Searcher:
         page, position = self._page(ranking, position, query.size)
         if any(c.name == "phrase" and not c.ordinals for c in ranking.retrieved.lists):
             notes.append("no asset contains the quoted phrase; these are near it")
+        notes += self._lacking(query)
         more = position < len(ranking.hits)
         return Answer(
             hits=self._render(ranking, page, query),
@@ -118,6 +119,22 @@ class Searcher:
         """The candidate lists, each to its window: what fusion settings are tried on."""
         return self._retriever.retrieve(query, query.fusion or self._fusion)
 
+    def _lacking(self, query: Query) -> list[str]:
+        """Why lists are absent that the query sets a window or weight for."""
+        asked = {} if query.fusion is None else query.fusion.lists
+        return [
+            f"{name}: {why}"
+            for name, why in self._retriever.lacking.items()
+            if name in asked and asked[name] != self._fusion.lists[name]
+        ]
+
+    def fused(self, retrieved: Retrieved, settings: FusionSettings) -> tuple[FusedHit, ...]:
+        """The live candidates, best first; the settings name all of the lists."""
+        hits = fuse(retrieved.lists, settings, self._retriever.phrases_held(retrieved))
+        hits = self._strict(hits, retrieved)
+        live = self._catalog.live([hit.ordinal for hit in hits])
+        return tuple(hit for hit in hits if hit.ordinal in live)
+
     # --------------------------------------------------------------------------------- rank
 
     def _place(self, query: Query, notes: list[str]) -> tuple[_Ranking, int]:
@@ -139,11 +156,8 @@ class Searcher:
     def _rank(self, query: Query) -> _Ranking:
         settings = query.fusion or self._fusion
         retrieved = self.retrieve(query)
-        hits = fuse(retrieved.lists, settings, self._retriever.phrases_held(retrieved))
-        hits = self._strict(hits, retrieved)
-        shown = self._catalog.live([hit.ordinal for hit in hits])
+        kept = self.fused(retrieved, settings)
         key = f"{_fingerprint(query)}.{retrieved.sequence}"
-        kept = tuple(hit for hit in hits if hit.ordinal in shown)
         if query.sort is not None:
             kept = self._sorted(kept, query.sort)
         ranking = _Ranking(key, kept, retrieved, settings, self._meant(retrieved))

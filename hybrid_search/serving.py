@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.config import Settings
+from hybrid_search.copy_vectors import CopyVectors
 from hybrid_search.decoding import Decoders
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
 from hybrid_search.following import LexicalFollower, VectorFollower
 from hybrid_search.generations import read_manifest
 from hybrid_search.ingest import Target
-from hybrid_search.parts import embedding_of, load_embedder, open_lexical, open_vectors_in
+from hybrid_search.parts import embedding_of, load_embedder, open_lexical
 from hybrid_search.picture_encoding import PictureEncoder
-from hybrid_search.records import Query
+from hybrid_search.ports import Embedder
+from hybrid_search.records import ListName, Query
 from hybrid_search.retrieval import Retriever
 from hybrid_search.search import Searcher
-from hybrid_search.upkeep import AtOnce, InBackground, Upkeep, Worker
+from hybrid_search.upkeep import AtOnce, InBackground, Worker
+from hybrid_search.vector_stores import (
+    VectorStores,
+    configured_plan,
+    indexes_by_list,
+    lists_lacking,
+    open_vector_stores,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +41,16 @@ class Stores:
     catalog: SqliteCatalog
     pictures: FolderPictures
     decoders: Decoders
-    write: bool
-    background: bool
+    write: bool = False
+    background: bool = False
     """Whether what an index needs is done aside, not after each write."""
+
+    def embed_missing(self, embedder: Embedder, *, copy: bool) -> None:
+        """Give every live picture, and copy if wanted, a vector of that model."""
+        PictureEncoder(self.catalog, embedder, self.decoders).embed_missing(self.pictures)
+        if copy:
+            fields = self.settings.declared_fields()
+            CopyVectors(self.catalog, embedder, fields).embed_missing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +61,26 @@ class Serving:
     model: str
     """The key of the model whose vectors are searched."""
     lexical: TantivyIndex
-    vectors: FaissIndex
+    vectors: VectorStores
+    lacking: Mapping[ListName, str]
+    """The lists that are absent, and why."""
     embedder: LazyEmbedder
     encoder: QueryEncoder
     searcher: Searcher
-    followers: tuple[LexicalFollower, VectorFollower]
-    pictures: PictureEncoder
+    followers: Sequence[VectorFollower]
     upkeep: Worker | None
-    """What looks after the vector index; ``None`` where nothing is written."""
+    """What looks after the vector indexes; ``None`` where nothing is written."""
 
-    def target(self) -> Target:
+    def target(self, stores: Stores) -> Target:
         """Where writes go."""
-        told = _nobody if self.upkeep is None else self.upkeep.notify
-        return Target(self.pictures, self.followers, told)
+        fields = stores.settings.declared_fields()
+        copy = CopyVectors(stores.catalog, self.embedder, fields)
+        return Target(
+            encoder=PictureEncoder(stores.catalog, self.embedder, stores.decoders),
+            copy=copy if "copy" in self.vectors else None,
+            followers=(LexicalFollower(stores.catalog, self.lexical), *self.followers),
+            written=_nobody if self.upkeep is None else self.upkeep.notify,
+        )
 
     def warm_up(self) -> None:
         """Load what is otherwise loaded by the first search: the model, and Kiwi's dictionary."""
@@ -84,61 +107,61 @@ def open_serving(stores: Stores, folder: Path, embedder: LazyEmbedder | None = N
 
     Raises ``IndexMismatch`` when the analyser is not that of the index.
     """
-    model = read_manifest(folder).model
-    embedder = embedder or embedder_of(stores.settings, folder)
-    lexical = open_lexical(stores.settings, folder, write=stores.write)
+    settings, catalog = stores.settings, stores.catalog
+    embedder = embedder or embedder_of(settings, folder)
+    lexical = open_lexical(settings, folder, write=stores.write)
     with ExitStack() as undo:
         undo.callback(lexical.close)
-        vectors = open_vectors_in(stores.settings, folder, model, background=stores.background)
-        followers = (
-            LexicalFollower(stores.catalog, lexical),
-            VectorFollower(stores.catalog, vectors, model),
-        )
+        plan = configured_plan(settings, background=stores.background)
+        vectors = open_vector_stores(settings, folder, plan)
+        followers = tuple(store.follower(catalog) for store in vectors.values())
         if stores.write:
-            followers[0].catch_up()
+            LexicalFollower(catalog, lexical).catch_up()
         undo.pop_all()
-    encoder = QueryEncoder(embedder, stores.settings.embedding.cached_queries)
+    encoder = QueryEncoder(embedder, settings.embedding.cached_queries)
     return Serving(
         folder=folder,
-        model=model,
+        model=read_manifest(folder).model,
         lexical=lexical,
         vectors=vectors,
+        lacking=lists_lacking(settings, vectors),
         embedder=embedder,
         encoder=encoder,
-        searcher=_searcher(stores, lexical, vectors, followers[1], encoder),
+        searcher=_searcher(stores, lexical, vectors, followers, encoder),
         followers=followers,
-        pictures=PictureEncoder(stores.catalog, embedder, stores.decoders),
-        upkeep=_upkeep(stores, vectors, model, embedder) if stores.write else None,
+        upkeep=_upkeep(stores, vectors, embedder) if stores.write else None,
     )
 
 
 def _searcher(
     stores: Stores,
     lexical: TantivyIndex,
-    vectors: FaissIndex,
-    follower: VectorFollower,
+    vectors: VectorStores,
+    followers: Sequence[VectorFollower],
     encoder: QueryEncoder,
 ) -> Searcher:
+    settings = stores.settings
     retriever = Retriever(
         catalog=stores.catalog,
         lexical=lexical,
-        vectors=vectors,
-        follower=follower,
+        vectors=indexes_by_list(vectors),
+        followers=followers,
         encoder=encoder,
-        limits=stores.settings.pictures.limits(),
-        fields=stores.settings.declared_fields(),
+        limits=settings.pictures.limits(),
+        fields=settings.declared_fields(),
+        lacking=lists_lacking(settings, vectors),
     )
     return Searcher(
         catalog=stores.catalog,
         lexical=lexical,
         retriever=retriever,
-        fusion=stores.settings.fusion.settings(),
+        fusion=settings.fusion.settings(),
     )
 
 
-def _upkeep(stores: Stores, vectors: FaissIndex, model: str, embedder: LazyEmbedder) -> Worker:
-    upkeep = Upkeep(stores.catalog, vectors, model, embedder.texts)
-    worker = InBackground(upkeep) if stores.background else AtOnce(upkeep)
+def _upkeep(stores: Stores, vectors: VectorStores, embedder: LazyEmbedder) -> Worker:
+    upkeeps = [store.upkeep(stores.catalog, embedder.texts) for store in vectors.values()]
+    worker = InBackground(upkeeps) if stores.background else AtOnce(upkeeps)
     worker.notify()
     return worker
 

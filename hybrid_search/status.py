@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from typing_extensions import TypedDict
 
 from hybrid_search import __version__
+from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.assembly import Engine
-from hybrid_search.ports import Rebuilt
+from hybrid_search.ports import Rebuilt, Subject
 from hybrid_search.rebuilding import Swapped
 
 
 class VectorStatusJson(TypedDict):
-    """The vector index: what it is, how much it holds, and how far it has drifted.
+    """A vector index: what it is, how much it holds, and how far it has drifted.
 
     ``sealed`` vectors stand in the index proper, of which ``inserted`` came after it was built;
     those in the ``tail`` are searched exactly. ``drift`` is the growth of each measure since.
@@ -58,7 +60,12 @@ class EncodingStatusJson(TypedDict):
 
 
 class StatusJson(TypedDict):
-    """The state of an engine; ``trouble`` says why it could not turn to the latest generation."""
+    """The state of an engine.
+
+    ``vector`` is the index of pictures, ``copy`` that of copy, ``null`` where it is not embedded;
+    ``lacking`` says which lists of a search are absent, and what brings them; ``trouble`` why the
+    latest generation could not be taken over.
+    """
 
     version: str
     data_dir: str
@@ -68,6 +75,8 @@ class StatusJson(TypedDict):
     sequence: int
     lexical: LexicalStatusJson
     vector: VectorStatusJson
+    copy: VectorStatusJson | None
+    lacking: dict[str, str]
     encoding: EncodingStatusJson
     trouble: str
 
@@ -90,18 +99,20 @@ def engine_status(engine: Engine) -> StatusJson:
             "documents": engine.lexical.count(),
             "watermark": engine.lexical.watermark,
         },
-        "vector": _vectors(engine),
+        "vector": _vectors(engine, engine.vectors),
+        "copy": None if engine.copy_vectors is None else _vectors(engine, engine.copy_vectors),
+        "lacking": dict[str, str](engine.lacking.items()),
         "encoding": _encoding(engine),
         "trouble": engine.trouble,
     }
 
 
-def _vectors(engine: Engine) -> VectorStatusJson:
-    facts = engine.vectors.describe()
+def _vectors(engine: Engine, index: FaissIndex) -> VectorStatusJson:
+    facts = index.describe()
     return {
         "kind": facts.kind,
         "parameters": dict(facts.parameters),
-        "vectors": engine.vectors.count(),
+        "vectors": index.count(),
         "sealed": facts.sealed,
         "inserted": facts.inserted,
         "tail": facts.tail,
@@ -113,7 +124,7 @@ def _vectors(engine: Engine) -> VectorStatusJson:
         "predicted_bytes": facts.predicted,
         "disk_bytes": facts.disk,
         "sealing": facts.sealing,
-        "due": engine.vectors.due(),
+        "due": index.due(),
         "trouble": facts.trouble or ("" if engine.upkeep is None else engine.upkeep.failure),
     }
 
@@ -131,9 +142,9 @@ def _encoding(engine: Engine) -> EncodingStatusJson:
 
 
 class RebuiltJson(TypedDict):
-    """What became of a rebuild of the vector index.
+    """What became of a rebuild of a vector index.
 
-    Recall is that of the ten nearest against exact search, on pictures and titles of the corpus.
+    Recall is that of the ten nearest against exact search, on vectors and titles of the corpus.
     """
 
     published: bool
@@ -147,8 +158,19 @@ class RebuiltJson(TypedDict):
     seconds: float
 
 
-def rebuilt_to_json(built: Rebuilt) -> RebuiltJson:
-    """The report as a JSON object."""
+class RebuiltAllJson(RebuiltJson):
+    """The same of the index of pictures, and beside it of that of copy, where there is one."""
+
+    copy: RebuiltJson | None
+
+
+def rebuilt_to_json(built: Mapping[Subject, Rebuilt]) -> RebuiltAllJson:
+    """The reports as a JSON object."""
+    copy = built.get("copy")
+    return {**_rebuilt(built["picture"]), "copy": None if copy is None else _rebuilt(copy)}
+
+
+def _rebuilt(built: Rebuilt) -> RebuiltJson:
     return {
         "published": built.published,
         "kind": built.kind,
@@ -176,7 +198,7 @@ class SwappedJson(TypedDict):
     before: str
     published: bool
     judged: JudgedJson | None
-    vectors: RebuiltJson | None
+    vectors: RebuiltAllJson | None
 
 
 def swapped_to_json(done: Swapped) -> SwappedJson:
@@ -189,5 +211,5 @@ def swapped_to_json(done: Swapped) -> SwappedJson:
         "judged": None
         if judged is None
         else {"before": round(judged.before, 4), "after": round(judged.after, 4)},
-        "vectors": None if done.built is None else rebuilt_to_json(done.built),
+        "vectors": rebuilt_to_json(done.built) if done.built else None,
     }

@@ -1,4 +1,4 @@
-"""Looking after the vector index: folding its tail, rebuilding it when it has drifted.
+"""Looking after a vector index: folding its tail, rebuilding it when it has drifted.
 
 A rebuild is made from the catalog's vectors alone, beside the index that serves.
 """
@@ -6,13 +6,13 @@ A rebuild is made from the catalog's vectors alone, beside the index that serves
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from hybrid_search.errors import IndexLocked, SearchError
-from hybrid_search.ports import Catalog, Rebuilt, VectorIndex, Vectors
+from hybrid_search.ports import NEWEST, Catalog, Rebuilt, Subject, VectorIndex, Vectors
 from hybrid_search.records import Ordinal
 
 PROBES = 60
@@ -32,12 +32,14 @@ class Upkeep:
         index: VectorIndex,
         model: str,
         texts: Callable[[list[str]], Vectors] | None = None,
+        subject: Subject = "picture",
     ) -> None:
         """``texts`` embeds: searches for texts are the harder ones, and are checked as well."""
         self._catalog = catalog
         self._index = index
         self._model = model
         self._texts = texts
+        self._subject = subject
 
     def tend(self) -> None:
         """Do what is due; nothing while another process builds."""
@@ -52,28 +54,23 @@ class Upkeep:
         except IndexLocked:
             return
 
-    def rebuild(self) -> Rebuilt:
-        """Build the index anew; it serves if it finds at least what it must."""
+    def rebuild(self, upto: Ordinal = NEWEST) -> Rebuilt:
+        """Build the index anew from ordinals up to that one; it serves if it finds enough."""
         probes = self._probes()
-        with self._catalog.live_vectors(self._model, Ordinal(0)) as live:
+        with self._catalog.live_vectors(self._model, Ordinal(0), self._subject, upto) as live:
             return self._index.rebuild(live, probes)
 
-    def rebuild_whole(self) -> Rebuilt | None:
-        """The same, but nothing is built while a live picture has no vector."""
-        probes = self._probes()
-        with self._catalog.live_vectors(self._model, Ordinal(0)) as live:
-            return None if live.missing else self._index.rebuild(live, probes)
-
     def _probes(self) -> list[Vectors]:
-        """Vectors of pictures, and of titles, spread over the corpus.
+        """Vectors of the subject, and of titles, spread over the corpus.
 
         Apart, for a search that does for pictures may miss a good part for texts.
         """
         newest = self._catalog.newest(10_000)
-        chosen = [newest[int(place)] for place in np.linspace(0, len(newest) - 1, PROBES)]
-        stored = list(self._catalog.fetch(chosen).values()) if newest else []
-        pictures = [version.picture.digest for version in stored if version.picture is not None]
-        kinds = [np.array([*self._catalog.embeddings(self._model, pictures).values()])]
+        places = np.linspace(0, len(newest) - 1, PROBES) if newest else ()
+        chosen = [newest[int(place)] for place in places]
+        digests = list(self._catalog.digests(chosen, self._subject).values())
+        kinds = [np.array([*self._catalog.embeddings(self._model, digests).values()])]
+        stored = self._catalog.fetch(chosen).values()
         titles = [version.asset.title for version in stored if version.asset.title]
         if self._texts is not None and titles:
             kinds.append(self._texts(titles))
@@ -100,14 +97,15 @@ class Worker(Protocol):
 class AtOnce:
     """Tends after each write, for programs that end when they are done."""
 
-    def __init__(self, upkeep: Upkeep) -> None:
-        self._upkeep = upkeep
+    def __init__(self, upkeeps: Sequence[Upkeep]) -> None:
+        self._upkeeps = upkeeps
         self.failure = ""
         """Always empty: a failure is raised."""
 
     def notify(self) -> None:
         """Do what is due before the next write."""
-        self._upkeep.tend()
+        for upkeep in self._upkeeps:
+            upkeep.tend()
 
     def close(self) -> None:
         """Nothing runs."""
@@ -116,8 +114,8 @@ class AtOnce:
 class InBackground:
     """Tends in a thread of its own, while searches and writes go on."""
 
-    def __init__(self, upkeep: Upkeep) -> None:
-        self._upkeep = upkeep
+    def __init__(self, upkeeps: Sequence[Upkeep]) -> None:
+        self._upkeeps = upkeeps
         self._told = threading.Event()
         self._ending = threading.Event()
         self.failure = ""
@@ -140,11 +138,13 @@ class InBackground:
             self._told.wait(_EVERY)
             self._told.clear()
             if not self._ending.is_set():
-                self.failure = self._attempt()
+                self.failure = "; ".join(filter(None, map(_attempt, self._upkeeps)))
 
-    def _attempt(self) -> str:
-        try:
-            self._upkeep.tend()
-        except SearchError as failure:
-            return str(failure)
-        return ""
+
+def _attempt(upkeep: Upkeep) -> str:
+    """Why what is due could not be done; empty when it could."""
+    try:
+        upkeep.tend()
+    except SearchError as failure:
+        return str(failure)
+    return ""

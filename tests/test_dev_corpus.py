@@ -9,8 +9,9 @@ import pytest
 
 from hybrid_search.assembly import Engine, open_engine
 from hybrid_search.config import load_settings
-from hybrid_search.experiments.evaluation import evaluate, read_queries
+from hybrid_search.experiments.evaluation import compare, evaluate, read_queries
 from hybrid_search.manifests import read_assets
+from hybrid_search.records import FusionSettings
 from hybrid_search.wire.queries import Mode, restrict
 from tests.shared_data import shared
 
@@ -98,6 +99,23 @@ def test_the_embedded_model_finds_by_meaning_and_by_likeness(
 ) -> None:
     """Through the engine, whose window of 100 cuts queries of a small source short."""
     assert measured["vector"][kind]["R@10"] > floor
+
+
+def test_the_meaning_of_copy_helps_and_costs_nothing(
+    engine: Engine, measured: dict[str, dict[str, dict[str, float]]]
+) -> None:
+    folder, usual = shared("data/dev"), engine.settings.fusion.settings()
+    lists = {name: part for name, part in usual.lists.items() if name != "copy_semantic"}
+    without = {"without": FusionSettings(usual.rank_constant, lists)}
+    queries = list(read_queries(folder / "queries.jsonl", usual))
+    found = compare(engine.searcher, engine.catalog, queries, folder / "qrels.txt", without)
+    gains = {
+        kind: measured["hybrid"][kind]["nDCG@10"] - values["nDCG@10"]
+        for kind, values in found["without"].items()
+    }
+    assert min(gains.values()) > -0.01
+    assert gains["all"] > 0.05
+    assert gains["ko_xling"] > 0.15
 
 
 def test_two_lists_are_worth_more_than_either(

@@ -6,10 +6,15 @@ from pathlib import Path
 import pytest
 
 from hybrid_search.assembly import Engine, open_engine
-from hybrid_search.config import load_settings
+from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import InvalidInput
-from hybrid_search.experiments.evaluation import evaluate, read_queries
+from hybrid_search.experiments.evaluation import compare, evaluate, read_queries
 from hybrid_search.manifests import read_assets
+from hybrid_search.records import FusionSettings, ListSettings
+from hybrid_search.wire.queries import restrict
+
+WORDS = restrict(Settings().fusion.settings(), "text")
+"""The lists that find nothing where no word is shared."""
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +34,13 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 def measured(engine: Engine, folder: Path, queries: list[dict[str, str]], qrels: str) -> dict:
     (folder / "q.jsonl").write_text("\n".join(json.dumps(query) for query in queries))
     (folder / "q.txt").write_text(qrels)
-    tests = list(read_queries(folder / "q.jsonl", engine.settings.fusion.settings()))
+    tests = list(read_queries(folder / "q.jsonl", WORDS))
     return evaluate(engine.searcher, engine.catalog, tests, folder / "q.txt")
 
 
 def ranked(engine: Engine, folder: Path) -> list[str]:
     (folder / "one.jsonl").write_text('{"qid": "q", "type": "t", "text": "apple"}')
-    test = next(read_queries(folder / "one.jsonl", engine.settings.fusion.settings()))
+    test = next(read_queries(folder / "one.jsonl", WORDS))
     return [hit.stored.asset.id for hit in engine.searcher.search(test.query).hits]
 
 
@@ -80,6 +85,24 @@ def test_hits_of_another_source_are_dropped_before_scoring(engine: Engine, tmp_p
     query = {"qid": "q", "type": "t", "text": "apple", "scope": "one"}
     values = measured(engine, tmp_path, [query], f"q 0 {first} 1\n")["t"]
     assert values["R@1"] == values["MRR@10"] == 1.0
+
+
+def test_settings_are_compared_over_one_retrieval(engine: Engine, tmp_path: Path) -> None:
+    usual = engine.settings.fusion.settings()
+    (tmp_path / "q.jsonl").write_text('{"qid": "q", "type": "t", "text": "apple"}')
+    tests = list(read_queries(tmp_path / "q.jsonl", usual))
+    best = ranked(engine, tmp_path)
+    (tmp_path / "q.txt").write_text(f"q 0 {best[0]} 1\nq 0 {best[1]} 1\n")
+    found = compare(
+        engine.searcher,
+        engine.catalog,
+        tests,
+        tmp_path / "q.txt",
+        {"usual": usual, "one": FusionSettings(60.0, {"lexical": ListSettings(1, 1.0)})},
+    )
+    alone = evaluate(engine.searcher, engine.catalog, tests, tmp_path / "q.txt")
+    assert found["usual"] == alone
+    assert (found["one"]["t"]["R@1"], found["one"]["t"]["R@5"]) == (1.0, 0.5)
 
 
 @pytest.mark.parametrize(

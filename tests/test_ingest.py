@@ -81,7 +81,7 @@ def road_in(batch_size: int = 4) -> Iterator[Road]:
         indexer = Indexer(
             catalog=catalog,
             pictures=pictures,
-            target=Target(encoder, followers, noop),
+            target=Target(encoder, None, followers, noop),
             fields=Fields({}),
             batch_size=batch_size,
         )
@@ -239,7 +239,9 @@ def test_what_is_under_way_when_another_generation_takes_over_is_embedded_by_its
             encoder = PictureEncoder(road.catalog, other, road.decoders)
             encoder.embed_missing(road.pictures)
             follower = VectorFollower(road.catalog, vectors, other.facts.key)
-            return Target(encoder, (LexicalFollower(road.catalog, road.lexical), follower), noop)
+            return Target(
+                encoder, None, (LexicalFollower(road.catalog, road.lexical), follower), noop
+            )
 
         def rows() -> Iterator[Row]:
             for number in range(40):
@@ -248,7 +250,7 @@ def test_what_is_under_way_when_another_generation_takes_over_is_embedded_by_its
                 yield ad(number, png(number))
 
         assert road.indexer.ingest(rows()).indexed == 40
-        assert road.catalog.unembedded(other.facts.key) == []
+        assert road.catalog.unembedded(other.facts.key) == {}
         assert vectors.count() == 40
 
 

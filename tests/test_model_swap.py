@@ -12,7 +12,7 @@ from hybrid_search.errors import IndexLocked, IndexMismatch, IndexMissing, Inval
 from hybrid_search.manifests import read_assets
 from hybrid_search.ports import Rebuilt
 from hybrid_search.rebuilding import Gate, rebuild, roll_back, use_model
-from hybrid_search.records import AssetId, Query
+from hybrid_search.records import AssetId, Ordinal, Query
 from hybrid_search.upkeep import Upkeep
 from tests.small_corpus import write_manifest
 from tests.tiny_models import TINY, folder_model
@@ -105,33 +105,42 @@ def test_a_running_writer_turns_over_while_searches_and_writes_go_on(
         assert engine.vectors.count() == engine.catalog.count() - without_picture(engine)
 
 
+def without_copy(engine: Engine) -> int:
+    stored = engine.catalog.fetch(engine.catalog.newest(1000)).values()
+    fields = engine.settings.declared_fields()
+    return sum(not fields.copy_of(one.asset) for one in stored)
+
+
 def without_picture(engine: Engine) -> int:
     stored = engine.catalog.fetch(engine.catalog.newest(1000)).values()
     return sum(one.picture is None for one in stored)
 
 
-def test_what_comes_in_while_the_new_index_is_built_is_in_it(
+def test_what_comes_in_while_the_new_index_is_built_is_served_by_it(
     settings: Settings, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = write_manifest(tmp_path / "late", prefix="late-")
     with open_engine(settings, write=True) as engine:
-        build = Upkeep.rebuild_whole
+        build = Upkeep.rebuild
         writes = iter([late])
 
-        def meanwhile(upkeep: Upkeep) -> Rebuilt | None:
+        def meanwhile(upkeep: Upkeep, upto: Ordinal) -> Rebuilt:
             for manifest in writes:
                 engine.writer().ingest(read_assets(manifest, 1 << 20))
-            return build(upkeep)
+            return build(upkeep, upto)
 
-        monkeypatch.setattr(Upkeep, "rebuild_whole", meanwhile)
+        monkeypatch.setattr(Upkeep, "rebuild", meanwhile)
+        before = engine.vectors.count()
         built = use_model(settings, other).built
         pictured = engine.catalog.count() - without_picture(engine)
-        assert built is not None
-        assert built.vectors == pictured
+        # The pictures were known, so they had vectors; other late ones would have had none.
+        assert built["picture"].vectors == before < pictured
         assert engine.adopt()
         assert not engine.adopt()
         assert engine.vectors.count() == pictured
         assert engine.lexical.count() == engine.catalog.count()
+        assert engine.copy_vectors is not None
+        assert engine.copy_vectors.count() == engine.catalog.count() - without_copy(engine)
 
 
 def test_what_comes_in_before_the_turn_is_embedded_by_the_new_model(

@@ -244,7 +244,7 @@ def test_what_is_not_base64_is_refused(text: str) -> None:
     [
         ("hybrid", LIST_NAMES),
         ("text", ("phrase", "lexical")),
-        ("vector", ("text_to_image", "image_to_image")),
+        ("vector", ("text_to_image", "copy_semantic", "image_to_image")),
     ],
 )
 def test_a_mode_keeps_to_its_lists(mode: str, lists: tuple[str, ...]) -> None:

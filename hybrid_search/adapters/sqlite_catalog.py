@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from hybrid_search.errors import EngineFailure, IndexCorrupt, IndexMismatch, IndexMissing
-from hybrid_search.ports import Draft, LiveVectors, Operation, Ordinals, Vectors
+from hybrid_search.ports import NEWEST, Draft, LiveVectors, Operation, Ordinals, Subject, Vectors
 from hybrid_search.records import AssetId, Digest, Ordinal, PictureFacts, StoredAsset
 from hybrid_search.wire.assets import asset_from_stored, asset_to_stored
 
@@ -53,14 +53,8 @@ _STORED = """
 SELECT ordinal, record, updated_at, digest, format, width, height, bytes, placeholder
 FROM assets LEFT JOIN pictures ON picture = digest
 """
-_LIVE = """
-FROM assets JOIN embeddings ON embeddings.content = picture
-WHERE live AND model = ? AND ordinal > ?
-"""
-_MISSING = """
-FROM assets WHERE live AND picture IS NOT NULL AND NOT EXISTS (
-  SELECT 1 FROM embeddings WHERE model = ? AND embeddings.content = picture)
-"""
+_DIGEST: dict[Subject, str] = {"picture": "assets.picture", "copy": "assets.content"}
+"""The column with the hash of what is embedded."""
 _LAST_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM operations"
 _PORTION = 4096
 """Vectors read at once."""
@@ -155,25 +149,39 @@ class SqliteCatalog:
             for digest, blob, checksum in self._many(sql, digests, model)
         }
 
+    def digests(self, ordinals: Sequence[Ordinal], subject: Subject) -> dict[Ordinal, Digest]:
+        """The hash under which that subject of each version is embedded, dead ones included."""
+        column = _DIGEST[subject]
+        sql = f"SELECT ordinal, {column} FROM assets WHERE ordinal IN ({{}})"  # noqa: S608  a constant
+        return {o: digest for o, digest in self._many(sql, ordinals) if digest is not None}
+
     @contextmanager
-    def live_vectors(self, model: str, above: Ordinal) -> Iterator[LiveVectors]:
-        """The vectors of live pictures with ordinals above that one, as of one moment.
+    def live_vectors(
+        self,
+        model: str,
+        above: Ordinal,
+        subject: Subject = "picture",
+        upto: Ordinal = NEWEST,
+    ) -> Iterator[LiveVectors]:
+        """The vectors of the living with ordinals in that range, as of one moment.
 
         Reading them raises ``IndexCorrupt`` for a vector that is not what was written.
         """
+        living = (
+            f"FROM assets JOIN embeddings ON embeddings.content = {_DIGEST[subject]}"
+            " WHERE live AND model = ? AND ordinal > ? AND ordinal <= ?"
+        )
         with self._reading() as connection:
             # One transaction sees one moment, whatever is written meanwhile.
             connection.execute("BEGIN")
             try:
                 sequence = connection.execute(_LAST_SEQUENCE).fetchone()[0]
-                count = connection.execute(f"SELECT count(*) {_LIVE}", (model, above)).fetchone()[0]
-                sql = f"SELECT count(*) {_MISSING} AND ordinal > ?"
-                missing = connection.execute(sql, (model, above)).fetchone()[0]
+                within = (model, above, upto)
+                counted = connection.execute(f"SELECT count(*) {living}", within)
+                count = counted.fetchone()[0]
                 columns = "ordinal, embeddings.content, vector, checksum"
-                rows = connection.execute(
-                    f"SELECT {columns} {_LIVE} ORDER BY ordinal", (model, above)
-                )
-                yield LiveVectors(sequence, count, _portions(rows), missing)
+                rows = connection.execute(f"SELECT {columns} {living} ORDER BY ordinal", within)
+                yield LiveVectors(sequence, count, _portions(rows))
             finally:
                 connection.execute("ROLLBACK")
 
@@ -185,11 +193,16 @@ class SqliteCatalog:
         """
         return {Digest(row[0]): PictureFacts(*row) for row in self._many(sql, digests, model)}
 
-    def unembedded(self, model: str) -> list[Digest]:
-        """The pictures of live assets that have no vector of that model yet."""
-        sql = f"SELECT DISTINCT picture {_MISSING}"
+    def unembedded(self, model: str, subject: Subject = "picture") -> dict[Digest, Ordinal]:
+        """What of live assets has no vector of that model yet, and a live version that has it."""
+        column = _DIGEST[subject]
+        sql = (
+            f"SELECT {column}, min(ordinal) FROM assets LEFT JOIN embeddings"  # noqa: S608  a constant
+            f" ON embeddings.content = {column} AND model = ?"
+            f" WHERE live AND vector IS NULL AND {column} IS NOT NULL GROUP BY {column}"
+        )
         with self._reading() as connection:
-            return [Digest(row[0]) for row in connection.execute(sql, (model,))]
+            return dict(connection.execute(sql, (model,)).fetchall())
 
     # ----------------------------------------------------------------------------- writes
 
@@ -300,7 +313,7 @@ def _portions(rows: sqlite3.Cursor) -> Iterator[tuple[Ordinals, Vectors]]:
 def _whole(digest: str, blob: bytes, checksum: int) -> bytes:
     """The bytes of a vector; raises ``IndexCorrupt`` when they are not what was written."""
     if zlib.crc32(blob) != checksum:
-        raise IndexCorrupt(f"catalog: the vector of picture {digest} is damaged")
+        raise IndexCorrupt(f"catalog: the vector of content {digest} is damaged")
     return blob
 
 

@@ -277,7 +277,7 @@ def rebuild_index(
         print_json(rebuilt_to_json(built))
     else:
         print_rebuilt(built)
-    if not built.published:
+    if not all(part.published for part in built.values()):
         sys.exit(4)
 
 

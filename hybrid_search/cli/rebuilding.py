@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hybrid_search.cli.tables import console, progress_bar
 from hybrid_search.config import Settings
-from hybrid_search.ports import Rebuilt
+from hybrid_search.ports import Rebuilt, Subject
 from hybrid_search.rebuilding import rebuild, rebuild_vectors
 
 
-def rebuild_parts(settings: Settings, *, only_vectors: bool, quiet: bool) -> Rebuilt:
-    """Build everything anew, or the vector index alone."""
+def rebuild_parts(
+    settings: Settings, *, only_vectors: bool, quiet: bool
+) -> Mapping[Subject, Rebuilt]:
+    """Build everything anew, or the vector indexes alone."""
     with progress_bar(quiet=quiet) as bar:
         if only_vectors:
-            bar.add_task("building the vector index", total=None)
+            bar.add_task("building the vector indexes", total=None)
             return rebuild_vectors(settings)
-        task = bar.add_task("pictures to embed", total=None)
+        task = bar.add_task("to embed", total=None)
         built = rebuild(settings, lambda done, total: bar.update(task, completed=done, total=total))
         bar.update(task, total=bar.tasks[task].completed)
     return built
 
 
-def print_rebuilt(built: Rebuilt) -> None:
+def print_rebuilt(parts: Mapping[Subject, Rebuilt]) -> None:
     """Show what was built, or why the old index goes on serving."""
+    for subject, built in parts.items():
+        _print_part(subject, built)
+
+
+def _print_part(subject: Subject, built: Rebuilt) -> None:
     values = ", ".join(f"{name} {value}" for name, value in built.parameters.items())
     console.print(
-        f"{built.kind}{f' ({values})' if values else ''} over {built.vectors:,} vectors"
+        f"{subject}: {built.kind}{f' ({values})' if values else ''} over {built.vectors:,} vectors"
         f" in {built.seconds:.1f} s: {built.bytes / 1e6:,.1f} MB,"
         f" predicted {built.predicted / 1e6:,.1f} MB"
     )

@@ -99,7 +99,7 @@ def _report(done: Swapped, *, json: bool) -> None:
 
 
 def _print(done: Swapped) -> None:
-    if done.built is not None:
+    if done.built:
         print_rebuilt(done.built)
     if done.judged is not None:
         console.print(f"nDCG@10 {done.judged.after:.3f}, before {done.judged.before:.3f}")

@@ -23,6 +23,7 @@ _SHORT: dict[ListName, str] = {
     "phrase": "phrase",
     "lexical": "words",
     "text_to_image": "meaning",
+    "copy_semantic": "copy",
     "image_to_image": "likeness",
 }
 

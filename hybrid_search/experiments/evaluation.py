@@ -6,8 +6,8 @@ Queries are JSONL (``qid``, ``type``, ``text`` or ``image``, ``scope``), judgmen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,8 @@ from pydantic import BaseModel, Field
 
 from hybrid_search.errors import InvalidInput
 from hybrid_search.ports import Catalog
-from hybrid_search.records import Example, FusionSettings, Query
+from hybrid_search.records import Asset, Example, FusionSettings, Query
+from hybrid_search.retrieval import Retrieved
 from hybrid_search.search import Searcher
 from hybrid_search.wire.assets import parse_model, read_json
 
@@ -87,9 +88,50 @@ def evaluate(
     judged = _read_qrels(qrels)
     run: list[ScoredDoc] = []
     for query in queries:
-        run += _ranked(searcher, query)
+        hits = searcher.search(query.query).hits
+        run += _ranked(query, (hit.stored.asset for hit in hits))
         if progress is not None:
             progress()
+    return _by_type(queries, judged, run)
+
+
+def compare(
+    searcher: Searcher,
+    catalog: Catalog,
+    queries: list[TestQuery],
+    qrels: Path,
+    settings: Mapping[str, FusionSettings],
+) -> dict[str, dict[str, dict[str, float]]]:
+    """The same measures under several settings of fusion, by their names.
+
+    Each query is retrieved once, to the windows of its own settings, and fused many times.
+    """
+    judged = _read_qrels(qrels)
+    runs: dict[str, list[ScoredDoc]] = {name: [] for name in settings}
+    for query in queries:
+        retrieved = searcher.retrieve(query.query)
+        stored = catalog.fetch(list({o for part in retrieved.lists for o in part.ordinals}))
+        for name, tried in settings.items():
+            hits = searcher.fused(_narrowed(retrieved, tried), tried)[:DEPTH]
+            runs[name] += _ranked(query, (stored[hit.ordinal].asset for hit in hits))
+    return {name: _by_type(queries, judged, run) for name, run in runs.items()}
+
+
+def _narrowed(retrieved: Retrieved, settings: FusionSettings) -> Retrieved:
+    """With only the lists that the settings name, each to its window."""
+    return replace(
+        retrieved,
+        lists=tuple(
+            replace(part, ordinals=part.ordinals[:window], scores=part.scores[:window])
+            for part in retrieved.lists
+            if part.name in settings.lists and (window := settings.lists[part.name].window)
+        ),
+    )
+
+
+def _by_type(
+    queries: list[TestQuery], judged: list[Qrel], run: list[ScoredDoc]
+) -> dict[str, dict[str, float]]:
     types = dict.fromkeys(query.type for query in queries)
     by_type = {
         kind: _scores([q.qid for q in queries if q.type == kind], judged, run) for kind in types
@@ -106,12 +148,11 @@ def _read_qrels(path: Path) -> list[Qrel]:
         raise InvalidInput(f"qrels: {path.name} is not TREC qrels, {failure}") from None
 
 
-def _ranked(searcher: Searcher, test: TestQuery) -> Iterator[ScoredDoc]:
+def _ranked(test: TestQuery, assets: Iterable[Asset]) -> Iterator[ScoredDoc]:
     """The hits in scope, scored by falling rank, so that ties stay as they were served."""
-    hits = searcher.search(test.query).hits
-    kept = [h for h in hits if test.scope in {"all", h.stored.asset.source}]
-    for place, hit in enumerate(kept):
-        yield ScoredDoc(test.qid, hit.stored.asset.id, float(-place))
+    kept = [asset for asset in assets if test.scope in {"all", asset.source}]
+    for place, asset in enumerate(kept):
+        yield ScoredDoc(test.qid, asset.id, float(-place))
 
 
 def _scores(qids: list[str], judged: list[Qrel], run: list[ScoredDoc]) -> dict[str, float]:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hybrid_search.assembly import Engine
+from hybrid_search.ports import VectorStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_VECTOR_GAUGES: dict[str, tuple[str, Callable[[VectorStatus], float]]] = {
+    "sealed": ("Vectors in the sealed index.", lambda v: v.sealed),
+    "tail": ("Vectors in the exact tail.", lambda v: v.tail),
+    "tombstones": ("Dead vectors not yet removed.", lambda v: v.tombstones),
+    "inserted": ("Vectors inserted since the index was built.", lambda v: v.inserted),
+    "bytes": ("Memory that vector searches read.", lambda v: v.bytes),
+    "disk_bytes": ("The vector index on disk.", lambda v: v.disk),
+    "drift": (
+        "By what share the vector index has drifted, by its worst measure.",
+        lambda v: max(v.drift.values(), default=0.0),
+    ),
+}
 
 
 class Metrics:
@@ -55,7 +68,7 @@ class _EngineCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The engine's sizes and counts."""
-        counts, vectors = self._engine.encoder.counts(), self._engine.vectors.describe()
+        counts = self._engine.encoder.counts()
         gauges = {
             "assets": ("Live assets.", self._engine.catalog.count()),
             "sequence": ("The catalog's last operation.", self._engine.catalog.last_sequence()),
@@ -63,19 +76,10 @@ class _EngineCollector(Collector):
                 "The last operation in the inverted index.",
                 self._engine.lexical.watermark,
             ),
-            "vectors_sealed": ("Vectors in the sealed index.", vectors.sealed),
-            "vectors_tail": ("Vectors in the exact tail.", vectors.tail),
-            "vectors_tombstones": ("Dead vectors not yet removed.", vectors.tombstones),
-            "vectors_inserted": ("Vectors inserted since the index was built.", vectors.inserted),
-            "vectors_bytes": ("Memory that vector searches read.", vectors.bytes),
-            "vectors_disk_bytes": ("The vector index on disk.", vectors.disk),
-            "vectors_drift": (
-                "By what share the vector index has drifted, by its worst measure.",
-                max(vectors.drift.values(), default=0.0),
-            ),
         }
         for name, (text, value) in gauges.items():
             yield GaugeMetricFamily(f"hybrid_search_{name}", text, value)
+        yield from self._vectors()
         totals = {
             "query_cache_hits": ("Query embeddings found in the cache.", counts.hits),
             "query_cache_misses": ("Query embeddings that were encoded.", counts.misses),
@@ -83,3 +87,13 @@ class _EngineCollector(Collector):
         }
         for name, (text, value) in totals.items():
             yield CounterMetricFamily(f"hybrid_search_{name}", text, value)
+
+    def _vectors(self) -> Iterator[Metric]:
+        """The measures of each vector index, by what its vectors are of."""
+        indexes = {"picture": self._engine.vectors, "copy": self._engine.copy_vectors}
+        facts = {subject: index.describe() for subject, index in indexes.items() if index}
+        for name, (text, measure) in _VECTOR_GAUGES.items():
+            family = GaugeMetricFamily(f"hybrid_search_vectors_{name}", text, labels=("subject",))
+            for subject, status in facts.items():
+                family.add_metric((subject,), measure(status))
+            yield family

@@ -30,7 +30,7 @@ MAX_DEPTH = 10_000
 """How far a page may lie from the first hit: offset + size."""
 _MODE_LISTS: dict[Mode, tuple[ListName, ...]] = {
     "text": ("phrase", "lexical"),
-    "vector": ("text_to_image", "image_to_image"),
+    "vector": ("text_to_image", "copy_semantic", "image_to_image"),
 }
 
 
@@ -98,7 +98,7 @@ class SearchBody(BaseModel):
     lists: dict[ListName, ListBody] = {}
     """Window and weight by list, where they differ from the configured ones."""
     min_similarity: Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)] | None = None
-    """Cosine similarity below which a picture is no candidate of the lists of vectors."""
+    """Cosine similarity below which a picture is no candidate of the lists of pictures."""
     sort: Annotated[str, Field(max_length=101)] | None = None
     """A field to sort by instead of by relevance; a minus before it turns the order round."""
     facets: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)] = []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hybrid_search.adapters.memory import MemoryCatalog
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
-from hybrid_search.ports import Catalog, Draft, Operation
+from hybrid_search.ports import Catalog, Draft, Operation, Subject
 from hybrid_search.records import Asset, AssetId, Digest, Ordinal
 from tests.contracts.catalogs import MODEL, draft, facts, ids, row
 
@@ -41,7 +41,7 @@ def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
     assert catalog.newest(10) == []
     assert catalog.find(AssetId("a")) is None
     assert catalog.fetch([]) == {}
-    assert catalog.unembedded(MODEL) == []
+    assert catalog.unembedded(MODEL) == {}
 
 
 def test_put_gives_rising_ordinals_and_everything_back(catalog: Catalog) -> None:
@@ -177,10 +177,12 @@ def test_live_vectors_are_those_of_one_moment(catalog: Catalog) -> None:
     assert list(living(catalog, Ordinal(0))) == [2, 3]
 
 
-def living(catalog: Catalog, above: Ordinal) -> dict[int, list[float]]:
+def living(
+    catalog: Catalog, above: Ordinal, subject: Subject = "picture"
+) -> dict[int, list[float]]:
     """Every live vector by its ordinal, in the order in which they came."""
     found: dict[int, list[float]] = {}
-    with catalog.live_vectors(MODEL, above) as live:
+    with catalog.live_vectors(MODEL, above, subject) as live:
         for ordinals, vectors in live.portions:
             assert (ordinals.dtype, vectors.dtype) == (np.int64, np.float32)
             found |= dict(zip(ordinals.tolist(), vectors.tolist(), strict=True))
@@ -194,7 +196,7 @@ def test_unembedded_are_the_pictures_without_a_vector(catalog: Catalog) -> None:
     catalog.delete(ids("e"))
     assert sorted(catalog.unembedded(MODEL)) == ["p1", "p2"]
     catalog.store_embeddings(MODEL, {Digest("p1"): row(1)})
-    assert catalog.unembedded(MODEL) == ["p2"]
+    assert catalog.unembedded(MODEL) == {"p2": 3}
     assert sorted(catalog.unembedded("other")) == ["p1", "p2"]
 
 
@@ -207,6 +209,36 @@ def test_the_facts_of_pictures_that_are_stored_and_embedded(catalog: Catalog) ->
     assert catalog.embedded("other", asked) == catalog.embedded(MODEL, []) == {}
     catalog.delete(ids("a"))
     assert list(catalog.embedded(MODEL, asked)) == ["p1"]
+
+
+def test_what_is_embedded_is_named_by_a_digest(catalog: Catalog) -> None:
+    first = draft("a", "하나", "p1")
+    catalog.put([first, draft("b", "둘"), draft("a", "셋", "p2")])
+    asked = [Ordinal(n) for n in (1, 2, 3, 9)]
+    assert catalog.digests(asked, "picture") == {1: "p1", 3: "p2"}
+    assert catalog.digests(asked, "copy") == {1: first.content, 2: "b/둘/None", 3: "a/셋/p2"}
+    assert catalog.digests([], "copy") == {}
+
+
+def test_copy_has_vectors_by_its_content_with_a_picture_or_without(catalog: Catalog) -> None:
+    drafts = [draft("a", "하나", "p1"), draft("b", "둘"), draft("c", "셋"), draft("d", "넷")]
+    catalog.put(drafts)
+    catalog.delete(ids("c"))
+    catalog.put([draft("d", "다섯")])
+    catalog.store_embeddings(MODEL, {d.content: row(n) for n, d in enumerate(drafts)})
+    catalog.store_embeddings(MODEL, {Digest("p1"): row(9)})
+    assert living(catalog, Ordinal(0), "copy") == {1: row(0).tolist(), 2: row(1).tolist()}
+    assert list(living(catalog, Ordinal(1), "copy")) == [2]
+    assert living(catalog, Ordinal(0)) == {1: row(9).tolist()}
+
+
+def test_unembedded_copy_is_named_with_its_version(catalog: Catalog) -> None:
+    drafts = [draft("a", "하나", "p1"), draft("b", "둘"), draft("c", "셋")]
+    catalog.put(drafts)
+    catalog.delete(ids("c"))
+    catalog.store_embeddings(MODEL, {drafts[0].content: row(1)})
+    assert catalog.unembedded(MODEL, "copy") == {drafts[1].content: 2}
+    assert set(catalog.unembedded("other", "copy").values()) == {1, 2}
 
 
 def test_two_writers_in_threads_take_turns(catalog: Catalog) -> None:

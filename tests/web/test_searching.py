@@ -26,7 +26,12 @@ def test_words_as_a_parameter_and_as_json_are_one_search(client: httpx.Client) -
     assert ids(by_parameter) == ids(by_body)
     hit = by_parameter.json()["hits"][0]
     assert (hit["id"], hit["phrases"]) == ("phrase", 1)
-    assert {part["list"] for part in hit["lists"]} == {"phrase", "lexical", "text_to_image"}
+    assert [part["list"] for part in hit["lists"]] == [
+        "phrase",
+        "lexical",
+        "text_to_image",
+        "copy_semantic",
+    ]
     assert hit["score"] == pytest.approx(sum(part["contribution"] for part in hit["lists"]))
 
 
@@ -44,6 +49,7 @@ def test_words_and_a_picture_together(client: httpx.Client, red: bytes) -> None:
     assert {r["list"] for r in form.json()["lists"]} == {
         "lexical",
         "text_to_image",
+        "copy_semantic",
         "image_to_image",
     }
     raw = client.post(

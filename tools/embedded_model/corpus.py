@@ -38,14 +38,17 @@ def gather(sources: Sources, classes: Classes, lexicon: dict[str, list[Pair]]) -
     chance = random.Random(_SEED)
     emoji = emoji_names(sources)
     known = [pair for pairs in lexicon.values() for pair in pairs]
-    made = phrases.bilingual(known, 45_000, chance)
-    pairs = list(dict.fromkeys([*known, *emoji, *made]))
+    # Korean nouns stand for one or many, English ones do not.
+    many = [(phrases.plural(one), korean) for one, korean in known]
+    made = phrases.bilingual([*known, *many], 45_000, chance)
+    pairs = list(dict.fromkeys([*known, *many, *emoji, *made]))
     names = [name for kind in classes.synonyms for name in kind] + classes.names
     weights: dict[str, float] = {}
     _see(weights, _running_text(sources, chance), 1.0)
     _see(weights, _phrases(sources, classes, lexicon, chance), 1.0)
     _see(weights, [*emoji_words(sources, "en"), *emoji_words(sources, "ko")], 1.2)
     _see(weights, (text for pair in [*made, *emoji] for text in pair), 2.5)
+    _see(weights, (one for one, _ in many), 4.0)
     _see(weights, names, 6.0)
     _see(weights, (text for pair in known for text in pair), 8.0)
     return Corpus(list(weights), list(weights.values()), pairs, lexicon)

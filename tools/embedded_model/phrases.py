@@ -92,6 +92,17 @@ def read_lexicon(folder: Path) -> dict[str, list[Pair]]:
     }
 
 
+def plural(noun: str) -> str:
+    """The regular plural.
+
+    >>> [plural(noun) for noun in ("cat", "puppy", "toy", "dish")]
+    ['cats', 'puppies', 'toys', 'dishes']
+    """
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "z", "ch", "sh")) else f"{noun}s"
+
+
 def bilingual(pairs: Sequence[Pair], count: int, chance: random.Random) -> list[Pair]:
     """``count`` phrases in both languages."""
     made = []

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from hybrid_search.ports import Draft, LiveVectors, Operation, Vectors
+from hybrid_search.ports import NEWEST, Draft, LiveVectors, Operation, Subject, Vectors
 from hybrid_search.records import AssetId, Digest, Ordinal, PictureFacts, StoredAsset
 from hybrid_search.wire.assets import asset_from_stored, asset_to_stored
 
@@ -21,14 +21,15 @@ class MemoryCatalog:
     def __init__(self) -> None:
         self._guard = threading.RLock()
         self._versions: dict[Ordinal, StoredAsset] = {}
-        self._live: dict[AssetId, tuple[Ordinal, Digest]] = {}
+        self._contents: dict[Ordinal, Digest] = {}
+        self._live: dict[AssetId, Ordinal] = {}
         self._history: list[Operation] = []
         self._vectors: dict[tuple[str, Digest], Vectors] = {}
 
     def contents(self, ids: Sequence[AssetId]) -> dict[AssetId, Digest]:
         """The content hash of each id that is live."""
         with self._guard:
-            return {name: self._live[name][1] for name in ids if name in self._live}
+            return {name: self._contents[self._live[name]] for name in ids if name in self._live}
 
     def put(self, drafts: Sequence[Draft]) -> list[Ordinal]:
         """New ordinals in the order of the drafts; earlier versions are dead. All or nothing."""
@@ -41,7 +42,8 @@ class MemoryCatalog:
                 ordinal = Ordinal(len(self._versions) + 1)
                 self._retire(asset.id)
                 self._versions[ordinal] = StoredAsset(ordinal, asset, draft.picture, now)
-                self._live[asset.id] = (ordinal, draft.content)
+                self._contents[ordinal] = draft.content
+                self._live[asset.id] = ordinal
                 self._log("add", ordinal)
                 ordinals.append(ordinal)
         return ordinals
@@ -65,7 +67,7 @@ class MemoryCatalog:
         """The live version of the asset."""
         with self._guard:
             known = self._live.get(asset_id)
-            return None if known is None else self._versions[known[0]]
+            return None if known is None else self._versions[known]
 
     def newest(self, limit: int, before: Ordinal | None = None) -> list[Ordinal]:
         """Live ordinals in falling order, below ``before`` if given."""
@@ -99,23 +101,33 @@ class MemoryCatalog:
         with self._guard:
             return {d: self._vectors[model, d] for d in digests if (model, d) in self._vectors}
 
-    @contextmanager
-    def live_vectors(self, model: str, above: Ordinal) -> Iterator[LiveVectors]:
-        """The vectors of live pictures with ordinals above that one, as of one moment."""
+    def digests(self, ordinals: Sequence[Ordinal], subject: Subject) -> dict[Ordinal, Digest]:
+        """The hash under which that subject of each version is embedded, dead ones included."""
         with self._guard:
-            shown = [
-                (ordinal, picture.digest)
-                for ordinal in sorted(self._alive())
-                if ordinal > above and (picture := self._versions[ordinal].picture) is not None
-            ]
+            known = {o: self._versions[o].picture for o in ordinals if o in self._versions}
+            if subject == "copy":
+                return {ordinal: self._contents[ordinal] for ordinal in known}
+            return {o: picture.digest for o, picture in known.items() if picture is not None}
+
+    @contextmanager
+    def live_vectors(
+        self,
+        model: str,
+        above: Ordinal,
+        subject: Subject = "picture",
+        upto: Ordinal = NEWEST,
+    ) -> Iterator[LiveVectors]:
+        """The vectors of the living with ordinals in that range, as of one moment."""
+        with self._guard:
+            among = [ordinal for ordinal in sorted(self._alive()) if above < ordinal <= upto]
             rows = [
                 (ordinal, self._vectors[model, digest])
-                for ordinal, digest in shown
+                for ordinal, digest in self.digests(among, subject).items()
                 if (model, digest) in self._vectors
             ]
             sequence = len(self._history)
         portions = [(np.array([ordinal], np.int64), vector[None]) for ordinal, vector in rows]
-        yield LiveVectors(sequence, len(rows), portions, len(shown) - len(rows))
+        yield LiveVectors(sequence, len(rows), portions)
 
     def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
         """The facts of those pictures that were stored and have a vector of that model."""
@@ -125,20 +137,20 @@ class MemoryCatalog:
             stored = [digest for digest in digests if digest in facts]
             return {d: facts[d] for d in stored if (model, d) in self._vectors}
 
-    def unembedded(self, model: str) -> list[Digest]:
-        """The pictures of live assets that have no vector of that model yet."""
+    def unembedded(self, model: str, subject: Subject = "picture") -> dict[Digest, Ordinal]:
+        """What of live assets has no vector of that model yet, and a live version that has it."""
         with self._guard:
-            shown = [self._versions[ordinal].picture for ordinal in sorted(self._alive())]
-            digests = dict.fromkeys(picture.digest for picture in shown if picture is not None)
-            return [digest for digest in digests if (model, digest) not in self._vectors]
+            falling = sorted(self._alive(), reverse=True)
+            holders = {d: o for o, d in self.digests(falling, subject).items()}
+            return {d: o for d, o in holders.items() if (model, d) not in self._vectors}
 
     def _alive(self) -> set[Ordinal]:
-        return {ordinal for ordinal, _ in self._live.values()}
+        return set(self._live.values())
 
     def _retire(self, asset_id: AssetId) -> bool:
         known = self._live.pop(asset_id, None)
         if known is not None:
-            self._log("drop", known[0])
+            self._log("drop", known)
         return known is not None
 
     def _log(self, kind: Literal["add", "drop"], ordinal: Ordinal) -> None:

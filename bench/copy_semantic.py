@@ -1,0 +1,86 @@
+"""What the meaning of copy is worth: judged queries, fused with and without its list.
+
+Each query is retrieved once; lists are fused under a grid of weights. Prints nDCG@10 by query type.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from hybrid_search.assembly import open_engine
+from hybrid_search.config import load_settings
+from hybrid_search.experiments.evaluation import compare, read_queries
+from hybrid_search.manifests import read_assets
+from hybrid_search.records import FusionSettings, ListName, ListSettings
+
+MEASURE = "nDCG@10"
+
+
+def main() -> None:
+    """Index the judged assets, unless the folder holds them, and print a table."""
+    options = arguments()
+    with tempfile.TemporaryDirectory() as aside:
+        settings = load_settings(options.data_dir or Path(aside) / "data")
+        with open_engine(settings, write=True) as engine:
+            engine.writer().ingest(read_assets(options.judged / "assets.jsonl", 20 << 20))
+            widest = at_windows(settings.fusion.settings(), max(options.windows))
+            queries = list(read_queries(options.judged / "queries.jsonl", widest))
+            grid = combinations(widest, options)
+            qrels = options.judged / "qrels.txt"
+            show(compare(engine.searcher, engine.catalog, queries, qrels, grid))
+
+
+def arguments() -> argparse.Namespace:
+    """What is measured on, and which weights and windows are tried."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("judged", type=Path, help="folder: assets.jsonl, queries.jsonl, qrels.txt")
+    parser.add_argument("--data-dir", type=Path, help="keep the index there")
+    parser.add_argument("--copy", type=float, nargs="+", default=[0.25, 0.5, 0.75, 1.0, 1.5])
+    parser.add_argument("--pictures", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--windows", type=int, nargs="+", default=[100])
+    parser.add_argument("--rank-constant", type=float, default=60.0)
+    return parser.parse_args()
+
+
+def at_windows(settings: FusionSettings, window: int) -> FusionSettings:
+    """The same, with lists of copy as long as that."""
+    copy = replace(settings.lists["copy_semantic"], window=window)
+    return replace(settings, lists={**settings.lists, "copy_semantic": copy})
+
+
+def combinations(
+    settings: FusionSettings, options: argparse.Namespace
+) -> dict[str, FusionSettings]:
+    """Every weight of pictures, without copy and with every weight and window of it."""
+    tried = {}
+    for pictures in options.pictures:
+        lists = dict(settings.lists)
+        lists["text_to_image"] = replace(lists["text_to_image"], weight=pictures)
+        without = {name: part for name, part in lists.items() if name != "copy_semantic"}
+        tried[f"pictures {pictures:g}"] = FusionSettings(options.rank_constant, without)
+        for window in options.windows:
+            for weight in options.copy:
+                with_copy: dict[ListName, ListSettings] = {
+                    **lists,
+                    "copy_semantic": ListSettings(window, weight),
+                }
+                name = f"pictures {pictures:g}, copy {weight:g} of {window}"
+                tried[name] = FusionSettings(options.rank_constant, with_copy)
+    alone: dict[ListName, ListSettings] = {"copy_semantic": ListSettings(max(options.windows), 1.0)}
+    return {**tried, "copy alone": FusionSettings(options.rank_constant, alone)}
+
+
+def show(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+    """A row for each combination, a column for each type of query."""
+    types = list(next(iter(measured.values())))
+    width = max(map(len, measured))
+    print(" " * width, *(f"{kind:>9}" for kind in types))
+    for name, by_type in measured.items():
+        print(f"{name:{width}}", *(f"{by_type[kind][MEASURE]:9.3f}" for kind in types), flush=True)
+
+
+if __name__ == "__main__":
+    main()

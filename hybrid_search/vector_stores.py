@@ -1,0 +1,93 @@
+"""The vectors of a generation by subject: where they are found, followed and looked after."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hybrid_search.adapters.faiss_index import FaissIndex
+from hybrid_search.config import Settings
+from hybrid_search.following import VectorFollower
+from hybrid_search.generations import read_manifest
+from hybrid_search.ports import Catalog, Subject, VectorIndex, Vectors
+from hybrid_search.records import ListName
+from hybrid_search.upkeep import Upkeep
+from hybrid_search.vector_plans import VectorPlan
+
+_FOLDERS: dict[Subject, str] = {"picture": "vectors", "copy": "copy"}
+"""Where in a generation's folder each subject's index lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorStore:
+    """The vectors of one subject: how they are called in the catalog, and their index."""
+
+    subject: Subject
+    key: str
+    index: FaissIndex
+
+    def follower(self, catalog: Catalog) -> VectorFollower:
+        """What keeps the index at the catalog's last operation; brings it there."""
+        return VectorFollower(catalog, self.index, self.key, self.subject)
+
+    def upkeep(self, catalog: Catalog, texts: Callable[[list[str]], Vectors]) -> Upkeep:
+        """What folds and rebuilds the index; ``texts`` embeds."""
+        return Upkeep(catalog, self.index, self.key, texts, self.subject)
+
+
+VectorStores = Mapping[Subject, VectorStore]
+"""Those that are searched: pictures always, copy where it was embedded and is asked for."""
+
+
+def open_vector_stores(settings: Settings, folder: Path, plan: VectorPlan) -> VectorStores:
+    """The stores of the generation in the folder, as they were sealed last."""
+    manifest = read_manifest(folder)
+    keys: dict[Subject, str] = {"picture": manifest.model}
+    if settings.embedding.embed_copy and manifest.copy:
+        keys["copy"] = manifest.copy
+    return {
+        subject: VectorStore(subject, key, vector_index(key, folder / _FOLDERS[subject], plan))
+        for subject, key in keys.items()
+    }
+
+
+def vector_index(key: str, folder: Path, plan: VectorPlan) -> FaissIndex:
+    """The index that is sealed in the folder, empty where none is; ``key`` has the dimension."""
+    return FaissIndex(int(key.rsplit("/", 1)[-1]), folder, plan)
+
+
+def indexes_by_list(stores: VectorStores) -> dict[ListName, VectorIndex]:
+    """The index that each list of nearest neighbours is found in."""
+    pictures = stores["picture"].index
+    found: dict[ListName, VectorIndex] = {"text_to_image": pictures, "image_to_image": pictures}
+    if "copy" in stores:
+        found["copy_semantic"] = stores["copy"].index
+    return found
+
+
+def lists_lacking(settings: Settings, stores: VectorStores) -> dict[ListName, str]:
+    """The lists that no index answers, and what brings them."""
+    if "copy" in stores:
+        return {}
+    if settings.embedding.embed_copy:
+        return {"copy_semantic": "the index has no vectors of copy; run: hybrid-search rebuild"}
+    off = "off; set embedding.embed_copy = true and run: hybrid-search rebuild"
+    return {"copy_semantic": off}
+
+
+def configured_plan(settings: Settings, *, background: bool = False) -> VectorPlan:
+    """How the settings want indexes built, on this machine."""
+    plan = VectorPlan(**settings.vector.model_dump())
+    threads = plan.build_threads or (1 if background else os.cpu_count() or 1)
+    memory = plan.memory_mb or _half_of_the_memory() // (1 + settings.embedding.embed_copy)
+    return replace(plan, build_threads=threads, memory_mb=memory)
+
+
+def _half_of_the_memory() -> int:
+    """In megabytes; 0, which sets no limit, where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 >> 20
+    except (AttributeError, ValueError, OSError):
+        return 0
