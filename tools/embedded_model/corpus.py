@@ -56,17 +56,22 @@ def gather(sources: Sources, classes: Classes, lexicon: dict[str, list[Pair]]) -
 
 def emoji_names(sources: Sources) -> list[Pair]:
     """The English and the Korean name of each emoji that has both."""
-    english, korean = (dict(_annotations(sources, language, "tts")) for language in ("en", "ko"))
+    english, korean = (
+        dict(emoji_annotations(sources, language, "tts")) for language in ("en", "ko")
+    )
     return [(english[emoji], korean[emoji]) for emoji in english if emoji in korean]
 
 
 def emoji_words(sources: Sources, language: str) -> list[str]:
     """The keywords of all emoji."""
-    lists = _annotations(sources, language, None)
+    lists = emoji_annotations(sources, language, None)
     return [word.strip() for _, words in lists for word in words.split("|")]
 
 
-def _annotations(sources: Sources, language: str, kind: str | None) -> Iterator[tuple[str, str]]:
+def emoji_annotations(
+    sources: Sources, language: str, kind: str | None
+) -> Iterator[tuple[str, str]]:
+    """What CLDR says of each emoji: its name, kind ``tts``, or its keywords with ``|`` between."""
     folder = sources.debian("unicode-cldr-core", "unicode/cldr/common/annotations")
     for part in ET.parse(folder / f"{language}.xml").getroot().iter("annotation"):
         if part.get("type") == kind:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from adverts import lay_out
 from PIL import Image
 from sources import Sources
 from space import Rows, Teacher, unit
@@ -27,16 +29,26 @@ _EMPTY_WORDS = frozenset(
         "icon", "icons", "theme",
     )
 )  # fmt: skip
+Prepare = Callable[[Image.Image], torch.Tensor]
+"""A picture into what the model looks at."""
 _MOST_PIXELS = 20_000_000
 _BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A picture and the phrases that say what it shows."""
+    """A picture, ``RGBA`` or where it lies, and the phrases that say what it shows."""
 
-    path: Path
+    source: Path | Image.Image
     phrases: list[str]
+
+    def open(self) -> Image.Image:
+        """The picture, ``RGBA``, no larger than a model needs."""
+        if isinstance(self.source, Image.Image):
+            return self.source
+        with Image.open(self.source) as picture:
+            picture.thumbnail((1024, 1024))
+            return picture.convert("RGBA")
 
 
 def read_drawings(sources: Sources, held_out: Path) -> Iterator[Drawing]:
@@ -55,29 +67,39 @@ def read_drawings(sources: Sources, held_out: Path) -> Iterator[Drawing]:
 
 
 def features_of(
-    drawings: list[Drawing], model: torch.nn.Module, prepare: object, kept: Path
+    drawings: list[Drawing], model: torch.nn.Module, prepare: Prepare, kept: Path
 ) -> Rows:
-    """What the trunk sees in each, pooled: ``(n, 1280)``, kept in a file."""
+    """What the trunk sees in each, pooled: ``(2 n, 1280)``, on white and then in an advert each.
+
+    They are kept in a file.
+    """
     if kept.exists():
         return np.asarray(np.load(kept))
-    rows = []
+    chance, plain, advertised = random.Random(0), [], []
     model.visual.to(memory_format=torch.channels_last)  # convolutions run several times faster so
     for start in tqdm(range(0, len(drawings), _BATCH), desc="drawings"):
-        pictures = [_on_white(one.path) for one in drawings[start : start + _BATCH]]
-        batch = torch.stack([prepare(picture) for picture in pictures])
-        with torch.inference_mode():
-            rows.append(model.visual.trunk(batch.contiguous(memory_format=torch.channels_last)))
-    features = torch.cat(rows).numpy()
+        motifs = [one.open() for one in drawings[start : start + _BATCH]]
+        plain.append(_seen(model, [prepare(_on_white(motif)) for motif in motifs]))
+        advertised.append(_seen(model, [prepare(lay_out(motif, chance)) for motif in motifs]))
+    features = torch.cat(plain + advertised).numpy()
     np.save(kept, features)
     return features
 
 
+def _seen(model: torch.nn.Module, pictures: list[torch.Tensor]) -> torch.Tensor:
+    with torch.inference_mode():
+        return model.visual.trunk(
+            torch.stack(pictures).contiguous(memory_format=torch.channels_last)
+        )
+
+
 def targets_of(drawings: list[Drawing], teacher: Teacher, centre: Rows, basis: Rows) -> Rows:
-    """Where the phrases of each drawing lie, on average: unit rows."""
+    """Where the phrases of each drawing lie, on average: unit rows, in the order of features."""
     distinct = sorted({phrase for one in drawings for phrase in one.phrases})
     rows = unit((teacher.encode(distinct, "drawings") - centre) @ basis)
     at = {phrase: place for place, phrase in enumerate(distinct)}
-    return unit(np.stack([rows[[at[p] for p in one.phrases]].mean(axis=0) for one in drawings]))
+    means = np.stack([rows[[at[p] for p in one.phrases]].mean(axis=0) for one in drawings])
+    return np.tile(unit(means), (2, 1))
 
 
 def _phrases(path: Path, name: str) -> list[str]:
@@ -108,10 +130,7 @@ def _fits(path: Path) -> bool:
         return picture.width * picture.height <= _MOST_PIXELS
 
 
-def _on_white(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        picture.thumbnail((1024, 1024))
-        rgba = picture.convert("RGBA")
-    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-    white.alpha_composite(rgba)
+def _on_white(motif: Image.Image) -> Image.Image:
+    white = Image.new("RGBA", motif.size, (255, 255, 255, 255))
+    white.alpha_composite(motif)
     return white.convert("RGB")

@@ -22,6 +22,7 @@ import torch
 from classes import read_classes
 from corpus import gather
 from drawings import features_of, read_drawings, targets_of
+from emoji import read_emoji
 from nouns import read_nouns
 from phrases import read_lexicon
 from safetensors.torch import save_file
@@ -119,6 +120,7 @@ def make_vision(
     """Fill the vision tower: its trunk from the package, its head from classes and drawings."""
     weights, biases = load_classifier(sources, model)
     drawings = list(read_drawings(sources, HERE / "held_out.txt"))
+    drawings += read_emoji(sources, HERE / "held_out_emoji.txt")
     print(f"{len(drawings):,} drawings")
     prepare = open_clip.image_transform(
         CONFIG["model_cfg"]["vision_cfg"]["image_size"],

@@ -20,8 +20,9 @@ DEBIAN = (
     "libreoffice-help-ko",
     "openclipart-png",
     "openclipart-svg",
+    "fonts-noto-color-emoji",
 )
-"""Nouns and their kinds, names of emoji, Korean words and sentences, drawings with titles."""
+"""Nouns and their kinds, names of emoji, Korean words and sentences, drawings, and emoji."""
 
 
 class Sources:
