@@ -7,7 +7,7 @@ Each is searched as widely as recall .99 needs on probes that are not among the 
 pictures and like texts apart. Times are CPU milliseconds of the searching thread; indexes are
 built by all cores, and building includes the choice of the breadth.
 
-    python bench/vectors.py --vectors 10000 --vectors 100000 --filters
+    python bench/vectors.py --vectors 10000 --vectors 100000 --filters hnsw
     python bench/vectors.py --vectors 1000000 --dimension 768 --kinds "hnsw sq8,ivf_rabitq"
 """
 
@@ -66,7 +66,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=300, help="queries of each kind")
     parser.add_argument("--kinds", default=",".join(KINDS), help="with commas between")
     parser.add_argument("--breadth", type=int, default=0, help="ef_search or nprobe; 0 by default")
-    parser.add_argument("--filters", action="store_true", help="filtered recall of the graph too")
+    parser.add_argument("--filters", metavar="KIND", help="filtered recall of that kind too")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
         "--memory-limit", type=int, default=0, help="MB for the searching process (root, cgroup v1)"
@@ -84,7 +84,7 @@ def of_size(count: int, options: argparse.Namespace) -> dict[str, object]:
         folder = Path(name)
         keep_queries(folder, made)
         rows = [of_kind(folder, kind, made, probes, options) for kind in options.kinds.split(",")]
-        filtered = list(filters(folder / "hnsw", made)) if options.filters else []
+        filtered = list(filters(folder, options.filters, made)) if options.filters else []
     return {"vectors": count, "dimension": options.dimension, "kinds": rows, "filters": filtered}
 
 
@@ -210,9 +210,9 @@ def memory() -> dict[str, float]:
 # ------------------------------------------------------------------------------------ filters
 
 
-def filters(folder: Path, made: Cloud) -> Iterator[Row]:
-    """Filtered recall and cost of the graph: by chance, and by a topic that is not the query's."""
-    index = FaissIndex(made.pictures.shape[1], folder, plan_of("hnsw"))
+def filters(folder: Path, kind: str, made: Cloud) -> Iterator[Row]:
+    """Filtered recall and cost of a kind: by chance, and by a topic that is not the query's."""
+    index = FaissIndex(made.pictures.shape[1], folder / kind, plan_of(kind))
     chance = np.random.default_rng(1)
     topics = int(made.topics.max()) + 1
     for share in SHARES:

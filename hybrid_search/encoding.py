@@ -65,6 +65,10 @@ class LazyEmbedder:
         """One unit row per text, ``(n, d)`` float32."""
         return self._ready().texts(texts)
 
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """One unit row per query text, in the model's prompts, ``(n, d)`` float32."""
+        return self._ready().queries(texts)
+
     def token_count(self, text: str) -> int:
         """Tokens of the text, the cut ones and what the model adds included."""
         return self._ready().token_count(text)
@@ -185,7 +189,7 @@ class QueryEncoder:
     def _encode(self, batch: dict[str, Future[Vectors]]) -> None:
         """Encode all that has gathered, in one pass; a failure reaches every waiter."""
         try:
-            rows = list(zip(batch.values(), self._embedder.texts(list(batch)), strict=True))
+            rows = list(zip(batch.values(), self._embedder.queries(list(batch)), strict=True))
         except BaseException as failure:  # noqa: BLE001  whoever waits must hear of it
             for future in batch.values():
                 future.set_exception(failure)

@@ -503,6 +503,10 @@ class Embedder(Protocol):
         """One unit row per text, ``(n, d)`` float32; what is beyond the context length is cut."""
         ...
 
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """The same for what people ask: in the prompts that help the model, where any do."""
+        ...
+
     def token_count(self, text: str) -> int:
         """Tokens of the text, the cut ones and what the model adds included."""
         ...

@@ -17,6 +17,8 @@ Storage = Literal["f32", "bf16", "sq8"]
 BITS: Mapping[Storage, int] = {"f32": 32, "bf16": 16, "sq8": 8}
 _STORED: tuple[Storage, ...] = ("bf16", "sq8")
 """How ``auto`` keeps a graph: 16 bits, scored again, find what 32 find, in less time."""
+_GRAPH_LIMIT = 500_000
+"""Beyond so many vectors a graph must be walked so widely for texts that short codes are faster."""
 _BREADTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 """Values of ``ef_search`` to choose from."""
 _PROBES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
@@ -120,17 +122,21 @@ def layout_for(plan: VectorPlan, count: int, dimension: int) -> Layout:
     """What the plan builds for so many vectors; raises ``InvalidConfig`` for what does not fit.
 
     ``auto`` is exact while that is fast, then the most accurate graph that fits into the memory,
-    and lists of one bit a component where none does.
+    lists of one bit a component where none does, and beyond ``_GRAPH_LIMIT`` lists of short codes.
 
     >>> layout_for(VectorPlan(), 5_000, 512).name, layout_for(VectorPlan(), 100_000, 512).name
     ('flat', 'hnsw bf16')
-    >>> layout_for(VectorPlan(memory_mb=1500), 1_000_000, 768).name
+    >>> layout_for(VectorPlan(memory_mb=350), 400_000, 512).name
     'hnsw sq8'
+    >>> layout_for(VectorPlan(), 1_000_000, 768).name
+    'ivf_pq'
     """
     if plan.kind != "auto":
         return _layout(plan, plan.kind, plan.storage, count, dimension)
     if count <= plan.flat_limit:
         return _layout(plan, "flat", "f32", count, dimension)
+    if count > _GRAPH_LIMIT:
+        return _layout(plan, "ivf_pq", "f32", count, dimension)
     choices = [_layout(plan, "hnsw", storage, count, dimension) for storage in _STORED]
     choices.append(_layout(plan, "ivf_rabitq", "f32", count, dimension))
     limit = plan.memory_mb << 20

@@ -29,7 +29,7 @@ class FakeEmbedder:
         self.gate = threading.Event()
         self.gate.set()
 
-    def texts(self, texts: Sequence[str]) -> Vectors:
+    def queries(self, texts: Sequence[str]) -> Vectors:
         self.batches.append(list(texts))
         self.entered.set()
         assert self.gate.wait(10)
@@ -203,7 +203,7 @@ def test_a_text_that_is_not_read_to_its_end_is_said() -> None:
 
 def test_texts_that_never_stop_coming_share_their_passes() -> None:
     class Slow(FakeEmbedder):
-        def texts(self, texts: Sequence[str]) -> Vectors:
+        def queries(self, texts: Sequence[str]) -> Vectors:
             time.sleep(0.01)
             return super().texts(texts)
 
@@ -219,7 +219,7 @@ def test_texts_that_never_stop_coming_share_their_passes() -> None:
 
 def test_a_model_that_gives_too_few_rows_leaves_nobody_waiting() -> None:
     class Short(FakeEmbedder):
-        def texts(self, texts: Sequence[str]) -> Vectors:
+        def queries(self, texts: Sequence[str]) -> Vectors:
             return super().texts(texts)[:-1] if "short" in texts else super().texts(texts)
 
     fake = Short()

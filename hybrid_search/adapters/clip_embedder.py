@@ -57,19 +57,22 @@ class ClipEmbedder:
         return self.pixels(np.stack(prepared)) if prepared else self._stack([])
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """One unit row per text, ``(n, d)`` float32; text beyond the context length is cut.
+        """One unit row per text, ``(n, d)`` float32; text beyond the context length is cut."""
+        size = self._choice.batch_size
+        parts = [
+            self._forward(
+                self._model.encode_text, self._model.tokenize(list(texts[start : start + size]))
+            )
+            for start in range(0, len(texts), size)
+        ]
+        return self._stack(parts)
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """The same for what people ask, put into the model's prompts.
 
         With several prompts, the unit vector towards the mean of a text's vectors in each.
         """
-        size, prompted = self._choice.batch_size, self._prompted(texts)
-        parts = [
-            self._forward(
-                self._model.encode_text, self._model.tokenize(prompted[start : start + size])
-            )
-            for start in range(0, len(prompted), size)
-        ]
-        rows = self._stack(parts)
-        count = len(self._choice.prompts)
+        rows, count = self.texts(self._prompted(texts)), len(self._choice.prompts)
         return rows if count == 1 else _means(rows.reshape(-1, count, self._facts.dimension))
 
     def token_count(self, text: str) -> int:

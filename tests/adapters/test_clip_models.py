@@ -254,6 +254,8 @@ def test_prompts_are_averaged(folder: Path, prompted: ClipEmbedder) -> None:
     rows = plain.texts(["a photo of shoe", "shoe shoe", "a photo of hat", "hat hat"])
     means = rows.reshape(2, 2, -1).mean(axis=1)
     expected = means / np.linalg.norm(means, axis=1, keepdims=True)
-    assert np.allclose(prompted.texts(["shoe", "hat"]), expected, atol=1e-6)
-    assert prompted.texts([]).shape == (0, 16)
+    assert np.allclose(prompted.queries(["shoe", "hat"]), expected, atol=1e-6)
+    assert prompted.queries([]).shape == (0, 16)
+    # Copy is no query: it stays as it is written.
+    assert np.allclose(prompted.texts(["shoe"]), plain.texts(["shoe"]), atol=1e-6)
     assert prompted.token_count("shoe") == 6

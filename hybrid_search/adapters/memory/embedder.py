@@ -35,6 +35,10 @@ class HashEmbedder:
         """One unit row per text, ``(n, d)`` float32."""
         return self._rows([digest_of(text.encode("utf-8", "replace")) for text in texts])
 
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """The same: there are no prompts."""
+        return self.texts(texts)
+
     def token_count(self, text: str) -> int:
         """Characters of the text: none are cut."""
         return len(text)
