@@ -74,7 +74,7 @@ class Sealed:
     """The size of each file."""
 
     def nearest(self, query: Vectors, limit: int, breadth: int, allowed: Mask | None) -> Positions:
-        """Positions of the nearest that the index finds, in no order that counts."""
+        """Positions of the nearest that the index finds, about the nearest first."""
         wanted = limit * self.layout.rerank
         return faiss_kinds.candidates(
             self.index,

@@ -130,7 +130,8 @@ def _exactly(
 def _reaches(view: SealedView, query: Vectors, subset: Subset) -> bool:
     """Whether the filter allows about as much around the query as it does anywhere."""
     alive = None if view.count == len(view.alive) else view.alive
-    around = view.sealed.nearest(query, _AROUND, _AROUND_BREADTH, alive)
+    # Where little is kept of a vector more candidates come, farther ones last: too wide a circle.
+    around = view.sealed.nearest(query, _AROUND, _AROUND_BREADTH, alive)[:_AROUND]
     allowed = float(subset.mask[around].mean()) if len(around) else 0.0
     return allowed >= _NEAR * len(subset.positions) / view.count
 

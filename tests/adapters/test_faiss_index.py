@@ -126,6 +126,26 @@ def test_filtered_recall_at_every_selectivity(kind: str, share: float, tmp_path:
     assert found / wanted >= 0.99
 
 
+@pytest.mark.parametrize("kind", ["hnsw", "hnsw bf16", "hnsw sq8", "ivf", "ivf_pq", "ivf_rabitq"])
+def test_a_filter_for_another_topic_is_answered_exactly_by_every_kind(
+    kind: str, tmp_path: Path
+) -> None:
+    """Topics of 100: more candidates than a topic holds must not make it look nearer."""
+    centres = np.repeat(units(100, seed=99, width=32), 100, axis=0)
+    rows = centres + 0.4 * units(len(centres), width=32)
+    rows = np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+    name, _, storage = kind.partition(" ")
+    plan = VectorPlan(kind=name, storage=storage or "f32", exact_below=200)  # type: ignore[arg-type]
+    index = FaissIndex(32, tmp_path, plan)
+    index.add(span(1, 10_001), rows)
+    index.fold()
+    for place in range(50, 10_000, 500):
+        topic = place // 100
+        kept = np.flatnonzero(np.arange(10_000) // 100 % 5 != topic % 5) + 1
+        found = index.search(rows[place], 10, kept)
+        assert list(found.ordinals) == nearest(rows, rows[place], 10, set(kept.tolist()))
+
+
 def test_what_another_process_sealed_is_taken(tmp_path: Path) -> None:
     rows = units(60)
     reader = FaissIndex(WIDTH, tmp_path, PLANS["hnsw"])
