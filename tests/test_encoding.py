@@ -29,13 +29,16 @@ class FakeEmbedder:
         self.gate = threading.Event()
         self.gate.set()
 
-    def queries(self, texts: Sequence[str]) -> Vectors:
+    def texts(self, texts: Sequence[str]) -> Vectors:
         self.batches.append(list(texts))
         self.entered.set()
         assert self.gate.wait(10)
         if self.failure is not None:
             raise self.failure
         return np.array([[len(text), 1.0] for text in texts], np.float32)
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        return self.texts(texts)
 
     def token_count(self, text: str) -> int:
         return len(text.split())
@@ -203,7 +206,7 @@ def test_a_text_that_is_not_read_to_its_end_is_said() -> None:
 
 def test_texts_that_never_stop_coming_share_their_passes() -> None:
     class Slow(FakeEmbedder):
-        def queries(self, texts: Sequence[str]) -> Vectors:
+        def texts(self, texts: Sequence[str]) -> Vectors:
             time.sleep(0.01)
             return super().texts(texts)
 
@@ -219,7 +222,7 @@ def test_texts_that_never_stop_coming_share_their_passes() -> None:
 
 def test_a_model_that_gives_too_few_rows_leaves_nobody_waiting() -> None:
     class Short(FakeEmbedder):
-        def queries(self, texts: Sequence[str]) -> Vectors:
+        def texts(self, texts: Sequence[str]) -> Vectors:
             return super().texts(texts)[:-1] if "short" in texts else super().texts(texts)
 
     fake = Short()

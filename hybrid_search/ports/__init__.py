@@ -1,0 +1,33 @@
+"""What the roads need from the stores and models, as Protocols that adapters do not inherit.
+
+One contract suite per port runs against every implementation and the in-memory fakes.
+"""
+
+from hybrid_search.ports.arrays import NEWEST, Ordinals, Vectors
+from hybrid_search.ports.embedding import Embedder, ModelFacts
+from hybrid_search.ports.lexical import Completion, FacetBucket, LexicalIndex, LexicalMatches
+from hybrid_search.ports.stores import Catalog, Draft, LiveVectors, Operation, PictureStore, Subject
+from hybrid_search.ports.vectors import Due, Rebuilt, VectorIndex, VectorMatches, VectorStatus
+
+__all__ = [
+    "NEWEST",
+    "Catalog",
+    "Completion",
+    "Draft",
+    "Due",
+    "Embedder",
+    "FacetBucket",
+    "LexicalIndex",
+    "LexicalMatches",
+    "LiveVectors",
+    "ModelFacts",
+    "Operation",
+    "Ordinals",
+    "PictureStore",
+    "Rebuilt",
+    "Subject",
+    "VectorIndex",
+    "VectorMatches",
+    "VectorStatus",
+    "Vectors",
+]
