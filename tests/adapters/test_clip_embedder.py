@@ -12,7 +12,7 @@ from hybrid_search.durable import sha256_of
 from hybrid_search.errors import InvalidConfig
 from hybrid_search.model_choices import ModelChoice
 
-WEIGHTS_SHA256 = "de6cf6e5f483e3b9f43e3b0e2323334b213f68df0c06a5687d19d727be4ca377"
+WEIGHTS_SHA256 = "8efaede43564b37151de4e477f0014781c35163c8a400fba7f5081674992f7b3"
 
 
 @pytest.fixture(scope="module")

@@ -147,7 +147,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, default=Path("build/embedded"))
     parser.add_argument("--out", type=Path, default=Path("build/model"))
-    parser.add_argument("--steps", type=int, default=1800, help="batches of 512 texts")
+    parser.add_argument("--steps", type=int, default=2000, help="batches of 512 texts")
     parser.add_argument(
         "--part", choices=["", "vision", "text"], default="", help="only this tower"
     )
