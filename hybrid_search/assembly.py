@@ -137,7 +137,8 @@ class Engine:
         """Serve the generation that was published since, if any; whether there was one.
 
         Searches go on all the while; writes wait only for the turn itself. Pictures that came in
-        since that generation was built are embedded by its model first.
+        since that generation was built are embedded by its model first, by the process that
+        writes; one that reads waits for that.
         """
         with self._adopting:
             folder = Generations(self.settings.data_dir / "generations").current()
@@ -146,6 +147,8 @@ class Engine:
             embedder = embedder_of(self.settings, folder)
             old = self._serving
             if self.indexer is None:
+                if self.catalog.unembedded(read_manifest(folder).model):
+                    return False  # the process that writes is about to embed them
                 self._turn(folder, embedder)
             else:
                 self._embed_missing(folder, embedder)

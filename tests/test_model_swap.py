@@ -148,11 +148,14 @@ def test_what_comes_in_before_the_turn_is_embedded_by_the_new_model(
 ) -> None:
     # One picture is new to both models.
     late = write_manifest(tmp_path / "late", prefix="late-", blue=(7, 77, 177))
-    with open_engine(settings, write=True) as engine:
+    with open_engine(settings, write=True) as engine, open_engine(settings) as reader:
         use_model(settings, other)
         engine.writer().ingest(read_assets(late, 1 << 20))
         engine.writer().delete([AssetId("red")])
+        assert not reader.adopt()
         assert engine.adopt()
+        assert reader.adopt()
+        assert found(reader) == found(engine)
         assert engine.vectors.count() == engine.catalog.count() - without_picture(engine)
         assert "red" not in [name for name, _ in found(engine)]
 
