@@ -114,7 +114,7 @@ def _chunks(count: int) -> Iterator[range]:
 class OurVectors:
     """The vector half of this project: sealed in a folder, mapped from there."""
 
-    plan = VectorPlan(kind="hnsw", m=LINKS, ef_construction=BUILD_BREADTH)
+    plan = VectorPlan(kind="hnsw", storage="bf16", m=LINKS, ef_construction=BUILD_BREADTH)
 
     def build(self, folder: Path, ordinals: np.ndarray, rows: Rows) -> None:
         live = LiveVectors(sequence=0, count=len(rows), portions=[(ordinals, rows)])
