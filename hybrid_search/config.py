@@ -140,8 +140,8 @@ class VectorSection(Section):
     pq_bits: Literal[4, 8] = 4
     """PQ: bits a part; 4 is searched by the fast scan."""
     rerank: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Candidates for each hit wanted that are scored again exactly; 0 is 2 for rounded
-    components and 10 for codes."""
+    """Candidates for each hit wanted that are scored again exactly; 0 is 1 for 16 bits a
+    component, 2 for 8, 10 for codes."""
     exact_below: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
     """A filter that allows at most so many vectors is searched exactly."""
     fold_after: Annotated[int, Field(ge=1, le=1_000_000)] = 4096

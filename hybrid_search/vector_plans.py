@@ -27,7 +27,7 @@ _ORDINAL_BYTES = 8
 _COMPRESSED_RERANK = 10
 """Candidates a hit that are scored again exactly, where an index keeps little of a vector."""
 _ROUNDED_RERANK = 2
-"""The same where it keeps nearly all."""
+"""The same where it keeps a byte a component."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +203,7 @@ def _pq_m(plan: VectorPlan, dimension: int) -> int:
 
 
 def _rerank(layout: Layout) -> int:
-    if layout.exact:
+    # 16 bits move hardly a rank, and what is found is scored again exactly in any case.
+    if layout.exact or (layout.kind in {"flat", "hnsw", "ivf"} and layout.storage == "bf16"):
         return 1
     return _ROUNDED_RERANK if layout.kind in {"flat", "hnsw", "ivf"} else _COMPRESSED_RERANK
