@@ -229,7 +229,8 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
     """
     with ExitStack() as stack:
         if write:
-            lock(settings.data_dir / "writer.lock", stack, f"writes to {settings.data_dir}")
+            reason = f"writes to {settings.data_dir}; stop it, or write through its service"
+            lock(settings.data_dir / "writer.lock", stack, reason)
         catalog = open_catalog(settings, write=write)
         stack.callback(catalog.close)
         decoders = Decoders(settings.pictures.limits(), settings.ingest.workers)
@@ -250,9 +251,7 @@ def lock(path: Path, stack: ExitStack, does: str) -> None:
     try:
         stack.enter_context(FileLock(path, timeout=0))
     except Timeout:
-        raise IndexLocked(
-            f"another process {does}; stop it, or write through its service"
-        ) from None
+        raise IndexLocked(f"another process {does}") from None
 
 
 def _indexer(stores: Stores, serving: Serving, stack: ExitStack) -> Indexer:

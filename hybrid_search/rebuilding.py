@@ -257,7 +257,8 @@ def _building(settings: Settings) -> Iterator[tuple[SqliteCatalog, Generations]]
     if not (settings.data_dir / "catalog.sqlite").is_file():
         raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
     with ExitStack() as stack:
-        lock(root / "building.lock", stack, f"builds a generation in {settings.data_dir}")
+        reason = f"builds a generation in {settings.data_dir}; wait until it is done"
+        lock(root / "building.lock", stack, reason)
         catalog = stack.enter_context(closing(open_catalog(settings, write=True)))
         yield catalog, Generations(root)
 

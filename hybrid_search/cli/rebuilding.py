@@ -25,7 +25,7 @@ def rebuild_parts(
 
 
 def print_rebuilt(parts: Mapping[Subject, Rebuilt]) -> None:
-    """Show what was built, or why the old index goes on serving."""
+    """Show what was built, and of an index that finds too little what to change."""
     for subject, built in parts.items():
         _print_part(subject, built)
 
@@ -39,10 +39,10 @@ def _print_part(subject: Subject, built: Rebuilt) -> None:
     )
     recalls = f"recall@10 {built.recall:.3f}, before {built.recall_before:.3f}"
     if built.published:
-        console.print(f"serves now: {recalls}")
+        console.print(f"finds what it must: {recalls}")
     else:
         console.print(
-            f"not published, the old index goes on serving: {recalls}; raise ef_search, nprobe or"
+            f"finds too little, the old one goes on serving: {recalls}; raise ef_search, nprobe or"
             " rerank in [vector], or lower min_recall",
             style="red",
         )
