@@ -16,7 +16,6 @@ from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.assembly import lock
 from hybrid_search.config import EmbeddingSection, Settings
-from hybrid_search.copy_vectors import CopyVectors
 from hybrid_search.decoding import Decoders
 from hybrid_search.durable import Generations
 from hybrid_search.encoding import LazyEmbedder
@@ -31,8 +30,7 @@ from hybrid_search.parts import (
     open_lexical,
     open_pictures,
 )
-from hybrid_search.picture_encoding import PictureEncoder
-from hybrid_search.ports import Embedder, LiveVectors, Rebuilt, Subject, Vectors
+from hybrid_search.ports import LiveVectors, Rebuilt, Subject, Vectors
 from hybrid_search.records import Ordinal
 from hybrid_search.search import Searcher
 from hybrid_search.serving import Stores, embedder_of, open_serving
@@ -83,10 +81,10 @@ def rebuild(settings: Settings, progress: Progress | None = None) -> Built:
     until the new one is whole, and goes on serving when a vector index finds too little. Raises
     ``IndexMissing`` without a catalog and ``IndexLocked`` while another process builds.
     """
-    with _building(settings) as (catalog, generations):
+    with _building(settings) as (stores, generations):
         section = embedding_of(settings, _served(generations))
         with _aside(generations) as folder:
-            built = _build(settings, catalog, folder, section, progress)
+            built = _build(stores, folder, section, progress)
             if _whole(built):
                 generations.publish(folder)
             return built
@@ -106,13 +104,13 @@ def use_model(
     ``InvalidConfig`` for a model that cannot be had or where the settings name another.
     """
     section = _asked(settings, model, pretrained)
-    with _building(settings) as (catalog, generations):
+    with _building(settings) as (stores, generations):
         served = generations.current()
         if served is None:
             raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
         with _aside(generations) as folder:
-            built = _build(settings, catalog, folder, section, progress)
-            judged = _judge(settings, catalog, (served, folder), gate) if gate else None
+            built = _build(stores, folder, section, progress)
+            judged = _judge(stores, (served, folder), gate) if gate else None
             good = judged is None or gate is None or judged.after >= judged.before - gate.margin
             published = _whole(built) and good
             if published:
@@ -127,14 +125,14 @@ def roll_back(settings: Settings, progress: Progress | None = None) -> Swapped:
     What came in meanwhile is embedded by its model first. Raises ``IndexMissing`` when there is
     none, and as ``use_model`` does.
     """
-    with _building(settings) as (catalog, generations):
+    with _building(settings) as (stores, generations):
         served, previous = generations.current(), generations.previous()
         if served is None or previous is None:
             raise IndexMissing("model: no generation has served before this one")
         manifest = read_manifest(previous)
         embedder = load_embedder(embedding_of(settings, manifest))
         LazyEmbedder(lambda: embedder).expect(manifest.model)
-        _embed(settings, catalog, embedder, progress, copy=bool(manifest.copy))
+        stores.embed_missing(embedder, copy=bool(manifest.copy), progress=progress)
         generations.publish(previous)
         return Swapped(manifest.model, read_manifest(served).model, {}, None, published=True)
 
@@ -183,13 +181,10 @@ def open_vectors(settings: Settings) -> Iterator[VectorCorpus]:
 
 
 def _build(
-    settings: Settings,
-    catalog: SqliteCatalog,
-    folder: Path,
-    section: EmbeddingSection,
-    progress: Progress | None,
+    stores: Stores, folder: Path, section: EmbeddingSection, progress: Progress | None
 ) -> Built:
     """Fill the folder of a generation; whether its vectors are good enough to serve."""
+    settings, catalog = stores.settings, stores.catalog
     embedder, fields = load_embedder(section), settings.declared_fields()
     analyzer = make_analyzer(settings).fingerprint
     write_manifest(folder, new_manifest(analyzer, embedder.facts.key, fields, section))
@@ -197,27 +192,12 @@ def _build(
         LexicalFollower(catalog, lexical).catch_up()
     # What is added from here on has no vector yet, and its ordinals must not be passed over.
     newest = next(iter(catalog.newest(1)), Ordinal(0))
-    _embed(settings, catalog, embedder, progress, copy=section.embed_copy)
-    stores = open_vector_stores(settings, folder, configured_plan(settings))
+    stores.embed_missing(embedder, copy=section.embed_copy, progress=progress)
+    vectors = open_vector_stores(settings, folder, configured_plan(settings))
     return {
         subject: store.upkeep(catalog, embedder.texts).rebuild(newest)
-        for subject, store in stores.items()
+        for subject, store in vectors.items()
     }
-
-
-def _embed(
-    settings: Settings,
-    catalog: SqliteCatalog,
-    embedder: Embedder,
-    progress: Progress | None,
-    *,
-    copy: bool,
-) -> None:
-    with closing(Decoders(settings.pictures.limits(), settings.ingest.workers)) as decoders:
-        encoder = PictureEncoder(catalog, embedder, decoders)
-        encoder.embed_missing(open_pictures(settings), progress)
-    if copy:
-        CopyVectors(catalog, embedder, settings.declared_fields()).embed_missing(progress)
 
 
 def _whole(built: Built) -> bool:
@@ -225,17 +205,13 @@ def _whole(built: Built) -> bool:
     return all(part.published for part in built.values())
 
 
-def _judge(
-    settings: Settings, catalog: SqliteCatalog, folders: tuple[Path, Path], gate: Gate
-) -> Judged:
-    return Judged(*(_measured(settings, catalog, folder, gate.measure) for folder in folders))
+def _judge(stores: Stores, folders: tuple[Path, Path], gate: Gate) -> Judged:
+    return Judged(*(_measured(stores, folder, gate.measure) for folder in folders))
 
 
-def _measured(settings: Settings, catalog: SqliteCatalog, folder: Path, measure: Measure) -> float:
-    with closing(Decoders(settings.pictures.limits())) as decoders:
-        stores = Stores(settings, catalog, open_pictures(settings), decoders)
-        with closing(open_serving(stores, folder)) as serving:
-            return measure(serving.searcher, catalog)
+def _measured(stores: Stores, folder: Path, measure: Measure) -> float:
+    with closing(open_serving(stores, folder)) as serving:
+        return measure(serving.searcher, stores.catalog)
 
 
 def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingSection:
@@ -251,8 +227,8 @@ def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingS
 
 
 @contextmanager
-def _building(settings: Settings) -> Iterator[tuple[SqliteCatalog, Generations]]:
-    """The catalog, to which vectors are added, and the generations, built by nobody else."""
+def _building(settings: Settings) -> Iterator[tuple[Stores, Generations]]:
+    """The stores, whose catalog is given vectors, and generations that nobody else builds."""
     root = settings.data_dir / "generations"
     if not (settings.data_dir / "catalog.sqlite").is_file():
         raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
@@ -260,7 +236,9 @@ def _building(settings: Settings) -> Iterator[tuple[SqliteCatalog, Generations]]
         reason = f"builds a generation in {settings.data_dir}; wait until it is done"
         lock(root / "building.lock", stack, reason)
         catalog = stack.enter_context(closing(open_catalog(settings, write=True)))
-        yield catalog, Generations(root)
+        limits, workers = settings.pictures.limits(), settings.ingest.workers
+        decoders = stack.enter_context(closing(Decoders(limits, workers)))
+        yield Stores(settings, catalog, open_pictures(settings), decoders), Generations(root)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,12 +45,22 @@ class Stores:
     background: bool = False
     """Whether what an index needs is done aside, not after each write."""
 
-    def embed_missing(self, embedder: Embedder, *, copy: bool) -> None:
-        """Give every live picture, and copy if wanted, a vector of that model."""
-        PictureEncoder(self.catalog, embedder, self.decoders).embed_missing(self.pictures)
+    def embed_missing(
+        self,
+        embedder: Embedder,
+        *,
+        copy: bool,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Give every live picture, and copy if wanted, a vector of that model.
+
+        ``progress(done, all)`` is told of the pictures, and then of the copy.
+        """
+        encoder = PictureEncoder(self.catalog, embedder, self.decoders)
+        encoder.embed_missing(self.pictures, progress)
         if copy:
             fields = self.settings.declared_fields()
-            CopyVectors(self.catalog, embedder, fields).embed_missing()
+            CopyVectors(self.catalog, embedder, fields).embed_missing(progress)
 
 
 @dataclass(frozen=True, slots=True)
