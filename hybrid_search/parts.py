@@ -63,6 +63,7 @@ def load_embedder(section: EmbeddingSection) -> Embedder:
 
 def weights_cached(repository: str) -> bool:
     """Whether the weights of a repository on the hub were fetched to this machine before."""
+    # The hub's library is slow to import, and only one command asks.
     from hybrid_search.adapters.hub_cache import is_cached  # noqa: PLC0415
 
     return is_cached(repository)

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from hybrid_search.cli.tables import console, progress_bar
 from hybrid_search.config import Settings
 from hybrid_search.ports import Rebuilt, Subject
-from hybrid_search.rebuilding import rebuild, rebuild_vectors
+from hybrid_search.rebuilding import Progress, rebuild, rebuild_vectors
 
 
 def rebuild_parts(
     settings: Settings, *, only_vectors: bool, quiet: bool
 ) -> Mapping[Subject, Rebuilt]:
     """Build everything anew, or the vector indexes alone."""
-    with progress_bar(quiet=quiet) as bar:
-        if only_vectors:
+    if only_vectors:
+        with progress_bar(quiet=quiet) as bar:
             bar.add_task("building the vector indexes", total=None)
             return rebuild_vectors(settings)
+    with embedding_bar(quiet=quiet) as progress:
+        return rebuild(settings, progress)
+
+
+@contextmanager
+def embedding_bar(*, quiet: bool) -> Iterator[Progress]:
+    """A bar of what is embedded, and what moves it; full at the end, though nothing was."""
+    with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("to embed", total=None)
-        built = rebuild(settings, lambda done, total: bar.update(task, completed=done, total=total))
+        yield lambda done, total: bar.update(task, completed=done, total=total)
         bar.update(task, total=bar.tasks[task].completed)
-    return built
 
 
 def print_rebuilt(parts: Mapping[Subject, Rebuilt]) -> None:

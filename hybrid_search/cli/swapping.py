@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
-from hybrid_search.cli.rebuilding import print_rebuilt
-from hybrid_search.cli.tables import console, print_json, progress_bar
+from hybrid_search.cli.rebuilding import embedding_bar, print_rebuilt
+from hybrid_search.cli.tables import console, print_json
 from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import InvalidInput
 from hybrid_search.experiments.evaluation import evaluate, read_queries
@@ -49,28 +49,16 @@ def use(
     """
     settings = load_settings(data_dir)
     gate = _gate(settings, queries, qrels, margin)
-    with progress_bar(quiet=json) as bar:
-        task = bar.add_task("pictures to embed", total=None)
-        done = use_model(
-            settings,
-            name,
-            pretrained,
-            gate,
-            lambda n, total: bar.update(task, completed=n, total=total),
-        )
-        bar.update(task, total=bar.tasks[task].completed)
+    with embedding_bar(quiet=json) as progress:
+        done = use_model(settings, name, pretrained, gate, progress)
     _report(done, json=json)
 
 
 @model_app.command()
 def rollback(data_dir: DataDir = None, json: Json = False) -> None:
     """Let the model serve that served before; once more, and the later one serves again."""
-    with progress_bar(quiet=json) as bar:
-        task = bar.add_task("pictures to embed", total=None)
-        done = roll_back(
-            load_settings(data_dir), lambda n, total: bar.update(task, completed=n, total=total)
-        )
-        bar.update(task, total=bar.tasks[task].completed)
+    with embedding_bar(quiet=json) as progress:
+        done = roll_back(load_settings(data_dir), progress)
     _report(done, json=json)
 
 
