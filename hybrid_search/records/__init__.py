@@ -1,0 +1,81 @@
+"""The frozen values that travel along both roads.
+
+They know nothing of stores, libraries or wire formats. Sequences are tuples and mappings are
+never changed after they were built, so a record may be shared between threads.
+"""
+
+from hybrid_search.records.answers import (
+    Absence,
+    Answer,
+    CandidateList,
+    Contribution,
+    FacetValue,
+    FusedHit,
+    Hit,
+    ListReport,
+    Span,
+)
+from hybrid_search.records.assets import (
+    Asset,
+    AssetId,
+    AttributeValue,
+    CopyField,
+    Digest,
+    Ordinal,
+    PictureFacts,
+    StoredAsset,
+)
+from hybrid_search.records.filters import (
+    AllOf,
+    AnyOf,
+    Between,
+    Exists,
+    Filter,
+    Not,
+    OneOf,
+    Prefix,
+)
+from hybrid_search.records.queries import (
+    LIST_NAMES,
+    Example,
+    FusionSettings,
+    ListName,
+    ListSettings,
+    Query,
+    Sort,
+)
+
+__all__ = [
+    "LIST_NAMES",
+    "Absence",
+    "AllOf",
+    "Answer",
+    "AnyOf",
+    "Asset",
+    "AssetId",
+    "AttributeValue",
+    "Between",
+    "CandidateList",
+    "Contribution",
+    "CopyField",
+    "Digest",
+    "Example",
+    "Exists",
+    "FacetValue",
+    "Filter",
+    "FusedHit",
+    "FusionSettings",
+    "Hit",
+    "ListName",
+    "ListReport",
+    "ListSettings",
+    "Not",
+    "OneOf",
+    "Ordinal",
+    "PictureFacts",
+    "Prefix",
+    "Query",
+    "Sort",
+    "Span",
+    "StoredAsset",
+]

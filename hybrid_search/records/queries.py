@@ -1,0 +1,76 @@
+"""What somebody asks for, and how the lists that answer it are fused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from hybrid_search.records.assets import AssetId
+from hybrid_search.records.filters import Filter
+
+ListName = Literal["phrase", "lexical", "text_to_image", "copy_semantic", "image_to_image"]
+"""The ranked lists that a query can be answered from."""
+
+LIST_NAMES: tuple[ListName, ...] = get_args(ListName)
+"""All of them, in the order that settles ties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What pictures shall be like: the bytes of one, an asset that has one, or a description.
+
+    A negative weight asks for pictures unlike it.
+    """
+
+    picture: bytes | None = None
+    id: AssetId | None = None
+    text: str | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ListSettings:
+    """How one list takes part: how many candidates it may give, and what a rank is worth."""
+
+    window: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class FusionSettings:
+    """Reciprocal rank fusion: its rank constant and each list's window and weight."""
+
+    rank_constant: float
+    lists: Mapping[ListName, ListSettings]
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """An order by the value of a field instead of by relevance; assets without it come last."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What somebody asks for: words, pictures, or both, within a filter."""
+
+    text: str = ""
+    examples: tuple[Example, ...] = ()
+    filter: Filter | None = None
+    size: int = 10
+    offset: int = 0
+    cursor: str | None = None
+    fusion: FusionSettings | None = None
+    """``None`` asks for the configured settings."""
+    min_similarity: float | None = None
+    """Cosine below which pictures are no candidates."""
+    sort: Sort | None = None
+    facets: tuple[str, ...] = ()
+    """Fields whose values are counted over all matches."""
+    highlight: bool = False
+    """Whether hits say where in their copy the words stand."""
+    explain: bool = False
+    """Whether hits say what each list gave them; highlights too."""
