@@ -13,6 +13,7 @@ from hybrid_search.fields import Fields
 from hybrid_search.records import StoredAsset
 from hybrid_search.text.analysis import Analyzer, Term, analyse
 from hybrid_search.text.suggestions import names, suggestion_terms
+from hybrid_search.text.whole import whole_terms
 
 RUN_GAP = 100
 """Positions between two runs of copy: no phrase, however loose, reaches across."""
@@ -25,6 +26,7 @@ def new_schema() -> tantivy.Schema:
     for view in ("exact", "morph", "within"):
         builder.add_text_field(view, tokenizer_name="whitespace", index_option="position")
     builder.add_text_field("facets", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("whole", tokenizer_name="raw", index_option="basic")
     builder.add_text_field(FIELD, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("watermark", stored=True, tokenizer_name="raw", index_option="basic")
     return builder.build()
@@ -48,6 +50,8 @@ def new_document(stored: StoredAsset, analyzer: Analyzer, fields: Fields) -> tan
         if fields.by_words(run.field):
             within.add(analysed.exact, exact_mark(run.field))
             within.add(analysed.words, morph_mark(run.field))
+    for term in whole_terms(runs, fields):
+        document.add_text("whole", term)
     for term in suggestion_terms(suggested):
         document.add_text(FIELD, term)
     for name, tokens in (("exact", exact), ("morph", morph), ("within", within)):

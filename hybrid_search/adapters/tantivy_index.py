@@ -16,6 +16,7 @@ from hybrid_search.adapters.tantivy_documents import new_document, new_schema
 from hybrid_search.adapters.tantivy_facets import count_values
 from hybrid_search.adapters.tantivy_queries import QueryCompiler
 from hybrid_search.adapters.tantivy_suggestions import Suggestions
+from hybrid_search.adapters.tantivy_weighing import Weighed
 from hybrid_search.durable import sync, write_whole
 from hybrid_search.errors import (
     EngineFailure,
@@ -37,6 +38,8 @@ TIE_SLACK = 16
 """Hits asked for beyond the limit, so that ties at the cut are settled by ordinal."""
 FEW = 20
 """Matches from which on nobody needs words that only hold a wanted one."""
+PARTLY = 0.5
+"""What a word counts that is found in another word only."""
 MAX_TYPED = 100
 """Characters that are completed."""
 _HEAP = 64 << 20
@@ -158,19 +161,21 @@ class TantivyIndex:
         *,
         require_all: bool = False,
     ) -> LexicalMatches:
-        """The assets that match the query's words and operators, ranked by BM25.
+        """The assets that match the query's words and operators.
 
-        When few match, those follow in which a word begins with a wanted one or holds it.
-        ``require_all`` keeps to assets that match every word.
+        First those of which a name is what was asked, then those that hold the larger share of
+        its information; among equals BM25 decides. When few match, those follow in which a word
+        begins with a wanted one or holds it, which counts half. ``require_all`` keeps to assets
+        that match every word.
         """
         compiler = self._snapshot.compiler
         with _translated():
             asked = compiler.words(query, require_all=require_all)
-            found = self._run(compiler, asked, limit, where, among)
+            found = _read(self._run(compiler, asked.asked, limit, where, among), asked)
             if found.total >= min(limit, FEW):
                 return found
             wide = compiler.words(query, require_all=require_all, widen=True)
-            more = self._run(compiler, wide, limit, where, among)
+            more = _read(self._run(compiler, wide.asked, limit, where, among), wide)
         return _appended(found, more, limit)
 
     def phrase(
@@ -360,12 +365,29 @@ def _ordinals_at(
     return searcher.fast_field_values("ordinal", addresses)  # type: ignore[return-value]  # every asset has one
 
 
+def _read(found: LexicalMatches, weighed: Weighed) -> LexicalMatches:
+    """The same with each score taken apart."""
+    readings = [weighed.read(score) for score in found.scores]
+    return LexicalMatches(
+        found.ordinals,
+        tuple([reading.score for reading in readings]),
+        found.total,
+        tuple([reading.share for reading in readings]),
+        tuple([reading.whole for reading in readings]),
+        weighed.information,
+    )
+
+
 def _appended(first: LexicalMatches, more: LexicalMatches, limit: int) -> LexicalMatches:
-    """The first matches, then those only the second found, never scored above the first."""
-    floor = first.scores[-1] if first.scores else float("inf")
+    """The first matches, then those only the second found: they hold words in part."""
     known = set(first.ordinals)
-    pairs = zip(more.ordinals, more.scores, strict=True)
-    rest = [(ordinal, min(score, floor)) for ordinal, score in pairs if ordinal not in known]
-    ordinals = (*first.ordinals, *(ordinal for ordinal, _ in rest))[:limit]
-    scores = (*first.scores, *(score for _, score in rest))[:limit]
-    return LexicalMatches(ordinals, scores, max(first.total, more.total))
+    rest = [place for place, ordinal in enumerate(more.ordinals) if ordinal not in known]
+    rest = rest[: max(0, limit - len(first.ordinals))]
+    return LexicalMatches(
+        (*first.ordinals, *(more.ordinals[place] for place in rest)),
+        (*first.scores, *(more.scores[place] for place in rest)),
+        max(first.total, more.total),
+        (*first.shares, *(more.shares[place] * PARTLY for place in rest)),
+        (*first.whole, *(False for _ in rest)),
+        first.information,
+    )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import tantivy
 from cachetools import LRUCache
 
 from hybrid_search.adapters.tantivy_filters import FilterCompiler
 from hybrid_search.adapters.tantivy_views import View, exact_mark, morph_mark
+from hybrid_search.adapters.tantivy_weighing import Part, Weighed, weigh
 from hybrid_search.fields import Fields
 from hybrid_search.records import AnyOf, Filter, Ordinal, Prefix
 from hybrid_search.text.analysis import Analyzer
@@ -19,8 +23,10 @@ from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import Clause, ParsedQuery
 from hybrid_search.text.query_words import QueryWord, query_words
 from hybrid_search.text.synonyms import Synonyms
+from hybrid_search.text.whole import whole_term
 
 Query, Occur = tantivy.Query, tantivy.Occur
+_T = TypeVar("_T")
 _WHOLE, _SURFACE, _BEGINNING, _INSIDE, _SYNONYM = 1.2, 1.5, 0.3, 0.2, 0.8
 """What the ways to match a word are worth: a compound in one piece, the word as written, a word
 that begins with it, a word that holds it, a word that means the same."""
@@ -49,14 +55,14 @@ class QueryCompiler:
         self._morph = View(schema, searcher, "morph")
         self._analyzer = analyzer
         self._filters = FilterCompiler(schema, searcher)
-        self._compiled: LRUCache[Hashable, tantivy.Query] = LRUCache(COMPILED)
+        self._compiled: LRUCache[Hashable, Any] = LRUCache(COMPILED)
         self._analysed: LRUCache[str, tuple[QueryWord, ...]] = LRUCache(COMPILED)
         self._guard = threading.Lock()
 
     def words(
         self, query: ParsedQuery, *, require_all: bool = False, widen: bool = False
-    ) -> tantivy.Query:
-        """Assets that match the wanted words and all that binds.
+    ) -> Weighed:
+        """Assets that match the wanted words and all that binds, scored by how much they hold.
 
         ``widen`` also looks for words that begin with or hold a wanted one.
         """
@@ -67,32 +73,50 @@ class QueryCompiler:
         """Assets that contain the phrase: written with the same spacing before the rest."""
         return self._once(phrase, lambda: self._build_phrase(phrase))
 
-    def _once(self, key: Hashable, build: Callable[[], tantivy.Query]) -> tantivy.Query:
+    def _once(self, key: Hashable, build: Callable[[], _T]) -> _T:
         """The query, built anew only when it is not among the last ones."""
         asked = (key, self._synonyms.version)
         with self._guard:
-            known: tantivy.Query | None = self._compiled.get(asked)
+            known: _T | None = self._compiled.get(asked)
         if known is None:
             known = build()
             with self._guard:
                 self._compiled[asked] = known
         return known
 
-    def _build_words(self, query: ParsedQuery, require_all: bool, widen: bool) -> tantivy.Query:
+    def _build_words(self, query: ParsedQuery, require_all: bool, widen: bool) -> Weighed:
         wanted = [
             part
             for clause in query.clauses
             if clause.occur == "should" and clause.field is None
             for part in self._clause(clause, widen)
         ]
+        clauses, weighed = weigh(wanted, self._bound_information(query), self._whole(query))
         binding = self._binding(query)
-        if not wanted:
-            return self._joined(binding)
         if require_all:
-            return self._joined([*((Occur.Must, part) for part in wanted), *binding])
-        any_wanted = [(Occur.Should, part) for part in wanted]
-        whole = wanted[0] if len(wanted) == 1 else Query.boolean_query(any_wanted)
-        return self._joined([(Occur.Must, whole), *binding])
+            must = [(Occur.Must, part.query) for part in wanted]
+            return replace(weighed, asked=self._joined([*must, *clauses, *binding]))
+        if wanted:
+            whole = clauses[0][1] if len(clauses) == 1 else Query.boolean_query(clauses)
+            binding = [(Occur.Must, whole), *binding]
+        return replace(weighed, asked=self._joined(binding))
+
+    def _bound_information(self, query: ParsedQuery) -> list[float]:
+        """That of the words which every match holds."""
+        return [
+            part.information
+            for clause in query.clauses
+            if clause.occur == "must" and clause.field is None
+            for part in self._clause(clause, False)
+        ]
+
+    def _whole(self, query: ParsedQuery) -> tantivy.Query | None:
+        """Assets of which a name is what was asked, where there are any."""
+        plain = all(c.occur == "should" and c.field is None for c in query.clauses)
+        term = whole_term(query.meaning) if plain else ""
+        if not term or not self.searcher.doc_freq("whole", term):
+            return None
+        return Query.term_query(self._schema, "whole", term, "basic")
 
     def _build_phrase(self, phrase: str) -> tantivy.Query:
         wanted = self._atoms(phrase)
@@ -116,7 +140,7 @@ class QueryCompiler:
         """Every asset that matches the words or is among ``also``, within all that binds."""
         either = [self.among(also)] if also else []
         if query.clauses:
-            either.append(self.words(query))
+            either.append(self.words(query).asked)
         binding = self.binding(query, where) or self._filters.every_asset()
         if not either:
             return binding
@@ -149,7 +173,8 @@ class QueryCompiler:
             return self._silent(self._in_field(clause, clause.field))
         if clause.kind == "phrase" and not clause.slop:
             return Query.const_score_query(self.exact(self._atoms(clause.text), loose=True), 1.0)
-        return Query.boolean_query([(Occur.Must, part) for part in self._clause(clause, False)])
+        parts = self._clause(clause, False)
+        return Query.boolean_query([(Occur.Must, part.query) for part in parts])
 
     def _in_field(self, clause: Clause, field: str) -> tantivy.Query:
         """The field's words, or its whole value where it is no running text."""
@@ -171,32 +196,45 @@ class QueryCompiler:
         ways = [(Occur.Should, surface), (Occur.Should, morph.all_of(lemmas))]
         return Query.boolean_query(ways)
 
-    def _clause(self, clause: Clause, widen: bool) -> Iterator[tantivy.Query]:
+    def _clause(self, clause: Clause, widen: bool) -> Iterator[Part]:
         wanted = self._atoms(clause.text)
         if not wanted:
             return
         if clause.kind == "prefix":
             terms = phrase_terms(wanted, loose=True, open_end=True)
-            yield Query.const_score_query(self._exact.beginning(terms), 1.0)
+            yield Part(Query.const_score_query(self._exact.beginning(terms), 1.0), 1.0, 1.0)
             return
         yield from self._words(clause.text, widen)
         if clause.kind == "phrase":
             apart = bool(clause.slop)
             near = self._near(clause, self._morph) if apart else self.exact(wanted, loose=True)
-            yield Query.const_score_query(near, _SURFACE)
+            yield Part(Query.const_score_query(near, _SURFACE), 0.0, _SURFACE)
 
     def _near(self, clause: Clause, morph: View) -> tantivy.Query:
         """The words of the phrase within its slop."""
         lemmas = [part for word in self._words_of(clause.text) for part in word.parts]
         return morph.sequence(lemmas, clause.slop)
 
-    def _words(self, text: str, widen: bool) -> Iterator[tantivy.Query]:
-        """One query a word, which its synonyms match as well."""
+    def _words(self, text: str, widen: bool) -> Iterator[Part]:
+        """One part a word, which its synonyms match as well."""
         for word in self._words_of(text):
             asked = self._word(word, widen)
             others = self._synonyms.of(word.text) or self._synonyms.of(word.lemma)
             ways = [Query.boost_query(self._every_word(other), _SYNONYM) for other in others]
-            yield Query.disjunction_max_query([asked, *ways], 0.1) if ways else asked
+            whole = Query.disjunction_max_query([asked, *ways], 0.1) if ways else asked
+            terms = [word, *(each for other in others for each in self._words_of(other))]
+            yield Part(whole, self._information(word), sum(map(self._ceiling, terms)))
+
+    def _information(self, word: QueryWord) -> float:
+        """The idf of its rarest part, for a compound is found by all of them together."""
+        if word.has_symbols or not word.parts:
+            return max(map(self._exact.idf, phrase_terms(list(word.atoms), loose=True)))
+        return max(map(self._morph.idf, word.parts))
+
+    def _ceiling(self, word: QueryWord) -> float:
+        """More than BM25 gives for the word: a term at most (k1 + 1) times its idf."""
+        idfs = map(self._morph.idf, (*word.parts, *word.wholes))
+        return 3.0 * math.fsum(idfs) + 2 * _SURFACE + 1.0
 
     def _every_word(self, text: str) -> tantivy.Query:
         """All words of a synonym, which has no synonyms of its own."""

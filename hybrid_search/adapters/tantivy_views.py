@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import tantivy
@@ -61,6 +62,11 @@ class View:
             return Query.phrase_prefix_query(self._schema, self._name, [*marked])
         known = self._searcher.terms_with_prefix(self._name, marked[0], limit=_EXPANSIONS)
         return Query.term_set_query(self._schema, self._name, [term for term, _ in known])
+
+    def idf(self, term: str) -> float:
+        """The term's inverse document frequency, as BM25 has it, in nats."""
+        held = self._searcher.doc_freq(self._name, self._mark + term)
+        return math.log1p((self._searcher.num_docs - held + 0.5) / (held + 0.5))
 
     def knows(self, term: str) -> bool:
         """Whether any asset holds the term."""

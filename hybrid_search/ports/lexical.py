@@ -19,12 +19,18 @@ from hybrid_search.text.query_language import ParsedQuery
 
 @dataclass(frozen=True, slots=True)
 class LexicalMatches:
-    """Matches of a lexical search, best first; equal scores stand in order of ordinal."""
+    """Matches of a lexical search, best first; equal ones stand in order of ordinal."""
 
     ordinals: tuple[Ordinal, ...]
     scores: tuple[float, ...]
     total: int
     """How many assets match, beyond the limit too."""
+    shares: tuple[float, ...] = ()
+    """Of a search for words: how much of the query's information each match holds, 0 to 1."""
+    whole: tuple[bool, ...] = ()
+    """Of a search for words: whether a name of the match is what was asked, no more, no less."""
+    information: float = 0.0
+    """What the words of the query say together, in nats: the sum of their idf."""
 
 
 class FacetBucket(NamedTuple):
@@ -83,10 +89,13 @@ class LexicalIndex(Protocol):
         *,
         require_all: bool = False,
     ) -> LexicalMatches:
-        """The assets that match the query's words and operators, ranked by BM25.
+        """The assets that match the query's words and operators.
 
-        ``where`` must match but does not score; ``among`` restricts to these versions;
-        ``require_all`` keeps to assets that match every word.
+        First those of which a name is what was asked, then those that hold the larger share of
+        its information, in sixtieths; among equals BM25 decides. A name is a title, in any
+        language, a brand, a campaign or a tag, of the fields boosted most. ``where`` must match
+        but does not score; ``among`` restricts to these versions; ``require_all`` keeps to assets
+        that match every word.
         """
         ...
 

@@ -24,7 +24,7 @@ class KiwiAnalyzer:
     def fingerprint(self) -> str:
         """Names all that decides which terms come out."""
         words = hashlib.sha256("\n".join(self._user_words).encode()).hexdigest()[:8]
-        return f"kiwi {kiwipiepy.__version__} words {words} terms 4"
+        return f"kiwi {kiwipiepy.__version__} words {words} terms 5"
 
     def morphemes(self, normalised: str) -> list[Morpheme]:
         """The morphemes of a normalised text, in order; only its Hangul is analysed."""

@@ -19,7 +19,7 @@ class RulesAnalyzer:
     @property
     def fingerprint(self) -> str:
         """Names all that decides which terms come out."""
-        return "rules 1 terms 4"
+        return "rules 1 terms 5"
 
     def morphemes(self, normalised: str) -> list[Morpheme]:
         """The morphemes of a normalised text, in order.

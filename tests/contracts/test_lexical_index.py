@@ -466,6 +466,41 @@ def test_a_boosted_field_goes_before_others(declared: LexicalIndex) -> None:
     assert words(declared, "우산")[0] == 2
 
 
+def test_a_whole_name_goes_before_all_that_only_hold_its_words(index: LexicalIndex) -> None:
+    found = index.words(parse_query("여름"), 10)
+    assert found.ordinals[0] == 5  # a tag of it is no more than that
+    assert found.whole[:3] == (True, False, False)
+    assert found.shares[:3] == (1.0, 1.0, 1.0)
+
+
+def test_names_are_equal_without_regard_to_spacing_case_and_number(index: LexicalIndex) -> None:
+    for asked in ("SUMMER shoe sale", "summer shoes sale!", "여름신발 특가"):
+        found = index.words(parse_query(asked), 10)
+        assert found.whole[:2] in {(True,), (True, False), (True, True)}, asked
+    for asked in ("summer shoes", "+summer shoes sale", "summer shoes sale -winter"):
+        assert not any(index.words(parse_query(asked), 10).whole), asked
+
+
+def test_what_holds_more_of_the_query_goes_before_what_holds_a_part(index: LexicalIndex) -> None:
+    found = index.words(parse_query("winter coats sale 여름"), 10)
+    assert found.ordinals[0] == 6
+    assert list(found.shares) == sorted(found.shares, reverse=True)
+    assert 0.5 < found.shares[0] < 1.0
+    assert found.shares[-1] < 0.5
+    assert found.information == pytest.approx(
+        sum(
+            index.words(parse_query(word), 1).information
+            for word in ("winter", "coats", "sale", "여름")
+        )
+    )
+
+
+def test_a_shorter_list_is_the_beginning_of_a_longer_one(index: LexicalIndex) -> None:
+    whole = words(index, "여름 신발 sale winter 특가", 10)
+    for limit in range(1, len(whole)):
+        assert words(index, "여름 신발 sale winter 특가", limit) == whole[:limit]
+
+
 def test_declared_values_are_typed_in_filters(declared: LexicalIndex) -> None:
     cheap = declared.allowed(None, Between("price", None, 10_000))
     priced = declared.allowed(None, Exists("price"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +35,7 @@ from hybrid_search.text.query_language import Clause, ParsedQuery, corrected, pl
 from hybrid_search.text.spelling import Vocabulary
 from hybrid_search.text.suggestions import beginnings, names, suggestion_terms
 from hybrid_search.text.synonyms import NoSynonyms, Synonyms
+from hybrid_search.text.whole import whole_term, whole_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class _Entry:
 
 
 _Score = Callable[[_Entry], float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """How much of a query's information an asset holds."""
+
+    whole: bool
+    share: float
 
 
 class MemoryLexical:
@@ -142,7 +152,8 @@ class MemoryLexical:
                 return 0.0
             return float(sum(self._weight(clause, entry) for clause in wanted))
 
-        return self._best(score, limit, where, among)
+        found = self._best(score, len(self._seen), where, among)
+        return self._by_share(query, found, limit)
 
     def phrase(
         self,
@@ -233,6 +244,39 @@ class MemoryLexical:
         """Nothing to see: no other process writes here."""
 
     # --------------------------------------------------------------------------- machinery
+
+    def _by_share(self, query: ParsedQuery, found: LexicalMatches, limit: int) -> LexicalMatches:
+        """Whole names first, then by the share of the words' information, then as they stood."""
+        sought = [c for c in query.clauses if c.occur != "not" and c.field is None]
+        words = [word for clause in sought for word in clause.text.split()]
+        plain = len(sought) == len(query.clauses) and all(c.occur == "should" for c in sought)
+        term = whole_term(query.meaning) if plain else ""
+        idfs = {word: self._idf(word) for word in words}
+        information = sum(idfs[word] for word in words)
+
+        def shared(ordinal: Ordinal) -> _Share:
+            entry = self._seen[ordinal]
+            held = sum(idfs[word] for word in words if self._has_word(word, entry))
+            whole = bool(term) and term in whole_terms(entry.copy, self._fields)
+            return _Share(whole, held / information if information else 1.0)
+
+        shares = {ordinal: shared(ordinal) for ordinal in found.ordinals}
+        scores = dict(zip(found.ordinals, found.scores, strict=True))
+        order = sorted(
+            found.ordinals, key=lambda o: (-shares[o].whole, -round(60 * shares[o].share))
+        )[: max(0, limit)]
+        return LexicalMatches(
+            tuple(order),
+            tuple(scores[ordinal] for ordinal in order),
+            found.total,
+            tuple(shares[ordinal].share for ordinal in order),
+            tuple(shares[ordinal].whole for ordinal in order),
+            information,
+        )
+
+    def _idf(self, word: str) -> float:
+        held = sum(self._has_word(word, entry) for entry in self._seen.values())
+        return math.log1p((len(self._seen) - held + 0.5) / (held + 0.5))
 
     def _suggested(self, entry: _Entry) -> list[str]:
         words = [word for run in entry.runs for word in run.suggested]

@@ -1,0 +1,95 @@
+"""Queries whose scores also say how much of what was asked a document holds.
+
+Tantivy gives one number a hit. So each word adds, besides its BM25, its share of the query's
+information, in steps higher than any BM25 can be; a document of which a name is all that was
+asked adds more steps than all words together. The score of a hit is taken apart again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tantivy
+
+Query, Occur = tantivy.Query, tantivy.Occur
+_UNITS = 60
+"""Steps that all words of a query have together, about."""
+_WHOLE = 128
+"""Steps of a whole name: more than all words have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One word of a query, or what stands for one."""
+
+    query: tantivy.Query
+    information: float
+    """What a match says, in nats: the word's idf."""
+    ceiling: float
+    """More than its score can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the score of a hit says."""
+
+    score: float
+    """BM25."""
+    share: float
+    """How much of the query's information the hit holds, 0 to 1."""
+    whole: bool
+    """Whether one of its names is what was asked, no more and no less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A query, and how its scores are read."""
+
+    asked: tantivy.Query
+    information: float
+    """Of all its words, in nats."""
+    step: float
+    bound: int
+    """Steps of the words that every hit holds."""
+    full: int
+    """Steps of all words; 0 where every hit holds all."""
+
+    def read(self, score: float) -> Reading:
+        """A hit's score, taken apart."""
+        steps = int(score // self.step)
+        whole, words = divmod(steps, _WHOLE)
+        share = (self.bound + words) / self.full if self.full else 1.0
+        return Reading(score - steps * self.step, share, whole > 0)
+
+
+def weigh(
+    parts: Sequence[Part], bound: Sequence[float], whole: tantivy.Query | None
+) -> tuple[list[tuple[tantivy.Occur, tantivy.Query]], Weighed]:
+    """The wanted parts as clauses, and how the scores of what is made of them are read.
+
+    ``bound`` is the information of words that every hit holds, ``whole`` what finds whole names.
+    """
+    information = math.fsum([*(part.information for part in parts), *bound])
+    units = [_units(part.information, information) for part in parts]
+    held = sum(_units(value, information) for value in bound)
+    step = 2.0 ** math.ceil(math.log2(1.0 + sum(part.ceiling for part in parts)))
+    apart = len(parts) + bool(bound) > 1
+    clauses = [(Occur.Should, part.query) for part in parts]
+    if apart:
+        pairs = zip(parts, units, strict=True)
+        clauses += [(Occur.Should, _constant(p.query, step * n)) for p, n in pairs if n]
+    if whole is not None:
+        clauses.append((Occur.Should, _constant(whole, step * _WHOLE)))
+    full = held + sum(units) if apart else 0
+    return clauses, Weighed(Query.empty_query(), information, step, held, full)
+
+
+def _units(information: float, total: float) -> int:
+    """Steps for a word; none for one that nearly every document holds, and so says nothing."""
+    return round(_UNITS * information / total) if total else 0
+
+
+def _constant(query: tantivy.Query, score: float) -> tantivy.Query:
+    return Query.const_score_query(query, score)
