@@ -25,7 +25,7 @@ from hybrid_search.errors import InvalidConfig
 from hybrid_search.fields import MAX_BOOST, STANDARD, FieldRule, Fields, FieldType
 from hybrid_search.images import PictureLimits
 from hybrid_search.model_choices import AS_TYPED, ModelChoice, Precision, default_prompts
-from hybrid_search.records import LIST_NAMES, FusionSettings, ListName, ListSettings
+from hybrid_search.records import LIST_NAMES, FusionMethod, FusionSettings, ListName, ListSettings
 
 _PREFIX = "HYBRID_SEARCH_"
 CONFIG_NAME = "hybrid_search.toml"
@@ -175,14 +175,23 @@ class PhraseListSection(ListSection):
     """Candidates the list may give."""
 
 
+class LexicalListSection(ListSection):
+    """How the list of words takes part: what is written is worth more than what lies near it."""
+
+    weight: Weight = 2.0
+    """What a rank in it is worth, against the other lists."""
+
+
 class FusionSection(Section):
     """Reciprocal rank fusion: each list adds weight / (rank_constant + rank)."""
 
-    rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0)] = 60.0
+    method: FusionMethod = "confident_rrf"
+    """``confident_rrf`` multiplies what a list adds by the evidence for it, ``rrf`` does not."""
+    rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0)] = 30.0
     """Large values make ranks alike, small ones favour the top."""
     phrase: PhraseListSection = PhraseListSection()
     """Assets that contain a quoted phrase."""
-    lexical: ListSection = ListSection()
+    lexical: LexicalListSection = LexicalListSection()
     """Assets that match the words, by BM25."""
     text_to_image: ListSection = ListSection()
     """Pictures near the meaning of the words."""
@@ -195,6 +204,7 @@ class FusionSection(Section):
         """The same as a record."""
         sections: dict[ListName, ListSection] = {n: getattr(self, n) for n in LIST_NAMES}
         return FusionSettings(
+            method=self.method,
             rank_constant=self.rank_constant,
             lists={n: ListSettings(s.window, s.weight) for n, s in sections.items()},
         )

@@ -92,6 +92,8 @@ class Target:
     followers: Sequence[LexicalFollower | VectorFollower]
     written: Callable[[], None]
     """Called after each write that the indexes have."""
+    settled: Callable[[], None]
+    """Called when nothing more is written for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,8 @@ class Indexer:
             report.seconds = time.monotonic() - start
             if progress is not None:
                 progress(report)
+        if report.indexed or report.updated:
+            self._target.settled()
         return report
 
     def delete(self, ids: Sequence[AssetId]) -> list[AssetId]:

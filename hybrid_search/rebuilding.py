@@ -15,6 +15,7 @@ from pathlib import Path
 from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.assembly import lock
+from hybrid_search.background import Background
 from hybrid_search.config import EmbeddingSection, Settings
 from hybrid_search.decoding import Decoders
 from hybrid_search.durable import Generations
@@ -39,6 +40,8 @@ from hybrid_search.vector_stores import configured_plan, open_vector_stores, vec
 
 Built = Mapping[Subject, Rebuilt]
 """What became of each vector index."""
+Backgrounds = Mapping[Subject, Background | None]
+"""What was measured of each vector index; ``None`` where it has too few vectors."""
 Progress = Callable[[int, int], None]
 """Told how many pictures are embedded, of how many."""
 Measure = Callable[[Searcher, SqliteCatalog], float]
@@ -145,10 +148,21 @@ def rebuild_vectors(settings: Settings) -> Built:
     """
     with _reading(settings) as (catalog, folder, embedder):
         stores = open_vector_stores(settings, folder, configured_plan(settings))
-        return {
+        built = {
             subject: store.upkeep(catalog, embedder.texts).rebuild()
             for subject, store in stores.items()
         }
+        _calibrate(settings, catalog, folder, embedder.texts)
+        return built
+
+
+def calibrate(settings: Settings) -> Backgrounds:
+    """Measure anew what is usual among the vectors of the serving generation.
+
+    A service over the same folder takes it over within a second. Raises ``IndexMissing``.
+    """
+    with _reading(settings) as (catalog, folder, embedder):
+        return _calibrate(settings, catalog, folder, embedder.texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +208,26 @@ def _build(
     newest = next(iter(catalog.newest(1)), Ordinal(0))
     stores.embed_missing(embedder, copy=section.embed_copy, progress=progress)
     vectors = open_vector_stores(settings, folder, configured_plan(settings))
-    return {
+    built = {
         subject: store.upkeep(catalog, embedder.texts).rebuild(newest)
         for subject, store in vectors.items()
+    }
+    _calibrate(settings, catalog, folder, embedder.texts)
+    return built
+
+
+def _calibrate(
+    settings: Settings,
+    catalog: SqliteCatalog,
+    folder: Path,
+    texts: Callable[[list[str]], Vectors],
+) -> Backgrounds:
+    """Measure what is usual among all vectors that the generation in the folder has."""
+    stores = open_vector_stores(settings, folder, configured_plan(settings))
+    for store in stores.values():
+        store.follower(catalog)
+    return {
+        subject: store.calibrator(catalog, texts).calibrate() for subject, store in stores.items()
     }
 
 

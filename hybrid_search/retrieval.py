@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from hybrid_search import evidence
+from hybrid_search.background import Background
+from hybrid_search.calibration import asker_of
 from hybrid_search.encoding import QueryEncoder
 from hybrid_search.errors import InvalidQuery, UnknownAsset
 from hybrid_search.fields import Fields
 from hybrid_search.following import VectorFollower
+from hybrid_search.fusion import Outside
 from hybrid_search.images import PictureLimits, digest_of, prepare_picture
 from hybrid_search.ports import (
     Catalog,
     FacetBucket,
     LexicalIndex,
+    LexicalMatches,
     Ordinals,
     VectorIndex,
     Vectors,
@@ -41,6 +46,18 @@ BROWSED = 10_000
 """How deep a search for nothing, which shows the newest assets, can be paged."""
 _OF_WORDS: tuple[ListName, ...] = ("text_to_image", "copy_semantic")
 """The lists of what lies near the meaning of the words."""
+_OF_COPY: tuple[ListName, ...] = ("phrase", "lexical", "copy_semantic")
+_OF_PICTURES: tuple[ListName, ...] = ("text_to_image", "image_to_image")
+"""The lists that only assets with copy, or with a picture, can be in."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSource:
+    """Where a list of nearest neighbours is found, and what is usual there."""
+
+    index: VectorIndex
+    background: Callable[[], Background | None]
+    """``None`` while there are too few vectors to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,16 @@ class Retrieved:
     """The last operation the lists saw."""
     notes: tuple[str, ...] = ()
     """What the asker should know of how the query was read."""
+    outside: Outside = field(default_factory=dict)
+    """For each list, candidates of others that it could not hold: without picture, without copy."""
+    judged: bool = False
+    """Whether what is usual is known of every list, so that none standing out says something."""
+
+    @property
+    def good_match(self) -> bool:
+        """Whether a list stands out from chance, or too little is known to say that none does."""
+        best = max((candidates.confidence for candidates in self.lists), default=0.0)
+        return best >= evidence.NO_MATCH or not self.judged
 
 
 class Retriever:
@@ -65,14 +92,14 @@ class Retriever:
         *,
         catalog: Catalog,
         lexical: LexicalIndex,
-        vectors: Mapping[ListName, VectorIndex],
+        vectors: Mapping[ListName, VectorSource],
         followers: Sequence[VectorFollower],
         encoder: QueryEncoder,
         limits: PictureLimits,
         fields: Fields,
         lacking: Mapping[ListName, str] | None = None,
     ) -> None:
-        """``vectors`` has the index of each list of nearest neighbours, but for those ``lacking``.
+        """``vectors`` has the source of each list of nearest neighbours, but for those ``lacking``.
 
         Of these it is said why they are absent. The followers keep the indexes up to date.
         """
@@ -105,9 +132,19 @@ class Retriever:
             )
         if not parsed.clauses and not query.examples and "lexical" in settings.lists:
             lists.append(self._newest(allowed))
-        kept = tuple(_without(own, candidates) for candidates in lists) if own else tuple(lists)
-        notes = self._cut_notes(query, parsed, vectors)
-        return Retrieved(parsed, kept, vectors, self._watermark, notes)
+        if own:
+            lists = [_without(own, candidates) for candidates in lists]
+        among = None if allowed is None else len(allowed)
+        believed = tuple(self._believed(c, parsed, vectors.get(c.name), among) for c in lists)
+        return Retrieved(
+            parsed,
+            believed,
+            vectors,
+            self._watermark,
+            self._cut_notes(query, parsed, vectors),
+            self._outside(believed),
+            judged=all(self._vectors[name].background() is not None for name in vectors),
+        )
 
     def parse(self, text: str) -> ParsedQuery:
         """The clauses of what was typed; raises ``InvalidQuery``."""
@@ -162,7 +199,7 @@ class Retriever:
         if not missing or candidates.exhausted:
             return {}
         if candidates.name in retrieved.vectors:
-            index = self._vectors[candidates.name]
+            index = self._vectors[candidates.name].index
             return index.similarities(retrieved.vectors[candidates.name], missing)
         if candidates.name == "lexical":
             found = self._lexical.words(retrieved.parsed, len(missing), among=missing)
@@ -183,7 +220,7 @@ class Retriever:
     @property
     def _watermark(self) -> int:
         """The last operation that every vector index has."""
-        return min(index.watermark for index in self._vectors.values())
+        return min(source.index.watermark for source in self._vectors.values())
 
     # -------------------------------------------------------------------------------- words
 
@@ -196,9 +233,7 @@ class Retriever:
             # A sorted answer holds every match of the words, not the best alone.
             window = BROWSED if query.sort is not None else lists["lexical"].window
             found = self._lexical.words(parsed, window, query.filter)
-            yield CandidateList(
-                "lexical", found.ordinals, found.scores, window, found.total, "BM25"
-            )
+            yield _matches(found, window, len(parsed.meaning.split()), self._lexical.count())
 
     def _holders(self, query: Query, parsed: ParsedQuery, window: int) -> CandidateList:
         """Holders of most phrases first, then by the sum of their scores."""
@@ -266,8 +301,51 @@ class Retriever:
         self, name: ListName, vector: Vectors, window: int, allowed: Ordinals | None, spare: int
     ) -> CandidateList:
         """The nearest, ``spare`` more than the window, for as many will be left out."""
-        found = self._vectors[name].search(vector, window + spare, allowed)
+        found = self._vectors[name].index.search(vector, window + spare, allowed)
         return CandidateList(name, found.ordinals, found.scores, window, None, found.plan)
+
+    # ----------------------------------------------------------------------------- evidence
+
+    def _believed(
+        self,
+        candidates: CandidateList,
+        parsed: ParsedQuery,
+        vector: Vectors | None,
+        among: int | None,
+    ) -> CandidateList:
+        """The nearest to words, each with how far it stands out; other lists as they are.
+
+        An example is taken at its word: pictures come in clusters, of which all are alike.
+        """
+        if vector is None or candidates.name not in _OF_WORDS or not candidates.ordinals:
+            return candidates
+        source = self._vectors[candidates.name]
+        usual = source.background()
+        if usual is None:
+            # Of few vectors the list holds nearly all: they are each other's background.
+            mean, deviation = float(np.mean(candidates.scores)), float(np.std(candidates.scores))
+        else:
+            mean, deviation = usual.against(vector, asker_of(parsed.meaning))
+        count = source.index.count() if among is None else among
+        confidences = evidence.of_similarities(candidates.scores, mean, deviation, count)
+        apart = (candidates.scores[0] - mean) / max(deviation, 1e-9)
+        why = (
+            f"similarity up to {candidates.scores[0]:.3f}, {apart:.1f} deviations above the"
+            f" {mean:.3f} usual here; {evidence.expected_best(count):.1f} come by chance"
+        )
+        return replace(candidates, confidences=confidences, evidence=why)
+
+    def _outside(self, lists: Sequence[CandidateList]) -> Outside:
+        """For each list, candidates of the others that have no copy, or no picture, to be in it."""
+        found: dict[ListName, frozenset[Ordinal]] = {}
+        for names, by in ((_OF_COPY, _OF_COPY[-1]), (_OF_PICTURES, _OF_PICTURES[0])):
+            source = self._vectors.get(by)
+            inside = {o for part in lists if part.name in names for o in part.ordinals}
+            others = {o for part in lists if part.name not in names for o in part.ordinals} - inside
+            if source is not None and inside and others:
+                lacking = frozenset(others - source.index.holds(list(others)))
+                found |= dict.fromkeys(names, lacking)
+        return found
 
     def _blend(self, examples: Sequence[Example]) -> Vectors:
         """The unit vector towards the weighted sum of the examples."""
@@ -292,10 +370,31 @@ class Retriever:
         stored = self._catalog.find(asset_id)
         if stored is None:
             raise UnknownAsset(f"no asset has the id {asset_id!r}")
-        vector = self._vectors["image_to_image"].vector(stored.ordinal)
+        vector = self._vectors["image_to_image"].index.vector(stored.ordinal)
         if vector is None:
             raise InvalidQuery(f"like: the asset {asset_id!r} has no picture")
         return vector
+
+
+def _matches(found: LexicalMatches, window: int, words: int, assets: int) -> CandidateList:
+    """The matches of so many words as a list, each with how far it is believed."""
+    confidences = evidence.of_words(
+        found.shares, found.whole, found.information, max(1, words), assets
+    )
+    why = ""
+    if found.ordinals:
+        named = ", as its name" if any(found.whole) else ""
+        why = f"up to {max(found.shares):.0%} of the query's {found.information:.1f} nats{named}"
+    return CandidateList(
+        "lexical",
+        found.ordinals,
+        found.scores,
+        window,
+        found.total,
+        "BM25",
+        confidences,
+        why,
+    )
 
 
 def _similar(candidates: CandidateList, least: float | None) -> CandidateList:
@@ -304,9 +403,7 @@ def _similar(candidates: CandidateList, least: float | None) -> CandidateList:
         return candidates
     count = sum(score >= least for score in candidates.scores)
     return replace(
-        candidates,
-        ordinals=candidates.ordinals[:count],
-        scores=candidates.scores[:count],
+        candidates.only(range(count)),
         total=count if count < len(candidates.scores) else candidates.total,
         plan=f"{candidates.plan}, from {least} up",
     )
@@ -314,14 +411,8 @@ def _similar(candidates: CandidateList, least: float | None) -> CandidateList:
 
 def _without(own: set[Ordinal], candidates: CandidateList) -> CandidateList:
     """The list without these, cut to its window."""
-    pairs = zip(candidates.ordinals, candidates.scores, strict=True)
-    kept = [pair for pair in pairs if pair[0] not in own][: candidates.window]
+    kept = [place for place, o in enumerate(candidates.ordinals) if o not in own]
     total = candidates.total
     if total is not None:
         total -= sum(ordinal in own for ordinal in candidates.ordinals)
-    return replace(
-        candidates,
-        ordinals=tuple(ordinal for ordinal, _ in kept),
-        scores=tuple(score for _, score in kept),
-        total=total,
-    )
+    return replace(candidates.only(kept[: candidates.window]), total=total)

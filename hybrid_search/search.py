@@ -88,6 +88,8 @@ class Searcher:
         if any(c.name == "phrase" and not c.ordinals for c in ranking.retrieved.lists):
             notes.append("no asset contains the quoted phrase; these are near it")
         notes += self._lacking(query)
+        if not (good := ranking.retrieved.good_match):
+            notes.append("no good match: nothing stands out from what is found by chance")
         more = position < len(ranking.hits)
         return Answer(
             hits=self._render(ranking, page, query),
@@ -100,6 +102,8 @@ class Searcher:
             facets=self._retriever.facets(query, ranking.retrieved),
             lists=tuple(_report(c, ranking.settings) for c in ranking.retrieved.lists),
             rank_constant=ranking.settings.rank_constant,
+            fusion=ranking.settings.method,
+            good_match=good,
             took_ms=(time.perf_counter() - started) * 1000.0,
         )
 
@@ -119,6 +123,10 @@ class Searcher:
         """The candidate lists, each to its window: what fusion settings are tried on."""
         return self._retriever.retrieve(query, query.fusion or self._fusion)
 
+    def phrases_held(self, retrieved: Retrieved) -> dict[Ordinal, int]:
+        """How many of the quoted phrases each candidate holds, whichever list it came from."""
+        return self._retriever.phrases_held(retrieved)
+
     def _lacking(self, query: Query) -> list[str]:
         """Why lists are absent that the query sets a window or weight for."""
         asked = {} if query.fusion is None else query.fusion.lists
@@ -130,7 +138,8 @@ class Searcher:
 
     def fused(self, retrieved: Retrieved, settings: FusionSettings) -> tuple[FusedHit, ...]:
         """The live candidates, best first; the settings name all of the lists."""
-        hits = fuse(retrieved.lists, settings, self._retriever.phrases_held(retrieved))
+        held = self._retriever.phrases_held(retrieved)
+        hits = fuse(retrieved.lists, settings, held, retrieved.outside)
         hits = self._strict(hits, retrieved)
         live = self._catalog.live([hit.ordinal for hit in hits])
         return tuple(hit for hit in hits if hit.ordinal in live)
@@ -207,10 +216,10 @@ class Searcher:
     ) -> tuple[Hit, ...]:
         ordinals = [hit.ordinal for _, hit in page]
         stored = self._catalog.fetch(ordinals)
-        explained = self._explain(ranking, ordinals) if query.explain else {}
+        explained = self._explain(ranking, [hit for _, hit in page]) if query.explain else {}
         hits = []
         for rank, fused in page:
-            hit = Hit(rank, fused.score, stored[fused.ordinal], fused.phrases)
+            hit = Hit(rank, fused.score, stored[fused.ordinal], fused.phrases, lift=fused.lift)
             if query.highlight or query.explain:
                 hit = self._highlighted(ranking, hit)
             hits.append(replace(hit, contributions=explained.get(fused.ordinal, ())))
@@ -222,17 +231,18 @@ class Searcher:
         return replace(hit, matched_fields=fields, highlights=spans)
 
     def _explain(
-        self, ranking: _Ranking, page: list[Ordinal]
+        self, ranking: _Ranking, page: list[FusedHit]
     ) -> dict[Ordinal, tuple[Contribution, ...]]:
         """Each hit's contributions; of lists that lack it, its score there and why it is absent."""
         lists, settings = ranking.retrieved.lists, ranking.settings
-        beyond = {c.name: self._retriever.scores_beyond(c, ranking.retrieved, page) for c in lists}
+        shown = [hit.ordinal for hit in page]
+        beyond = {c.name: self._retriever.scores_beyond(c, ranking.retrieved, shown) for c in lists}
         return {
-            ordinal: tuple(
-                part if part.rank is not None else _absent(part, beyond[part.list].get(ordinal))
-                for part in contributions(ordinal, lists, settings)
+            hit.ordinal: tuple(
+                part if part.rank is not None else _absent(part, beyond[part.list].get(hit.ordinal))
+                for part in contributions(hit, lists, settings)
             )
-            for ordinal in page
+            for hit in page
         }
 
 
@@ -248,6 +258,8 @@ def _report(candidates: CandidateList, settings: FusionSettings) -> ListReport:
         found=len(candidates.ordinals),
         total=candidates.total,
         plan=candidates.plan,
+        confidence=candidates.confidence,
+        evidence=candidates.evidence,
     )
 
 

@@ -27,9 +27,9 @@ from hybrid_search.upkeep import AtOnce, InBackground, Worker
 from hybrid_search.vector_stores import (
     VectorStores,
     configured_plan,
-    indexes_by_list,
     lists_lacking,
     open_vector_stores,
+    sources_by_list,
 )
 
 
@@ -90,6 +90,7 @@ class Serving:
             copy=copy if "copy" in self.vectors else None,
             followers=(LexicalFollower(stores.catalog, self.lexical), *self.followers),
             written=_nobody if self.upkeep is None else self.upkeep.notify,
+            settled=_nobody if self.upkeep is None else self.upkeep.settle,
         )
 
     def warm_up(self) -> None:
@@ -154,7 +155,7 @@ def _searcher(
     retriever = Retriever(
         catalog=stores.catalog,
         lexical=lexical,
-        vectors=indexes_by_list(vectors),
+        vectors=sources_by_list(vectors),
         followers=followers,
         encoder=encoder,
         limits=settings.pictures.limits(),

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from hybrid_search.calibration import Calibrator
 from hybrid_search.errors import IndexLocked, SearchError
 from hybrid_search.ports import NEWEST, Catalog, Rebuilt, Subject, VectorIndex, Vectors
 from hybrid_search.records import Ordinal
@@ -21,6 +22,8 @@ _GRACE = 5.0
 """Seconds that what runs may take to its end."""
 _EVERY = 30.0
 """Seconds after which is looked without having been told."""
+_GROWN, _CHANGED = 2.0, 1.1
+"""By which factor an index grows until it is measured anew: while it is written, and at rest."""
 
 
 class Upkeep:
@@ -33,16 +36,23 @@ class Upkeep:
         model: str,
         texts: Callable[[list[str]], Vectors] | None = None,
         subject: Subject = "picture",
+        *,
+        calibrator: Calibrator | None = None,
     ) -> None:
-        """``texts`` embeds: searches for texts are the harder ones, and are checked as well."""
+        """``texts`` embeds: searches for texts are the harder ones, and are checked as well.
+
+        What is usual among the vectors is measured only with a ``calibrator``.
+        """
         self._catalog = catalog
         self._index = index
         self._model = model
         self._texts = texts
         self._subject = subject
+        self._calibrator = calibrator
 
     def tend(self) -> None:
-        """Do what is due; nothing while another process builds."""
+        """Do what is due; of the index nothing while another process builds."""
+        self._calibrate(_GROWN)
         try:
             match self._index.due():
                 case "fold":
@@ -53,6 +63,15 @@ class Upkeep:
                     pass
         except IndexLocked:
             return
+
+    def settle(self) -> None:
+        """The same, after the last of many writes."""
+        self._calibrate(_CHANGED)
+        self.tend()
+
+    def _calibrate(self, growth: float) -> None:
+        if self._calibrator is not None and self._calibrator.due(growth):
+            self._calibrator.calibrate()
 
     def rebuild(self, upto: Ordinal = NEWEST) -> Rebuilt:
         """Build the index anew from ordinals up to that one; it serves if it finds enough."""
@@ -89,6 +108,10 @@ class Worker(Protocol):
         """Something was written."""
         ...
 
+    def settle(self) -> None:
+        """Nothing more is written for a while."""
+        ...
+
     def close(self) -> None:
         """Finish what runs."""
         ...
@@ -106,6 +129,11 @@ class AtOnce:
         """Do what is due before the next write."""
         for upkeep in self._upkeeps:
             upkeep.tend()
+
+    def settle(self) -> None:
+        """Do what is due before anything is asked."""
+        for upkeep in self._upkeeps:
+            upkeep.settle()
 
     def close(self) -> None:
         """Nothing runs."""
@@ -127,6 +155,9 @@ class InBackground:
         """Look soon at what is due."""
         self._told.set()
 
+    def settle(self) -> None:
+        """Nothing: when it was not told for a while, the thread sees to that by itself."""
+
     def close(self) -> None:
         """Take up nothing more. What is being built aside would be thrown away, or done soon."""
         self._ending.set()
@@ -135,16 +166,17 @@ class InBackground:
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            self._told.wait(_EVERY)
+            told = self._told.wait(_EVERY)
             self._told.clear()
             if not self._ending.is_set():
-                self.failure = "; ".join(filter(None, map(_attempt, self._upkeeps)))
+                due = [upkeep.tend if told else upkeep.settle for upkeep in self._upkeeps]
+                self.failure = "; ".join(filter(None, map(_attempt, due)))
 
 
-def _attempt(upkeep: Upkeep) -> str:
+def _attempt(due: Callable[[], None]) -> str:
     """Why what is due could not be done; empty when it could."""
     try:
-        upkeep.tend()
+        due()
     except SearchError as failure:
         return str(failure)
     return ""

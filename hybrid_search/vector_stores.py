@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybrid_search.adapters.faiss_index import FaissIndex
+from hybrid_search.calibration import BackgroundFile, Calibrator
 from hybrid_search.config import Settings
 from hybrid_search.following import VectorFollower
 from hybrid_search.generations import read_manifest
-from hybrid_search.ports import Catalog, Subject, VectorIndex, Vectors
+from hybrid_search.ports import Catalog, Subject, Vectors
 from hybrid_search.records import ListName
+from hybrid_search.retrieval import VectorSource
 from hybrid_search.upkeep import Upkeep
 from hybrid_search.vector_plans import VectorPlan
 
@@ -27,6 +29,8 @@ class VectorStore:
     subject: Subject
     key: str
     index: FaissIndex
+    background: BackgroundFile
+    """What is usual among the vectors, as it was measured last."""
 
     def follower(self, catalog: Catalog) -> VectorFollower:
         """What keeps the index at the catalog's last operation; brings it there."""
@@ -34,7 +38,12 @@ class VectorStore:
 
     def upkeep(self, catalog: Catalog, texts: Callable[[list[str]], Vectors]) -> Upkeep:
         """What folds and rebuilds the index; ``texts`` embeds."""
-        return Upkeep(catalog, self.index, self.key, texts, self.subject)
+        calibrator = self.calibrator(catalog, texts)
+        return Upkeep(catalog, self.index, self.key, texts, self.subject, calibrator=calibrator)
+
+    def calibrator(self, catalog: Catalog, texts: Callable[[list[str]], Vectors]) -> Calibrator:
+        """What measures the background; ``texts`` embeds."""
+        return Calibrator(catalog, self.index, texts, self.background)
 
 
 VectorStores = Mapping[Subject, VectorStore]
@@ -48,7 +57,12 @@ def open_vector_stores(settings: Settings, folder: Path, plan: VectorPlan) -> Ve
     if settings.embedding.embed_copy and manifest.copy:
         keys["copy"] = manifest.copy
     return {
-        subject: VectorStore(subject, key, vector_index(key, folder / _FOLDERS[subject], plan))
+        subject: VectorStore(
+            subject,
+            key,
+            vector_index(key, folder / _FOLDERS[subject], plan),
+            BackgroundFile(folder / f"{_FOLDERS[subject]}-background.npz"),
+        )
         for subject, key in keys.items()
     }
 
@@ -58,12 +72,16 @@ def vector_index(key: str, folder: Path, plan: VectorPlan) -> FaissIndex:
     return FaissIndex(int(key.rsplit("/", 1)[-1]), folder, plan)
 
 
-def indexes_by_list(stores: VectorStores) -> dict[ListName, VectorIndex]:
-    """The index that each list of nearest neighbours is found in."""
-    pictures = stores["picture"].index
-    found: dict[ListName, VectorIndex] = {"text_to_image": pictures, "image_to_image": pictures}
-    if "copy" in stores:
-        found["copy_semantic"] = stores["copy"].index
+def sources_by_list(stores: VectorStores) -> dict[ListName, VectorSource]:
+    """Where each list of nearest neighbours is found."""
+    sources = {
+        subject: VectorSource(store.index, store.background.current)
+        for subject, store in stores.items()
+    }
+    pictures = sources["picture"]
+    found: dict[ListName, VectorSource] = {"text_to_image": pictures, "image_to_image": pictures}
+    if "copy" in sources:
+        found["copy_semantic"] = sources["copy"]
     return found
 
 

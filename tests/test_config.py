@@ -18,7 +18,8 @@ def written(folder: Path, text: str) -> Path:
 def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     assert settings.data_dir == tmp_path
-    assert settings.fusion.rank_constant == 60.0
+    assert settings.fusion.rank_constant == 30.0
+    assert settings.fusion.method == "confident_rrf"
     assert settings.vector.kind == "auto"
     assert settings.embedding.model == "embedded"
 
@@ -31,7 +32,7 @@ def test_the_file_in_the_data_folder_is_read(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     assert settings.fusion.rank_constant == 20.0
     assert settings.fusion.lexical.window == 7
-    assert settings.fusion.lexical.weight == 1.0
+    assert settings.fusion.lexical.weight == 2.0
     assert settings.lexical.user_words == ("봄",)
 
 

@@ -167,7 +167,8 @@ def gains(hit: Hit) -> dict[str, int]:
 def test_a_weight_of_its_own_counts(built: Engine) -> None:
     usual = built.settings.fusion.settings()
     lists = {**usual.lists, "copy_semantic": ListSettings(1, 0.5)}
-    answer = built.searcher.search(Query("dog", fusion=replace(usual, lists=lists), explain=True))
+    plain = replace(usual, lists=lists, rank_constant=60.0, method="rrf")
+    answer = built.searcher.search(Query("dog", fusion=plain, explain=True))
     (part,) = answer.hits[0].contributions[-1:]
     assert (part.list, part.contribution) == ("copy_semantic", pytest.approx(0.5 / 61))
     assert [hit.stored.asset.id for hit in answer.hits] == ["puppy"]

@@ -81,7 +81,7 @@ def road_in(batch_size: int = 4) -> Iterator[Road]:
         indexer = Indexer(
             catalog=catalog,
             pictures=pictures,
-            target=Target(encoder, None, followers, noop),
+            target=Target(encoder, None, followers, noop, noop),
             fields=Fields({}),
             batch_size=batch_size,
         )
@@ -240,7 +240,7 @@ def test_what_is_under_way_when_another_generation_takes_over_is_embedded_by_its
             encoder.embed_missing(road.pictures)
             follower = VectorFollower(road.catalog, vectors, other.facts.key)
             return Target(
-                encoder, None, (LexicalFollower(road.catalog, road.lexical), follower), noop
+                encoder, None, (LexicalFollower(road.catalog, road.lexical), follower), noop, noop
             )
 
         def rows() -> Iterator[Row]:

@@ -155,6 +155,14 @@ class FaissIndex:
         row = self._state.row(ordinal)
         return None if row is None else row.copy()
 
+    def holds(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
+        """Those of these versions that have a vector."""
+        return self._state.holds(np.array(sorted(ordinals), np.int64))
+
+    def sample(self, limit: int) -> Vectors:
+        """Up to so many live vectors ``(n, d)``, spread evenly over them in order of ordinal."""
+        return self._state.sample(limit)
+
     def count(self) -> int:
         """The number of live vectors."""
         return self._state.count

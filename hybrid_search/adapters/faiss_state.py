@@ -37,6 +37,32 @@ class State:
         order = np.argsort(ordinals, kind="stable")
         return ordinals[order], rows[order]
 
+    def holds(self, wanted: Ordinals) -> set[Ordinal]:
+        """Those of the ascending ordinals that are alive."""
+        sealed, tail = self.view.sealed, self.tail
+        found = [
+            ordinals[at][alive[at]]
+            for ordinals, alive in (
+                (sealed.ordinals, self.view.alive),
+                (tail.ordinals, tail.alive),
+            )
+            for at in (places_of(ordinals, wanted),)
+        ]
+        return {Ordinal(ordinal) for ordinal in np.concatenate(found).tolist()}
+
+    def sample(self, limit: int) -> Vectors:
+        """Up to so many of the vectors alive, spread evenly over them in order of ordinal."""
+        kept, fresh = np.flatnonzero(self.view.alive), np.flatnonzero(self.tail.alive)
+        total = len(kept) + len(fresh)
+        ordinals = np.concatenate([self.view.sealed.ordinals[kept], self.tail.ordinals[fresh]])
+        order = np.argsort(ordinals, kind="stable")
+        chosen = order[np.linspace(0, total - 1, min(limit, total)).astype(np.int64)]
+        rows = np.empty((len(chosen), self.tail.rows.shape[1]), np.float32)
+        old = chosen < len(kept)
+        rows[old] = self.view.sealed.rows[kept[chosen[old]]]
+        rows[~old] = self.tail.rows[fresh[chosen[~old] - len(kept)]]
+        return rows
+
     def row(self, ordinal: Ordinal) -> Vectors | None:
         """The live vector ``(d,)`` of that version; not a copy."""
         wanted = np.array([ordinal], np.int64)

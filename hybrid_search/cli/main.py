@@ -12,6 +12,7 @@ import typer
 
 from hybrid_search.assembly import open_engine
 from hybrid_search.cli.analysing import show_analysis, show_cases
+from hybrid_search.cli.calibrating import calibrate_index
 from hybrid_search.cli.demo import show_demo
 from hybrid_search.cli.ingesting import ingest_paths
 from hybrid_search.cli.lab import index_app
@@ -47,6 +48,7 @@ app = typer.Typer(
 
 app.add_typer(index_app, name="index")
 app.add_typer(model_app, name="model")
+app.command("calibrate")(calibrate_index)
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

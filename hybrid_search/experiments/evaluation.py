@@ -107,14 +107,49 @@ def compare(
     Each query is retrieved once, to the windows of its own settings, and fused many times.
     """
     judged = _read_qrels(qrels)
+    runs, _ = _runs(searcher, catalog, queries, settings)
+    return {name: _by_type(queries, judged, run) for name, run in runs.items()}
+
+
+def gains(
+    searcher: Searcher,
+    catalog: Catalog,
+    queries: list[TestQuery],
+    qrels: Path,
+    settings: Mapping[str, FusionSettings],
+) -> tuple[dict[str, dict[str, float]], dict[str, bool]]:
+    """nDCG@10 of each judged query under each of the settings, retrieved once and fused often.
+
+    And whether each was found a good match for.
+    """
+    judged = _read_qrels(qrels)
+    runs, good = _runs(searcher, catalog, queries, settings)
+    asked = {query.qid for query in queries} & {judgment.query_id for judgment in judged}
+    qrels_asked = [judgment for judgment in judged if judgment.query_id in asked]
+    scores = {name: dict.fromkeys(sorted(asked), 0.0) for name in runs}
+    for name, run in runs.items():
+        for found in ir_measures.iter_calc([nDCG @ 10], qrels_asked, run):
+            scores[name][found.query_id] = found.value
+    return scores, good
+
+
+def _runs(
+    searcher: Searcher,
+    catalog: Catalog,
+    queries: list[TestQuery],
+    settings: Mapping[str, FusionSettings],
+) -> tuple[dict[str, list[ScoredDoc]], dict[str, bool]]:
+    """What each of the settings gives, by its name, and for which queries a match is good."""
     runs: dict[str, list[ScoredDoc]] = {name: [] for name in settings}
+    good = {}
     for query in queries:
         retrieved = searcher.retrieve(query.query)
+        good[query.qid] = retrieved.good_match
         stored = catalog.fetch(list({o for part in retrieved.lists for o in part.ordinals}))
         for name, tried in settings.items():
             hits = searcher.fused(_narrowed(retrieved, tried), tried)[:DEPTH]
             runs[name] += _ranked(query, (stored[hit.ordinal].asset for hit in hits))
-    return {name: _by_type(queries, judged, run) for name, run in runs.items()}
+    return runs, good
 
 
 def _narrowed(retrieved: Retrieved, settings: FusionSettings) -> Retrieved:
@@ -122,7 +157,7 @@ def _narrowed(retrieved: Retrieved, settings: FusionSettings) -> Retrieved:
     return replace(
         retrieved,
         lists=tuple(
-            replace(part, ordinals=part.ordinals[:window], scores=part.scores[:window])
+            part.only(range(min(window, len(part.ordinals))))
             for part in retrieved.lists
             if part.name in settings.lists and (window := settings.lists[part.name].window)
         ),

@@ -67,6 +67,14 @@ class VectorIndex(Protocol):
         """The vector ``(d,)`` of that version."""
         ...
 
+    def holds(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
+        """Those of these versions that have a vector."""
+        ...
+
+    def sample(self, limit: int) -> Vectors:
+        """Up to so many live vectors ``(n, d)``, spread evenly over them in order of ordinal."""
+        ...
+
     def count(self) -> int:
         """The number of live vectors."""
         ...

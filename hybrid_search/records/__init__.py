@@ -38,6 +38,7 @@ from hybrid_search.records.filters import (
 from hybrid_search.records.queries import (
     LIST_NAMES,
     Example,
+    FusionMethod,
     FusionSettings,
     ListName,
     ListSettings,
@@ -64,6 +65,7 @@ __all__ = [
     "FacetValue",
     "Filter",
     "FusedHit",
+    "FusionMethod",
     "FusionSettings",
     "Hit",
     "ListName",

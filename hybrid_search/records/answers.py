@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from hybrid_search.records.assets import Ordinal, StoredAsset
-from hybrid_search.records.queries import ListName
+from hybrid_search.records.queries import FusionMethod, ListName
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,24 @@ class CandidateList:
     """How many assets match at all, where the retriever knows; ``None`` for nearest match."""
     plan: str = ""
     """How the list was found, for people: ``flat, exact, 1,455 vectors``."""
+    confidences: tuple[float, ...] = ()
+    """How far each candidate is believed, 0 to 1; none where all are believed in full."""
+    evidence: str = ""
+    """Why the best is believed so far, for people."""
+
+    @property
+    def confidence(self) -> float:
+        """How far the best candidate is believed; 0 for an empty list."""
+        return max(self.confidences, default=1.0) if self.ordinals else 0.0
+
+    def only(self, places: Sequence[int]) -> CandidateList:
+        """The list with the candidates at these places alone."""
+        return replace(
+            self,
+            ordinals=tuple([self.ordinals[place] for place in places]),
+            scores=tuple([self.scores[place] for place in places]),
+            confidences=tuple([self.confidences[p] for p in places]) if self.confidences else (),
+        )
 
     @property
     def exhausted(self) -> bool:
@@ -42,6 +60,9 @@ class Contribution:
     score: float | None
     """The retriever's own score; of an absent hit, its score where that can be known."""
     weight: float
+    """The list's, as it was set."""
+    confidence: float
+    """How far the list's word for this hit is believed, 0 to 1."""
     contribution: float
     absent: Absence | None = None
 
@@ -53,6 +74,8 @@ class FusedHit(NamedTuple):
     score: float
     phrases: int
     """How many of the query's quoted phrases the hit contains: the strict tier it stands in."""
+    lift: float = 1.0
+    """By what its score was raised for the lists that it cannot stand in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +101,9 @@ class Hit:
     highlights: tuple[Span, ...] = ()
     contributions: tuple[Contribution, ...] = ()
     """Filled when the query asked to explain."""
+    lift: float = 1.0
+    """By what its score was raised for the lists that it cannot stand in: a picture without copy
+    has no words. The contributions have it in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +124,10 @@ class ListReport:
     found: int
     total: int | None
     plan: str
+    confidence: float
+    """How far the list's best candidate is believed, 0 to 1: what its weight is multiplied by."""
+    evidence: str
+    """Why, in numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +149,7 @@ class Answer:
     """For each field asked for, its values, those of most assets first, then by value."""
     lists: tuple[ListReport, ...]
     rank_constant: float
+    fusion: FusionMethod
+    good_match: bool
+    """Whether any list found what stands out from chance."""
     took_ms: float

@@ -37,12 +37,17 @@ class ListSettings:
     weight: float
 
 
+FusionMethod = Literal["confident_rrf", "rrf"]
+"""Reciprocal rank fusion that weighs each list's word by the evidence for it, or the plain one."""
+
+
 @dataclass(frozen=True, slots=True)
 class FusionSettings:
-    """Reciprocal rank fusion: its rank constant and each list's window and weight."""
+    """Reciprocal rank fusion: its rank constant, and each list's window and weight."""
 
     rank_constant: float
     lists: Mapping[ListName, ListSettings]
+    method: FusionMethod = "confident_rrf"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,16 @@ class SpanJson(TypedDict):
 
 
 class ContributionJson(TypedDict):
-    """What one list gave to a hit; ``absent`` says why it gave nothing."""
+    """What one list gave to a hit; ``absent`` says why it gave nothing.
+
+    The contribution is weight * confidence * lift of the hit / (rank_constant + rank).
+    """
 
     list: str
     rank: int | None
     score: float | None
     weight: float
+    confidence: float
     contribution: float
     absent: str | None
 
@@ -67,6 +71,7 @@ class HitJson(TypedDict):
     rank: int
     id: str
     score: float
+    lift: float
     phrases: int
     matched_fields: list[str]
     highlights: list[SpanJson]
@@ -78,7 +83,11 @@ class HitJson(TypedDict):
 
 
 class ListReportJson(TypedDict):
-    """What one list did for an answer."""
+    """What one list did for an answer.
+
+    Its weight counts as far as it is believed: ``confidence`` is that of its best candidate, from
+    0 to 1, ``evidence`` says why.
+    """
 
     list: str
     window: int
@@ -86,6 +95,8 @@ class ListReportJson(TypedDict):
     found: int
     total: int | None
     plan: str
+    confidence: float
+    evidence: str
 
 
 class FacetValueJson(TypedDict):
@@ -96,7 +107,10 @@ class FacetValueJson(TypedDict):
 
 
 class AnswerJson(TypedDict):
-    """A page of results and how it came about."""
+    """A page of results and how it came about.
+
+    ``good_match`` is false when no list found anything that stands out from chance.
+    """
 
     hits: list[HitJson]
     candidates: int
@@ -105,6 +119,8 @@ class AnswerJson(TypedDict):
     notes: list[str]
     did_you_mean: list[str]
     facets: dict[str, list[FacetValueJson]]
+    good_match: bool
+    fusion: str
     rank_constant: float
     lists: list[ListReportJson]
     sequence: int
@@ -158,6 +174,8 @@ def answer_to_json(answer: Answer) -> AnswerJson:
             field: [{"value": found.value, "assets": found.assets} for found in values]
             for field, values in answer.facets.items()
         },
+        "good_match": answer.good_match,
+        "fusion": answer.fusion,
         "rank_constant": answer.rank_constant,
         "lists": [_report(report) for report in answer.lists],
         "sequence": answer.sequence,
@@ -171,6 +189,7 @@ def hit_to_json(hit: Hit) -> HitJson:
         "rank": hit.rank,
         "id": hit.stored.asset.id,
         "score": hit.score,
+        "lift": hit.lift,
         "phrases": hit.phrases,
         "matched_fields": list(hit.matched_fields),
         "highlights": [_span(span) for span in hit.highlights],
@@ -215,6 +234,7 @@ def _contribution(part: Contribution) -> ContributionJson:
         "rank": part.rank,
         "score": part.score,
         "weight": part.weight,
+        "confidence": part.confidence,
         "contribution": part.contribution,
         "absent": part.absent,
     }
@@ -228,4 +248,6 @@ def _report(report: ListReport) -> ListReportJson:
         "found": report.found,
         "total": report.total,
         "plan": report.plan,
+        "confidence": report.confidence,
+        "evidence": report.evidence,
     }

@@ -12,7 +12,7 @@ from hybrid_search.wire.filters import filter_from_json, filter_from_terms
 from hybrid_search.wire.queries import SearchBody
 
 SINGLE = (
-    *("q", "size", "offset", "cursor", "mode", "rank_constant"),
+    *("q", "size", "offset", "cursor", "mode", "fusion", "rank_constant"),
     *("min_similarity", "sort", "highlight", "explain"),
 )
 """Fields of ``SearchBody`` that a parameter of the same name sets."""

@@ -13,6 +13,7 @@ from hybrid_search.records import (
     AssetId,
     Example,
     Filter,
+    FusionMethod,
     FusionSettings,
     ListName,
     ListSettings,
@@ -93,6 +94,9 @@ class SearchBody(BaseModel):
     """The ``cursor`` of the page before, with the same search."""
     mode: Mode = "hybrid"
     """Which lists answer: all, those of words, or those of vectors."""
+    fusion: FusionMethod | None = None
+    """How the lists become one: ``confident_rrf`` weighs each list's word by the evidence for it,
+    ``rrf`` is plain reciprocal rank fusion."""
     rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0, allow_inf_nan=False)] | None = None
     """The k of reciprocal rank fusion."""
     lists: dict[ListName, ListBody] = {}
@@ -139,7 +143,7 @@ class SearchBody(BaseModel):
             size=self.size,
             offset=self.offset,
             cursor=self.cursor,
-            fusion=self._fusion(defaults),
+            fusion=self._settings(defaults),
             min_similarity=self.min_similarity,
             sort=None if self.sort is None else _sort(self.sort),
             facets=tuple(dict.fromkeys(self.facets)),
@@ -147,12 +151,16 @@ class SearchBody(BaseModel):
             explain=self.explain,
         )
 
-    def _fusion(self, defaults: FusionSettings) -> FusionSettings:
+    def _settings(self, defaults: FusionSettings) -> FusionSettings:
         settings = restrict(defaults, self.mode)
         lists = {
             name: _override(base, self.lists.get(name)) for name, base in settings.lists.items()
         }
-        return FusionSettings(self.rank_constant or settings.rank_constant, lists)
+        return FusionSettings(
+            rank_constant=self.rank_constant or settings.rank_constant,
+            lists=lists,
+            method=self.fusion or settings.method,
+        )
 
 
 def restrict(settings: FusionSettings, mode: Mode) -> FusionSettings:

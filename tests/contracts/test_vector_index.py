@@ -58,11 +58,25 @@ def test_an_empty_index_finds_nothing(index: VectorIndex) -> None:
     found = index.search(units(1)[0], 5)
     assert found.ordinals == found.scores == ()
     assert index.count() == 0
+    assert index.holds([Ordinal(1)]) == set()
+    assert index.sample(3).shape == (0, WIDTH)
     assert index.last_ordinal == 0
     assert index.vector(Ordinal(1)) is None
     assert index.similarities(units(1)[0], gathered(1)) == {}
     index.remove(gathered(1, 2))
     assert index.count() == 0
+
+
+def test_what_is_held_and_a_sample_follow_every_write(index: VectorIndex) -> None:
+    vectors = units(20)
+    index.add(np.arange(1, 13), vectors[:12])
+    index.fold()
+    index.add(np.arange(13, 21), vectors[12:])
+    index.remove([Ordinal(2), Ordinal(14)])
+    assert index.holds([Ordinal(o) for o in (30, 14, 20, 2, 1)]) == {1, 20}
+    alive = np.delete(vectors, [1, 13], axis=0)
+    np.testing.assert_allclose(index.sample(100), alive, atol=1e-6)
+    np.testing.assert_allclose(index.sample(2), alive[[0, -1]], atol=1e-6)
 
 
 def test_what_was_added_is_found(index: VectorIndex) -> None:

@@ -88,6 +88,17 @@ class MemoryVectors:
         row = self._rows.get(ordinal)
         return None if row is None else row.copy()
 
+    def holds(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
+        """Those of these versions that have a vector."""
+        return self._rows.keys() & set(ordinals)
+
+    def sample(self, limit: int) -> Vectors:
+        """Up to so many live vectors ``(n, d)``, spread evenly over them in order of ordinal."""
+        rows = [self._rows[ordinal] for ordinal in sorted(self._rows)]
+        places = np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)
+        chosen = [rows[place] for place in places]
+        return np.array(chosen, np.float32).reshape(len(chosen), self._dimension)
+
     def count(self) -> int:
         """The number of live vectors."""
         return len(self._rows)

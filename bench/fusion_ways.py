@@ -1,0 +1,289 @@
+"""Ways to fuse, each with what it has to choose; all rank the same candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from hybrid_search.config import FusionSection
+from hybrid_search.experiments.evaluation import TestQuery
+from hybrid_search.fusion import Outside, fuse
+from hybrid_search.records import (
+    LIST_NAMES,
+    CandidateList,
+    FusionSettings,
+    ListName,
+    ListSettings,
+    Ordinal,
+)
+from hybrid_search.retrieval import Retrieved
+
+Floats = NDArray[np.float64]
+DEPTH = 10
+OF_WORDS: tuple[ListName, ...] = ("phrase", "lexical")
+OF_VECTORS: tuple[ListName, ...] = ("text_to_image", "copy_semantic", "image_to_image")
+FUSED: tuple[ListName, ...] = ("lexical", *OF_VECTORS)
+"""The lists that are weighed; holders of quoted phrases stand above them in every way."""
+LEAST: Mapping[ListName, float] = dict.fromkeys(OF_VECTORS, -1.0) | {"lexical": 0.0}
+"""The least score that a list can give."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A judged query with its candidates."""
+
+    type: str
+    lists: tuple[CandidateList, ...]
+    outside: Outside
+    held: Mapping[Ordinal, int]
+    words: int
+    docs: NDArray[np.int64]
+    """All candidates, ascending."""
+    gains: Floats
+    in_scope: NDArray[np.bool_]
+    ideal: float
+    ranks: Mapping[ListName, Floats] = field(default_factory=dict)
+    scores: Mapping[ListName, Floats] = field(default_factory=dict)
+    believed: Mapping[ListName, Floats] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        query: TestQuery,
+        retrieved: Retrieved,
+        held: Mapping[Ordinal, int],
+        relevant: Mapping[Ordinal, int],
+        sources: Mapping[Ordinal, str],
+    ) -> Case:
+        """The query with what was retrieved for it."""
+        docs = np.array(sorted({o for part in retrieved.lists for o in part.ordinals}), np.int64)
+        best = np.sort(list(relevant.values()))[::-1][:DEPTH].astype(float)
+        spread = {part.name: _spread(part, docs) for part in retrieved.lists if part.ordinals}
+        return cls(
+            type=query.type,
+            lists=retrieved.lists,
+            outside=retrieved.outside,
+            held=held,
+            words=len(retrieved.parsed.meaning.split()),
+            docs=docs,
+            gains=np.array([relevant.get(Ordinal(o), 0) for o in docs.tolist()], float),
+            in_scope=np.array(
+                [query.scope in {"all", sources[Ordinal(o)]} for o in docs.tolist()], bool
+            ),
+            ideal=float((best * discounts(len(best))).sum()),
+            ranks={name: columns[0] for name, columns in spread.items()},
+            scores={name: columns[1] for name, columns in spread.items()},
+            believed={name: columns[2] for name, columns in spread.items()},
+        )
+
+
+def _spread(part: CandidateList, docs: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """Rank, score and confidence of every candidate; where the list lacks it, inf, nan and 0."""
+    at = np.searchsorted(docs, part.ordinals)
+    ranks, scores = np.full(len(docs), np.inf), np.full(len(docs), np.nan)
+    believed = np.zeros(len(docs))
+    ranks[at], scores[at] = np.arange(1, len(at) + 1), part.scores
+    believed[at] = part.confidences or 1.0
+    return ranks, scores, believed
+
+
+def discounts(count: int) -> Floats:
+    """What the first places count in DCG."""
+    return 1.0 / np.log2(np.arange(2, count + 2))
+
+
+def ndcg(case: Case, fused: Floats) -> float:
+    """nDCG@10 of the candidates in falling order of score; 0 is no candidate."""
+    kept = np.flatnonzero((fused > 0.0) & case.in_scope)
+    held = np.array([case.held.get(Ordinal(o), 0) for o in case.docs[kept].tolist()])
+    order = kept[np.lexsort((case.docs[kept], -fused[kept], -held))][:DEPTH]
+    return float((case.gains[order] * discounts(len(order))).sum() / case.ideal)
+
+
+Rank = Callable[[Case], Floats]
+"""A score for every candidate of a case, 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to fuse: what it may be, and how that is chosen."""
+
+    name: str
+    tried: Mapping[str, Rank] = field(default_factory=dict)
+    learnt: Callable[[Sequence[Case]], Rank] | None = None
+
+    def chosen(self, cases: Sequence[Case]) -> Rank:
+        """The best on those cases; of equals the first."""
+        if self.learnt is not None:
+            return self.learnt(cases)
+        if len(self.tried) == 1:
+            return next(iter(self.tried.values()))
+        return max(
+            self.tried.values(), key=lambda rank: sum(ndcg(case, rank(case)) for case in cases)
+        )
+
+
+def plain(way: Way) -> Rank | None:
+    """The way itself, where nothing has to be chosen."""
+    return next(iter(way.tried.values())) if len(way.tried) == 1 else None
+
+
+# --------------------------------------------------------------------------------- the product
+
+
+def served(settings: FusionSettings) -> Rank:
+    """As the engine fuses, under those settings."""
+
+    def rank(case: Case) -> Floats:
+        lists = [part for part in case.lists if part.name in settings.lists]
+        fused = np.zeros(len(case.docs))
+        for hit in fuse(lists, settings, None, case.outside):
+            fused[np.searchsorted(case.docs, hit.ordinal)] = hit.score
+        return fused
+
+    return rank
+
+
+def setting(
+    method: str = "rrf", k: float = 60.0, lists: Sequence[ListName] = LIST_NAMES, **weights: float
+) -> FusionSettings:
+    """Settings with those lists, of weight 1 where nothing is said."""
+    named = {name: ListSettings(200, weights.get(name, 1.0)) for name in lists}
+    return FusionSettings(k, named, method)  # type: ignore[arg-type]  # one of the two methods
+
+
+CONFIDENT = FusionSection().settings()
+
+
+# ---------------------------------------------------------------------------- scores, summed
+
+
+def summed(normal: Callable[[Case, ListName], Floats], weights: Mapping[ListName, float]) -> Rank:
+    """The weighted sum of scores that were made comparable, a list that lacks a hit giving 0."""
+
+    def rank(case: Case) -> Floats:
+        total = np.zeros(len(case.docs))
+        for name in FUSED:
+            if name in case.scores:
+                total += weights[name] * np.nan_to_num(normal(case, name)) + 1e-9 * (
+                    case.ranks[name] < np.inf
+                )
+        return total
+
+    return rank
+
+
+def by_least_and_best(case: Case, name: ListName) -> Floats:
+    """From the least score that there can be, to the best that there is.
+
+    TM2C2 of Bruch, Gai and Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, 2023.
+    """
+    scores, least = case.scores[name], LEAST[name]
+    return (scores - least) / max(float(np.nanmax(scores)) - least, 1e-9)
+
+
+def by_distribution(case: Case, name: ListName) -> Floats:
+    """From three deviations below the list's mean to three above it: DBSF, as Qdrant has it."""
+    scores = case.scores[name]
+    mean, deviation = float(np.nanmean(scores)), float(np.nanstd(scores))
+    return np.clip((scores - mean) / max(6.0 * deviation, 1e-9) + 0.5, 0.0, 1.0)
+
+
+def by_belief(case: Case, name: ListName) -> Floats:
+    """The confidence itself: a calibrated score."""
+    return case.believed[name]
+
+
+def grid() -> Iterator[dict[ListName, float]]:
+    """Weights to choose from."""
+    for words, pictures, copy in product((1.0, 2.0, 4.0), (0.25, 0.5, 1.0), (0.25, 0.5, 1.0)):
+        yield {
+            "lexical": words,
+            "text_to_image": pictures,
+            "copy_semantic": copy,
+            "image_to_image": 1.0,
+        }
+
+
+def over_grid(make: Callable[[Mapping[ListName, float]], Rank]) -> dict[str, Rank]:
+    """The same way under all weights."""
+    return {str(weights): make(weights) for weights in grid()}
+
+
+# ------------------------------------------------------------------------------------ learnt
+
+
+def learnt(cases: Sequence[Case]) -> Rank:
+    """LambdaMART over ranks, scores and evidence (Burges 2010), small: 60 trees of 15 leaves."""
+    used = [case for case in cases if len(case.docs)]
+    model = lightgbm.LGBMRanker(
+        n_estimators=60,
+        num_leaves=15,
+        min_child_samples=30,
+        learning_rate=0.1,
+        random_state=0,
+        verbose=-1,
+        deterministic=True,
+    )
+    model.fit(
+        np.concatenate([features(case) for case in used]),
+        np.concatenate([case.gains for case in used]),
+        group=[len(case.docs) for case in used],
+    )
+
+    def rank(case: Case) -> Floats:
+        if not len(case.docs):
+            return np.zeros(0)
+        raw = np.asarray(model.predict(features(case)), float)
+        return raw - raw.min() + 1e-6
+
+    return rank
+
+
+def features(case: Case) -> NDArray[Any]:
+    """What is known of each candidate when the query is answered."""
+    columns = [np.full(len(case.docs), float(case.words))]
+    for name in FUSED:
+        ranks = case.ranks.get(name, np.full(len(case.docs), np.inf))
+        believed = case.believed.get(name, np.zeros(len(case.docs)))
+        scores = np.nan_to_num(case.scores.get(name, np.zeros(len(case.docs))))
+        outside = case.outside.get(name, frozenset())
+        columns += [1.0 / (30.0 + ranks), believed, scores]
+        columns.append(np.full(len(case.docs), believed.max(initial=0.0)))
+        columns.append(np.array([float(Ordinal(o) in outside) for o in case.docs.tolist()]))
+    return np.column_stack(columns)
+
+
+WAYS = (
+    Way("words alone", {"": served(setting(lists=OF_WORDS))}),
+    Way("vectors alone, plain RRF", {"": served(setting(lists=OF_VECTORS))}),
+    Way(
+        "vectors alone, confident",
+        {"": served(replace(CONFIDENT, lists={n: CONFIDENT.lists[n] for n in OF_VECTORS}))},
+    ),
+    Way("RRF, k 60", {"": served(setting())}),
+    Way("RRF, k 10", {"": served(setting(k=10.0))}),
+    Way(
+        "RRF, weights and k chosen",
+        {
+            f"{k} {weights}": served(setting("rrf", k, **weights))
+            for k in (10.0, 60.0)
+            for weights in grid()
+        },
+    ),
+    Way("convex, least to best", over_grid(lambda weights: summed(by_least_and_best, weights))),
+    Way("DBSF", over_grid(lambda weights: summed(by_distribution, weights))),
+    Way("convex, confidences", over_grid(lambda weights: summed(by_belief, weights))),
+    Way("confident RRF", {"": served(CONFIDENT)}),
+    Way(
+        "confident RRF, weights chosen",
+        {str(w): served(setting("confident_rrf", 30.0, **w)) for w in grid()},
+    ),
+    Way("LambdaMART on the same evidence", learnt=learnt),
+)

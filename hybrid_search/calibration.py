@@ -1,0 +1,128 @@
+"""Measuring what is usual among the vectors of an index, and keeping it beside the index."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from hybrid_search.background import LEAST, SAMPLE, Asker, Background, measure, unpacked
+from hybrid_search.durable import write_whole
+from hybrid_search.ports import Catalog, VectorIndex, Vectors
+
+LOOK_EVERY = 1.0
+"""Seconds after which is looked whether another process has measured anew."""
+_TITLES = 64
+"""Titles of the corpus that are embedded to know how texts are answered."""
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_EVERYDAY: dict[Asker, str] = {
+    "latin": """apple bridge candle doctor engine forest garden hammer island jacket kitchen ladder
+        market needle orange pillow quilt river summer teacher umbrella village window yellow bread
+        camera desert flower glass horse music paper""",
+    "hangul": """사과 다리 양초 의사 엔진 숲 정원 망치 섬 재킷 부엌 사다리 시장 바늘 오렌지 베개
+        이불 강 여름 선생님 우산 마을 창문 노랑 빵 카메라 사막 꽃 유리 말 음악 종이""",
+}
+"""Words by which each writing is known where the corpus has none in it."""
+
+
+def asker_of(text: str) -> Asker:
+    """Who asks with that text."""
+    return "hangul" if _HANGUL.search(text) else "latin"
+
+
+class BackgroundFile:
+    """The background of one index, as any process has measured it last."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._guard = threading.Lock()
+        self._looked = -LOOK_EVERY
+        self._stamp: tuple[int, int] | None = None
+        self._known: Background | None = None
+
+    def current(self) -> Background | None:
+        """What was measured last; ``None`` before that, and for a file that cannot be read."""
+        if time.monotonic() - self._looked >= LOOK_EVERY:
+            self._look()
+        return self._known
+
+    @property
+    def version(self) -> str:
+        """Changes with every measurement."""
+        self.current()
+        return "" if self._stamp is None else f"{self._stamp[0]:x}"
+
+    def write(self, background: Background) -> None:
+        """Keep what was measured."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self._path, background.packed())
+        self._look()
+
+    def _look(self) -> None:
+        with self._guard:
+            self._looked = time.monotonic()
+            if (stamp := self._state()) == self._stamp:
+                return
+            self._stamp = stamp
+            try:
+                self._known = None if stamp is None else unpacked(self._path.read_bytes())
+            except (OSError, ValueError):
+                self._known = None
+
+    def _state(self) -> tuple[int, int] | None:
+        try:
+            facts = self._path.stat()
+        except OSError:
+            return None
+        return facts.st_mtime_ns, facts.st_size
+
+
+class Calibrator:
+    """Measures the background of one index when it is due."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        index: VectorIndex,
+        texts: Callable[[list[str]], Vectors],
+        file: BackgroundFile,
+    ) -> None:
+        """``texts`` embeds, as documents are embedded."""
+        self._catalog = catalog
+        self._index = index
+        self._texts = texts
+        self._file = file
+
+    def due(self, growth: float) -> bool:
+        """Whether the index has grown, or shrunk, by that factor since it was measured."""
+        count, known = self._index.count(), self._file.current()
+        if count < LEAST:
+            return False
+        return known is None or not 1 / growth < count / known.vectors < growth
+
+    def calibrate(self) -> Background | None:
+        """What was measured and kept; ``None`` where there are too few vectors."""
+        count = self._index.count()
+        if count < LEAST:
+            return None
+        sample = self._index.sample(SAMPLE)
+        background = measure(sample, self._probes(), count)
+        self._file.write(background)
+        return background
+
+    def _probes(self) -> dict[Asker, Vectors]:
+        asked = {asker: words.split() for asker, words in _EVERYDAY.items()}
+        for title in self._titles():
+            asked[asker_of(title)].append(title)
+        return {asker: self._texts(texts) for asker, texts in asked.items()}
+
+    def _titles(self) -> list[str]:
+        """Spread over the newest assets."""
+        newest = self._catalog.newest(10_000)
+        places = np.linspace(0, len(newest) - 1, _TITLES) if newest else ()
+        stored = self._catalog.fetch([newest[int(place)] for place in places]).values()
+        return [version.asset.title for version in stored if version.asset.title]
