@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from fusion_ways import WAYS, Case, Way, ndcg, plain
+from fusion_ways import WAYS, Case, Floats, Way, ndcg, plain
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -40,15 +40,18 @@ def main() -> None:
     """Retrieve everything, then compare."""
     options = arguments()
     corpora = {folder.name: list(cases(folder, options)) for folder in options.folders}
+    scored = {
+        way.name: {name: scores(way, found) for name, found in corpora.items()} for way in WAYS
+    }
     report = {
-        "by query": {way.name: by_query(way, corpora) for way in WAYS},
-        "by source": {way.name: by_source(way, corpora) for way in WAYS},
+        "by query": {w.name: by_query(w, corpora, scored[w.name]) for w in WAYS},
+        "by source": {w.name: by_source(w, corpora, scored[w.name]) for w in WAYS},
     }
     if options.json:
         print(json.dumps({**report, "cost_us": cost(corpora)}, indent=2))
         return
-    for title, scores in report.items():
-        show(title, scores, corpora)
+    for title, measured in report.items():
+        show(title, measured, corpora)
     if options.types:
         for name, found in corpora.items():
             show_types(name, found)
@@ -107,35 +110,56 @@ def judgments(path: Path) -> dict[str, dict[str, int]]:
 # --------------------------------------------------------------------------------- measuring
 
 
-def by_query(way: Way, corpora: dict[str, list[Case]]) -> dict[str, float]:
+Scored = dict[str, Floats]
+"""nDCG of every case of a corpus, by what was tried."""
+
+
+def scores(way: Way, found: list[Case]) -> Scored:
+    """Of everything that the way may be."""
+    return {
+        name: np.array([ndcg(case, rank(case)) for case in found])
+        for name, rank in track(way.tried.items(), way.name, disable=len(way.tried) < 2)
+    }
+
+
+def by_query(
+    way: Way, corpora: dict[str, list[Case]], scored: dict[str, Scored]
+) -> dict[str, float]:
     """For each corpus, what is measured on a fifth of it and chosen on the rest, five times."""
-    return {name: float(np.mean(held_out(way, found))) for name, found in corpora.items()}
+    return {n: float(held_out(way, found, scored[n]).mean()) for n, found in corpora.items()}
 
 
-def held_out(way: Way, found: list[Case]) -> list[float]:
+def held_out(way: Way, found: list[Case], scored: Scored) -> Floats:
     """The nDCG of each case under what was chosen without it."""
-    order = np.random.default_rng(0).permutation(len(found))
-    scores = [0.0] * len(found)
+    order, result = np.random.default_rng(0).permutation(len(found)), np.zeros(len(found))
     for start in range(FOLDS):
         part = order[start::FOLDS]
         rest = np.setdiff1d(order, part)
-        rank = way.chosen([found[place] for place in rest])
-        for place in part:
-            scores[place] = ndcg(found[place], rank(found[place]))
-    return scores
+        if way.learnt is not None:
+            rank = way.learnt([found[place] for place in rest])
+            result[part] = [ndcg(found[place], rank(found[place])) for place in part]
+        else:
+            best = max(scored, key=lambda name: float(scored[name][rest].sum()))
+            result[part] = scored[best][part]
+    return result
 
 
-def by_source(way: Way, corpora: dict[str, list[Case]]) -> dict[str, float]:
-    """For each corpus, what is measured on it and chosen on all others."""
-    if len(corpora) < 2:
-        return {}
-    return {
-        name: float(np.mean([ndcg(case, rank(case)) for case in found]))
-        for name, found in corpora.items()
-        for rank in [
-            way.chosen([case for n, rest in corpora.items() if n != name for case in rest])
-        ]
-    }
+def by_source(
+    way: Way, corpora: dict[str, list[Case]], scored: dict[str, Scored]
+) -> dict[str, float]:
+    """For each corpus, what is measured on it and chosen on all others, each counting alike."""
+    result = {}
+    for name, found in corpora.items() if len(corpora) > 1 else ():
+        others = [other for other in corpora if other != name]
+        if way.learnt is not None:
+            rank = way.learnt([case for other in others for case in corpora[other]])
+            result[name] = float(np.mean([ndcg(case, rank(case)) for case in found]))
+        else:
+            best = max(
+                way.tried, key=lambda tried: sum(float(scored[o][tried].mean()) for o in others)
+            )
+            result[name] = float(scored[name][best].mean())
+    return result
 
 
 def cost(corpora: dict[str, list[Case]]) -> float:
@@ -151,16 +175,16 @@ def cost(corpora: dict[str, list[Case]]) -> float:
 # ----------------------------------------------------------------------------------- showing
 
 
-def show(title: str, scores: dict[str, dict[str, float]], corpora: dict[str, list[Case]]) -> None:
+def show(title: str, measured: dict[str, dict[str, float]], corpora: dict[str, list[Case]]) -> None:
     """A row a way, a column a corpus, and the mean over corpora."""
-    if not any(scores.values()):
+    if not any(measured.values()):
         return
     table = Table(title=f"nDCG@10, chosen {title}", box=None, header_style="bold")
     table.add_column("way")
     for name, found in corpora.items():
         table.add_column(f"{name}\n{len(found)}", justify="right")
     table.add_column("mean", justify="right")
-    for way, by_corpus in scores.items():
+    for way, by_corpus in measured.items():
         cells = [f"{by_corpus[name]:.3f}" for name in corpora]
         table.add_row(way, *cells, f"{np.mean(list(by_corpus.values())):.3f}")
     console.print(table)
@@ -174,15 +198,15 @@ def show_types(name: str, found: list[Case]) -> None:
         table.add_column(column, justify="left" if column == "way" else "right")
     for way in WAYS:
         if (rank := plain(way)) is not None:
-            scores = [ndcg(case, rank(case)) for case in found]
-            table.add_row(way.name, *means(scores, found, types), f"{np.mean(scores):.3f}")
+            values = [ndcg(case, rank(case)) for case in found]
+            table.add_row(way.name, *means(values, found, types), f"{np.mean(values):.3f}")
     console.print(table)
 
 
-def means(scores: Sequence[float], found: Sequence[Case], types: Sequence[str]) -> Iterator[str]:
+def means(values: Sequence[float], found: Sequence[Case], types: Sequence[str]) -> Iterator[str]:
     """The mean of each type."""
     for kind in types:
-        inside = [s for s, case in zip(scores, found, strict=True) if case.type == kind]
+        inside = [s for s, case in zip(values, found, strict=True) if case.type == kind]
         yield f"{np.mean(inside):.3f}"
 
 

@@ -40,7 +40,7 @@ class Case:
 
     type: str
     lists: tuple[CandidateList, ...]
-    outside: Outside
+    outside: Sequence[Outside]
     held: Mapping[Ordinal, int]
     words: int
     docs: NDArray[np.int64]
@@ -112,21 +112,11 @@ Rank = Callable[[Case], Floats]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to fuse: what it may be, and how that is chosen."""
+    """A way to fuse: what it may be, of which the best is chosen; or how it is learnt."""
 
     name: str
     tried: Mapping[str, Rank] = field(default_factory=dict)
     learnt: Callable[[Sequence[Case]], Rank] | None = None
-
-    def chosen(self, cases: Sequence[Case]) -> Rank:
-        """The best on those cases; of equals the first."""
-        if self.learnt is not None:
-            return self.learnt(cases)
-        if len(self.tried) == 1:
-            return next(iter(self.tried.values()))
-        return max(
-            self.tried.values(), key=lambda rank: sum(ndcg(case, rank(case)) for case in cases)
-        )
 
 
 def plain(way: Way) -> Rank | None:
@@ -219,23 +209,26 @@ def over_grid(make: Callable[[Mapping[ListName, float]], Rank]) -> dict[str, Ran
 # ------------------------------------------------------------------------------------ learnt
 
 
+TREES = {
+    "objective": "lambdarank",
+    "num_leaves": 15,
+    "min_data_in_leaf": 30,
+    "learning_rate": 0.1,
+    "seed": 0,
+    "deterministic": True,
+    "verbose": -1,
+}
+
+
 def learnt(cases: Sequence[Case]) -> Rank:
     """LambdaMART over ranks, scores and evidence (Burges 2010), small: 60 trees of 15 leaves."""
     used = [case for case in cases if len(case.docs)]
-    model = lightgbm.LGBMRanker(
-        n_estimators=60,
-        num_leaves=15,
-        min_child_samples=30,
-        learning_rate=0.1,
-        random_state=0,
-        verbose=-1,
-        deterministic=True,
-    )
-    model.fit(
+    rows = lightgbm.Dataset(
         np.concatenate([features(case) for case in used]),
         np.concatenate([case.gains for case in used]),
         group=[len(case.docs) for case in used],
     )
+    model = lightgbm.train(TREES, rows, num_boost_round=60)
 
     def rank(case: Case) -> Floats:
         if not len(case.docs):
@@ -253,7 +246,7 @@ def features(case: Case) -> NDArray[Any]:
         ranks = case.ranks.get(name, np.full(len(case.docs), np.inf))
         believed = case.believed.get(name, np.zeros(len(case.docs)))
         scores = np.nan_to_num(case.scores.get(name, np.zeros(len(case.docs))))
-        outside = case.outside.get(name, frozenset())
+        outside = {o for part in case.outside if name in part.lists for o in part.ordinals}
         columns += [1.0 / (30.0 + ranks), believed, scores]
         columns.append(np.full(len(case.docs), believed.max(initial=0.0)))
         columns.append(np.array([float(Ordinal(o) in outside) for o in case.docs.tolist()]))

@@ -14,6 +14,7 @@ from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
+from hybrid_search.background import Background
 from hybrid_search.config import Settings
 from hybrid_search.decoding import Decoders
 from hybrid_search.durable import Generations
@@ -28,6 +29,7 @@ from hybrid_search.parts import (
     open_catalog,
     open_pictures,
 )
+from hybrid_search.ports import Subject
 from hybrid_search.records import ListName
 from hybrid_search.search import Searcher
 from hybrid_search.serving import Serving, Stores, embedder_of, open_serving
@@ -122,6 +124,10 @@ class Engine:
     def model(self) -> str:
         """The key of the model whose vectors are searched."""
         return self._serving.model
+
+    def usual(self, subject: Subject) -> Background | None:
+        """What is usual among the vectors of that index, as it was measured last."""
+        return self._serving.vectors[subject].background.current()
 
     def writer(self) -> Indexer:
         """The indexer; raises ``IndexUnusable`` when the engine was opened for reading."""

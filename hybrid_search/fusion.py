@@ -13,6 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence, Set
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hybrid_search.records import (
     LIST_NAMES,
@@ -26,21 +30,26 @@ from hybrid_search.records import (
 
 UNSEEN = 1 / 3
 """How much a list counts that a hit cannot stand in, against one that passed it over."""
-Outside = Mapping[ListName, Set[Ordinal]]
-"""For each list, candidates of others that it could not hold."""
+
+
+class Outside(NamedTuple):
+    """Candidates that some lists could not hold: without copy, or without a picture."""
+
+    lists: Sequence[ListName]
+    ordinals: Set[Ordinal]
 
 
 def fuse(
     lists: Sequence[CandidateList],
     settings: FusionSettings,
     phrases_held: Mapping[Ordinal, int] | None = None,
-    outside: Outside | None = None,
+    outside: Sequence[Outside] = (),
 ) -> list[FusedHit]:
     """Every candidate once, best first.
 
     Order: the number of quoted phrases held, the fused score, the best single rank, the list
     that gave it (in the order of ``LIST_NAMES``), the ordinal. The order of ``lists`` does not
-    matter: ``math.fsum`` rounds once, whatever the order of its terms.
+    matter.
 
     >>> from hybrid_search.records import ListSettings
     >>> a = CandidateList("lexical", (Ordinal(7), Ordinal(8)), (3.0, 2.0), 10)
@@ -49,65 +58,82 @@ def fuse(
     >>> [(hit.ordinal, round(hit.score, 4)) for hit in fuse([a, b], settings)]
     [(8, 0.5833), (7, 0.5)]
     """
-    lifts = _lifts(lists, settings, outside or {})
-    found: dict[Ordinal, _Gain] = {}
-    several: dict[Ordinal, list[_Gain]] = {}
-    for candidates in lists:
-        gains = _gains(candidates, settings, lifts)
-        for ordinal in found.keys() & gains.keys():
-            several.setdefault(ordinal, [found[ordinal]]).append(gains[ordinal])
-        found |= gains
-    for ordinal, parts in several.items():
-        found[ordinal] = math.fsum(gain for gain, _ in parts), min(place for _, place in parts)
-    held = phrases_held or {}
-    # Plain tuples sort several times faster than hits by a key.
-    order = sorted(
-        (-held.get(ordinal, 0), -score, place, ordinal) for ordinal, (score, place) in found.items()
-    )
-    return [FusedHit(o, -score, -phrases, lifts.get(o, 1.0)) for phrases, score, _, o in order]
+    lifts = _lifts(lists, settings, outside)
+    rows = _rows(lists, settings)
+    ordinals, first, at = np.unique(rows.ordinals, return_index=True, return_inverse=True)
+    raised = _placed(ordinals, lifts, 1.0)
+    phrases = _placed(ordinals, phrases_held or {}, 0.0)
+    scores = np.bincount(at, rows.gains, len(ordinals)).astype(np.float64) * raised
+    order = np.lexsort((ordinals, rows.places[first], -scores, -phrases))
+    columns = (ordinals, scores, phrases.astype(np.int64), raised)
+    found = zip(*(column[order].tolist() for column in columns), strict=True)
+    # Half the cost of fusion would be the checks of the ordinary way to make a named tuple.
+    return [tuple.__new__(FusedHit, hit) for hit in found]
 
 
-_Gain = tuple[float, int]
-"""What a list gives a hit, and where it stands: by rank, then by list."""
+class _Rows(NamedTuple):
+    """All candidates of all lists, by rank, and of equal ranks by list."""
+
+    ordinals: NDArray[np.int64]
+    gains: NDArray[np.float64]
+    """What the list gives."""
+    places: NDArray[np.int64]
+    """Where the candidate stands: by rank, then by list."""
 
 
-def _gains(
-    candidates: CandidateList, settings: FusionSettings, lifts: Mapping[Ordinal, float]
-) -> dict[Ordinal, _Gain]:
-    window, k = _window(candidates), settings.rank_constant
-    weight, place = settings.lists[candidates.name].weight, LIST_NAMES.index(candidates.name)
-    values = [weight / (k + rank) for rank in range(1, len(window) + 1)]
-    if candidates.confidences and settings.method == "confident_rrf":
-        values = [value * believed for value, believed in zip(values, window.values(), strict=True)]
-    places = range(place, len(window) * len(LIST_NAMES) + place, len(LIST_NAMES))
-    gains = dict(zip(window, zip(values, places, strict=True), strict=True))
-    for ordinal in lifts.keys() & gains.keys():
-        value, at = gains[ordinal]
-        gains[ordinal] = value * lifts[ordinal], at
-    return gains
+def _rows(lists: Sequence[CandidateList], settings: FusionSettings) -> _Rows:
+    """The candidates in an order that is the same for the lists in any order.
+
+    So sums are, to the last bit.
+    """
+    lengths = [len(c.ordinals[: c.window]) for c in lists]
+    ranks = np.concatenate([np.arange(1, n + 1) for n in lengths or [0]])
+    weights = np.repeat([settings.lists[c.name].weight for c in lists], lengths)
+    numbers = np.repeat([LIST_NAMES.index(c.name) for c in lists], lengths).astype(np.int64)
+    ordinals = [o for c, n in zip(lists, lengths, strict=True) for o in c.ordinals[:n]]
+    gains = weights / (settings.rank_constant + ranks)
+    if settings.method == "confident_rrf":
+        gains *= np.array([x for c, n in zip(lists, lengths, strict=True) for x in _believed(c, n)])
+    places = ranks * len(LIST_NAMES) + numbers
+    order = np.argsort(places, kind="stable")
+    return _Rows(np.array(ordinals, np.int64)[order], gains[order], places[order])
+
+
+def _believed(candidates: CandidateList, count: int) -> Sequence[float]:
+    return candidates.confidences[:count] or (1.0,) * count
+
+
+def _placed(
+    ordinals: NDArray[np.int64], values: Mapping[Ordinal, float], otherwise: float
+) -> NDArray[np.float64]:
+    """The value of each of the ascending ordinals, those without one as it is otherwise."""
+    column = np.full(len(ordinals), otherwise)
+    if values and len(ordinals):
+        known = np.array(list(values), np.int64)
+        places = np.minimum(np.searchsorted(ordinals, known), len(ordinals) - 1)
+        there = ordinals[places] == known
+        column[places[there]] = np.array(list(values.values()), float)[there]
+    return column
 
 
 def _lifts(
-    lists: Sequence[CandidateList], settings: FusionSettings, outside: Outside
+    lists: Sequence[CandidateList], settings: FusionSettings, outside: Sequence[Outside]
 ) -> dict[Ordinal, float]:
     """By what the scores of hits are raised that some lists could not hold.
 
     A list weighs as much as its best candidate is believed. A hit's score is what the lists that
     could hold it gave, as if the others had given two thirds as much for their weight.
     """
-    if settings.method == "rrf" or not any(outside.values()):
+    if settings.method == "rrf" or not outside:
         return {}
     weights = {c.name: settings.lists[c.name].weight * c.confidence for c in lists}
     total = math.fsum(weights.values())
-    missing: dict[Ordinal, float] = {}
-    for name in LIST_NAMES:
-        for ordinal in outside.get(name, ()):
-            missing[ordinal] = missing.get(ordinal, 0.0) + weights.get(name, 0.0)
-    return {
-        ordinal: total / (total - (1.0 - UNSEEN) * weight)
-        for ordinal, weight in missing.items()
-        if weight > 0.0
-    }
+    lifts: dict[Ordinal, float] = {}
+    for names, ordinals in outside:
+        missing = math.fsum(weights.get(name, 0.0) for name in names)
+        if missing:
+            lifts |= dict.fromkeys(ordinals, total / (total - (1.0 - UNSEEN) * missing))
+    return lifts
 
 
 def contributions(
@@ -117,26 +143,16 @@ def contributions(
     return tuple(_contribution(hit, candidates, settings) for candidates in lists)
 
 
-def _window(candidates: CandidateList) -> dict[Ordinal, float]:
-    """The list's ordinals inside its window, each once, at its best rank, with its confidence."""
-    inside = candidates.ordinals[: candidates.window]
-    believed = candidates.confidences[: candidates.window] or (1.0,) * len(inside)
-    window: dict[Ordinal, float] = {}
-    for ordinal, confidence in zip(inside, believed, strict=True):
-        window.setdefault(ordinal, confidence)
-    return window
-
-
 def _contribution(
     hit: FusedHit, candidates: CandidateList, settings: FusionSettings
 ) -> Contribution:
     name, weight = candidates.name, settings.lists[candidates.name].weight
-    window = _window(candidates)
-    if hit.ordinal not in window:
+    inside = candidates.ordinals[: candidates.window]
+    if hit.ordinal not in inside:
         absent = "not_matched" if candidates.exhausted else "below_window"
         return Contribution(name, None, None, weight, 0.0, 0.0, absent)  # type: ignore[arg-type]  # one of the two literals
-    rank = list(window).index(hit.ordinal) + 1
-    score = candidates.scores[candidates.ordinals.index(hit.ordinal)]
-    confidence = window[hit.ordinal] if settings.method == "confident_rrf" else 1.0
-    gain = weight / (settings.rank_constant + rank) * confidence * hit.lift
-    return Contribution(name, rank, score, weight, confidence, gain)
+    at = inside.index(hit.ordinal)
+    plain = settings.method == "rrf"
+    confidence = 1.0 if plain else _believed(candidates, len(inside))[at]
+    gain = weight / (settings.rank_constant + at + 1) * confidence * hit.lift
+    return Contribution(name, at + 1, candidates.scores[at], weight, confidence, gain)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hybrid_search import evidence
-from hybrid_search.background import Background
-from hybrid_search.calibration import asker_of
+from hybrid_search.calibration import BackgroundFile, asker_of
 from hybrid_search.encoding import QueryEncoder
 from hybrid_search.errors import InvalidQuery, UnknownAsset
 from hybrid_search.fields import Fields
@@ -56,8 +55,12 @@ class VectorSource:
     """Where a list of nearest neighbours is found, and what is usual there."""
 
     index: VectorIndex
-    background: Callable[[], Background | None]
-    """``None`` while there are too few vectors to tell."""
+    usual: BackgroundFile
+
+    @property
+    def known(self) -> bool:
+        """Whether what is usual among its vectors is known, or there are none."""
+        return self.usual.current() is not None or not self.index.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,10 @@ class Retrieved:
     """The last operation the lists saw."""
     notes: tuple[str, ...] = ()
     """What the asker should know of how the query was read."""
-    outside: Outside = field(default_factory=dict)
-    """For each list, candidates of others that it could not hold: without picture, without copy."""
+    outside: tuple[Outside, ...] = ()
+    """Candidates that some of the lists could not hold."""
+    calibration: str = ""
+    """Names the measurements by which confidence is told."""
     judged: bool = False
     """Whether what is usual is known of every list, so that none standing out says something."""
 
@@ -142,8 +147,9 @@ class Retriever:
             vectors,
             self._watermark,
             self._cut_notes(query, parsed, vectors),
-            self._outside(believed),
-            judged=all(self._vectors[name].background() is not None for name in vectors),
+            tuple(self._outside(believed)),
+            ".".join(self._vectors[name].usual.version for name in vectors),
+            judged=all(self._vectors[name].known for name in vectors),
         )
 
     def parse(self, text: str) -> ParsedQuery:
@@ -320,7 +326,7 @@ class Retriever:
         if vector is None or candidates.name not in _OF_WORDS or not candidates.ordinals:
             return candidates
         source = self._vectors[candidates.name]
-        usual = source.background()
+        usual = source.usual.current()
         if usual is None:
             # Of few vectors the list holds nearly all: they are each other's background.
             mean, deviation = float(np.mean(candidates.scores)), float(np.std(candidates.scores))
@@ -335,17 +341,16 @@ class Retriever:
         )
         return replace(candidates, confidences=confidences, evidence=why)
 
-    def _outside(self, lists: Sequence[CandidateList]) -> Outside:
-        """For each list, candidates of the others that have no copy, or no picture, to be in it."""
-        found: dict[ListName, frozenset[Ordinal]] = {}
+    def _outside(self, lists: Sequence[CandidateList]) -> Iterator[Outside]:
+        """Candidates that have no copy, or no picture, to be in the lists of these."""
         for names, by in ((_OF_COPY, _OF_COPY[-1]), (_OF_PICTURES, _OF_PICTURES[0])):
             source = self._vectors.get(by)
             inside = {o for part in lists if part.name in names for o in part.ordinals}
             others = {o for part in lists if part.name not in names for o in part.ordinals} - inside
-            if source is not None and inside and others:
-                lacking = frozenset(others - source.index.holds(list(others)))
-                found |= dict.fromkeys(names, lacking)
-        return found
+            if source is None or not inside:
+                continue
+            if lacking := others - source.index.holds(list(others)):
+                yield Outside(names, frozenset(lacking))
 
     def _blend(self, examples: Sequence[Example]) -> Vectors:
         """The unit vector towards the weighted sum of the examples."""

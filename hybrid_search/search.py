@@ -166,7 +166,7 @@ class Searcher:
         settings = query.fusion or self._fusion
         retrieved = self.retrieve(query)
         kept = self.fused(retrieved, settings)
-        key = f"{_fingerprint(query)}.{retrieved.sequence}"
+        key = f"{_fingerprint(query)}.{retrieved.sequence}.{retrieved.calibration}"
         if query.sort is not None:
             kept = self._sorted(kept, query.sort)
         ranking = _Ranking(key, kept, retrieved, settings, self._meant(retrieved))

@@ -19,6 +19,8 @@ class VectorStatusJson(TypedDict):
 
     ``sealed`` vectors stand in the index proper, of which ``inserted`` came after it was built;
     those in the ``tail`` are searched exactly. ``drift`` is the growth of each measure since.
+    ``calibrated`` is how many vectors there were when it was last measured what is usual among
+    them, 0 before.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class VectorStatusJson(TypedDict):
     disk_bytes: int
     sealing: str
     due: str | None
+    calibrated: int
     trouble: str
 
 
@@ -99,16 +102,18 @@ def engine_status(engine: Engine) -> StatusJson:
             "documents": engine.lexical.count(),
             "watermark": engine.lexical.watermark,
         },
-        "vector": _vectors(engine, engine.vectors),
-        "copy": None if engine.copy_vectors is None else _vectors(engine, engine.copy_vectors),
+        "vector": _vectors(engine, engine.vectors, "picture"),
+        "copy": None
+        if engine.copy_vectors is None
+        else _vectors(engine, engine.copy_vectors, "copy"),
         "lacking": dict[str, str](engine.lacking.items()),
         "encoding": _encoding(engine),
         "trouble": engine.trouble,
     }
 
 
-def _vectors(engine: Engine, index: FaissIndex) -> VectorStatusJson:
-    facts = index.describe()
+def _vectors(engine: Engine, index: FaissIndex, subject: Subject) -> VectorStatusJson:
+    facts, usual = index.describe(), engine.usual(subject)
     return {
         "kind": facts.kind,
         "parameters": dict(facts.parameters),
@@ -125,6 +130,7 @@ def _vectors(engine: Engine, index: FaissIndex) -> VectorStatusJson:
         "disk_bytes": facts.disk,
         "sealing": facts.sealing,
         "due": index.due(),
+        "calibrated": 0 if usual is None else usual.vectors,
         "trouble": facts.trouble or ("" if engine.upkeep is None else engine.upkeep.failure),
     }
 

@@ -75,8 +75,7 @@ def vector_index(key: str, folder: Path, plan: VectorPlan) -> FaissIndex:
 def sources_by_list(stores: VectorStores) -> dict[ListName, VectorSource]:
     """Where each list of nearest neighbours is found."""
     sources = {
-        subject: VectorSource(store.index, store.background.current)
-        for subject, store in stores.items()
+        subject: VectorSource(store.index, store.background) for subject, store in stores.items()
     }
     pictures = sources["picture"]
     found: dict[ListName, VectorSource] = {"text_to_image": pictures, "image_to_image": pictures}

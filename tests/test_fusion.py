@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_search.fusion import contributions, fuse
+from hybrid_search.fusion import Outside, contributions, fuse
 from hybrid_search.records import (
     LIST_NAMES,
     CandidateList,
@@ -86,7 +86,7 @@ def test_laws(a: list[int], b: list[int], c: list[int], rank_constant: float) ->
     assert fuse(lists[::-1], settings) == hits
     for hit in hits[:5]:
         parts = contributions(hit, lists, settings)
-        assert math.fsum(part.contribution for part in parts) == hit.score
+        assert math.fsum(part.contribution for part in parts) == pytest.approx(hit.score, rel=1e-12)
 
 
 @given(unique.filter(lambda ranks: len(ranks) > 1), unique)
@@ -126,7 +126,7 @@ def test_a_list_counts_as_far_as_it_is_believed() -> None:
 def test_the_plain_form_knows_no_evidence() -> None:
     lists = [ranked("lexical", 1, 2, confidences=(0.5, 0.1)), ranked("text_to_image", 3, 1)]
     bare = [ranked("lexical", 1, 2), ranked("text_to_image", 3, 1)]
-    outside = {"lexical": frozenset({Ordinal(3)})}
+    outside = [Outside(("lexical",), {Ordinal(3)})]
     assert fuse(lists, plain(), outside=outside) == fuse(bare, plain())
 
 
@@ -141,7 +141,7 @@ def test_what_a_list_cannot_hold_is_not_held_against_a_hit() -> None:
     """Of two pictures, the one without copy is as good as the one whose copy nobody asked for."""
     words = ranked("lexical", 7, confidences=(1.0,))
     pictures = ranked("text_to_image", 1, 2, confidences=(0.8, 0.8))
-    outside = {"lexical": frozenset({Ordinal(2)})}
+    outside = [Outside(("lexical",), {Ordinal(2)})]
     hits = {hit.ordinal: hit for hit in fuse([words, pictures], CONFIDENT, outside=outside)}
     lift = 2.8 / (2.8 - 2 / 3 * 2.0)
     assert hits[Ordinal(2)].lift == pytest.approx(lift)
@@ -173,10 +173,12 @@ def test_laws_of_the_evidence(
     without_picture: frozenset[int],
 ) -> None:
     lists = lists_of(a, b, c)
-    outside: dict[ListName, frozenset[Ordinal]] = {
-        "lexical": frozenset(map(Ordinal, without_copy)) - set(lists[0].ordinals),
-        "text_to_image": frozenset(map(Ordinal, without_picture)) - set(lists[1].ordinals),
-    }
+    no_copy = set(map(Ordinal, without_copy)) - {*lists[0].ordinals, *lists[2].ordinals}
+    no_picture = set(map(Ordinal, without_picture)) - no_copy - set(lists[1].ordinals)
+    outside = [
+        Outside(("lexical", "copy_semantic"), no_copy),
+        Outside(("text_to_image",), no_picture),
+    ]
     hits = fuse(lists, CONFIDENT, outside=outside)
     assert sorted(hit.ordinal for hit in hits) == sorted({o for x in lists for o in x.ordinals})
     assert fuse(lists[::-1], CONFIDENT, outside=outside) == hits
@@ -196,7 +198,7 @@ def test_a_better_rank_with_the_same_evidence_never_lowers_a_hit(
     def place(pairs: list[tuple[int, float]]) -> int:
         lists = lists_of(pairs, b, c)
         lacking = frozenset(map(Ordinal, without)) - set(lists[1].ordinals)
-        hits = fuse(lists, CONFIDENT, outside={"text_to_image": lacking})
+        hits = fuse(lists, CONFIDENT, outside=[Outside(("text_to_image",), lacking)])
         return [hit.ordinal for hit in hits].index(Ordinal(a[-1][0]))
 
     assert place([a[-1], *a[:-1]]) <= place(a)

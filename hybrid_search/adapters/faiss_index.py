@@ -272,9 +272,10 @@ class FaissIndex:
         ordinals = np.concatenate([sealed.ordinals, fresh_ordinals])
         scores = np.concatenate([sealed.scores, fresh_scores])
         best = top(ordinals, scores, limit)
-        plan = sealed.plan
-        if len(state.tail.ordinals):
-            plan = f"{plan} + tail, exact over {len(state.tail.ordinals):,}"
+        plan, waiting = sealed.plan, len(state.tail.ordinals)
+        if waiting:
+            tail = f"exact over {waiting:,}"
+            plan = f"{plan} + tail, {tail}" if len(state.view.sealed.ordinals) else tail
         found = tuple(Ordinal(ordinal) for ordinal in ordinals[best].tolist())
         return VectorMatches(found, tuple(scores[best].tolist()), plan)
 

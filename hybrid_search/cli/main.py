@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,7 @@ from hybrid_search.cli.tables import (
 from hybrid_search.config import load_settings, with_vectors
 from hybrid_search.errors import IndexUnusable, InvalidInput, SearchError, UnknownAsset
 from hybrid_search.experiments.evaluation import evaluate, read_queries
+from hybrid_search.records import FusionMethod
 from hybrid_search.status import engine_status, rebuilt_to_json
 from hybrid_search.wire.answers import answer_to_json
 from hybrid_search.wire.parameters import query_from_parameters
@@ -57,6 +59,9 @@ Filters = Annotated[
     list[str] | None, typer.Option("--filter", help="field:value, field:10..20, field:abc*")
 ]
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Which lists answer.")]
+FusionOption = Annotated[
+    FusionMethod | None, typer.Option("--fusion", help="Fuse by the evidence, or plainly.")
+]
 Explain = Annotated[bool, typer.Option("--explain", help="Show each hit's rank in every list.")]
 
 
@@ -108,6 +113,7 @@ def search(
     min_similarity: Annotated[
         float | None, typer.Option("--min-similarity", help="Cosine below which nothing is near.")
     ] = None,
+    fusion: FusionOption = None,
     rank_constant: Annotated[
         float | None, typer.Option("--rank-constant", help="The k of reciprocal rank fusion.")
     ] = None,
@@ -124,7 +130,7 @@ def search(
     """Find assets by words, by pictures, or by both."""
     pairs = _pairs(q=q, like=like, unlike=unlike, filter=filters, size=size, mode=mode)
     pairs += _pairs(like_text=like_text, unlike_text=unlike_text, min_similarity=min_similarity)
-    pairs += _pairs(sort=sort, facet=facet)
+    pairs += _pairs(sort=sort, facet=facet, fusion=fusion)
     pairs += _pairs(offset=offset, cursor=cursor, rank_constant=rank_constant, explain=explain)
     pairs += [
         ("weight." + name, value) for name, _, value in (w.partition("=") for w in weight or [])
@@ -173,13 +179,15 @@ def evaluation(
     queries: Annotated[Path, typer.Option("--queries", help="Queries, JSONL.")],
     qrels: Annotated[Path, typer.Option("--qrels", help="Judgments, TREC qrels.")],
     mode: ModeOption = "hybrid",
+    fusion: FusionOption = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Measure how well judged queries are answered."""
     settings = load_settings(data_dir)
+    lists = restrict(settings.fusion.settings(), mode)
     with open_engine(settings) as engine, progress_bar(quiet=json) as bar:
-        tests = list(read_queries(queries, restrict(settings.fusion.settings(), mode)))
+        tests = list(read_queries(queries, replace(lists, method=fusion or lists.method)))
         task = bar.add_task("queries", total=len(tests))
         types = evaluate(engine.searcher, engine.catalog, tests, qrels, lambda: bar.advance(task))
     if json:

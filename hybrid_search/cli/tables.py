@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hybrid_search.ingest import IngestReport
-from hybrid_search.records import Answer, Contribution, Hit, ListName
+from hybrid_search.records import Answer, Contribution, Hit, ListName, ListReport
 from hybrid_search.search import Suggested
 from hybrid_search.status import StatusJson
 
@@ -43,8 +43,8 @@ def print_json(data: Any, *, one_line: bool = False) -> None:
 def print_answer(answer: Answer, *, explain: bool) -> None:
     """Show a page of hits, and how each list took part.
 
-    Explained, each hit shows its rank in every list: a dash where it does not match, and the
-    list's window with a ``>`` where it lies below it.
+    Explained, each hit shows its rank in every list, and how far the list is believed in it, 0 to
+    1: a dash where it does not match, and the list's window with a ``>`` where it lies below it.
     """
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("#", "id", "title", "brand", "score"):
@@ -63,6 +63,8 @@ def print_answer(answer: Answer, *, explain: bool) -> None:
         console.print(f"did you mean: {escape(' | '.join(answer.did_you_mean))}")
     for note in answer.notes:
         console.print(f"note: {escape(note)}")
+    for report in answer.lists if explain else ():
+        console.print(escape(_evidence(report)), style="dim")
     found = ", ".join(f"{_SHORT[r.name]} {r.found} ({r.plan})" for r in answer.lists)
     console.print(
         f"{answer.candidates} candidates in {answer.took_ms:.1f} ms: {found}", style="dim"
@@ -81,9 +83,15 @@ def _cells(hit: Hit, answer: Answer, *, explain: bool) -> list[str]:
     return [escape(cell) for cell in cells]
 
 
+def _evidence(report: ListReport) -> str:
+    """What the list's word is worth, and why."""
+    why = f": {report.evidence}" if report.evidence else ""
+    return f"{_SHORT[report.name]}: weight {report.weight:g} x {report.confidence:.2f}{why}"
+
+
 def _rank(part: Contribution, window: int) -> str:
     if part.rank is not None:
-        return str(part.rank)
+        return f"{part.rank} · {part.confidence:.2f}"
     return f">{window}" if part.absent == "below_window" else "–"
 
 

@@ -75,7 +75,9 @@ function explain(hit, card) {
     const row = table.tBodies[0].insertRow();
     const rank = part.rank ?? part.absent.replace("_", " ");
     const score = part.score === null ? "–" : part.score.toFixed(3);
-    for (const cell of [part.list.replaceAll("_", " "), rank, score, part.contribution.toFixed(4)])
+    const believed = part.rank === null ? "–" : part.confidence.toFixed(2);
+    const name = part.list.replaceAll("_", " ");
+    for (const cell of [name, rank, score, believed, part.contribution.toFixed(4)])
       row.insertCell().textContent = cell;
   }
   const why = card.querySelector(".why");
