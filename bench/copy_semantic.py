@@ -1,6 +1,7 @@
 """What the meaning of copy is worth: judged queries, fused with and without its list.
 
-Each query is retrieved once; lists are fused under a grid of weights. Prints nDCG@10 by query type.
+Each query is retrieved once; lists are fused plainly under a grid of weights. Prints nDCG@10 by
+query type.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ def combinations(
     for pictures in options.pictures:
         lists = dict(settings.lists)
         lists["text_to_image"] = replace(lists["text_to_image"], weight=pictures)
+        lists["lexical"] = replace(lists["lexical"], weight=1.0)
         without = {name: part for name, part in lists.items() if name != "copy_semantic"}
-        tried[f"pictures {pictures:g}"] = FusionSettings(options.rank_constant, without)
+        tried[f"pictures {pictures:g}"] = FusionSettings(options.rank_constant, without, "rrf")
         for window in options.windows:
             for weight in options.copy:
                 with_copy: dict[ListName, ListSettings] = {
@@ -68,7 +70,7 @@ def combinations(
                     "copy_semantic": ListSettings(window, weight),
                 }
                 name = f"pictures {pictures:g}, copy {weight:g} of {window}"
-                tried[name] = FusionSettings(options.rank_constant, with_copy)
+                tried[name] = FusionSettings(options.rank_constant, with_copy, "rrf")
     alone: dict[ListName, ListSettings] = {"copy_semantic": ListSettings(max(options.windows), 1.0)}
     return {**tried, "copy alone": FusionSettings(options.rank_constant, alone)}
 

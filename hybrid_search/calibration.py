@@ -54,7 +54,7 @@ class BackgroundFile:
     def version(self) -> str:
         """Changes with every measurement."""
         self.current()
-        return "" if self._stamp is None else f"{self._stamp[0]:x}"
+        return "" if self._stamp is None else f"{self._stamp[0] % 2**32:x}"
 
     def write(self, background: Background) -> None:
         """Keep what was measured."""

@@ -16,7 +16,6 @@ from hybrid_search.adapters.tantivy_documents import new_document, new_schema
 from hybrid_search.adapters.tantivy_facets import count_values
 from hybrid_search.adapters.tantivy_queries import QueryCompiler
 from hybrid_search.adapters.tantivy_suggestions import Suggestions
-from hybrid_search.adapters.tantivy_weighing import Weighed
 from hybrid_search.durable import sync, write_whole
 from hybrid_search.errors import (
     EngineFailure,
@@ -171,11 +170,11 @@ class TantivyIndex:
         compiler = self._snapshot.compiler
         with _translated():
             asked = compiler.words(query, require_all=require_all)
-            found = _read(self._run(compiler, asked.asked, limit, where, among), asked)
+            found = asked.read(self._run(compiler, asked.asked, limit, where, among))
             if found.total >= min(limit, FEW):
                 return found
             wide = compiler.words(query, require_all=require_all, widen=True)
-            more = _read(self._run(compiler, wide.asked, limit, where, among), wide)
+            more = wide.read(self._run(compiler, wide.asked, limit, where, among))
         return _appended(found, more, limit)
 
     def phrase(
@@ -363,19 +362,6 @@ def _ordinals_at(
     """The ordinals of the hits, in their order."""
     addresses = [address for _, address in hits]
     return searcher.fast_field_values("ordinal", addresses)  # type: ignore[return-value]  # every asset has one
-
-
-def _read(found: LexicalMatches, weighed: Weighed) -> LexicalMatches:
-    """The same with each score taken apart."""
-    readings = [weighed.read(score) for score in found.scores]
-    return LexicalMatches(
-        found.ordinals,
-        tuple([reading.score for reading in readings]),
-        found.total,
-        tuple([reading.share for reading in readings]),
-        tuple([reading.whole for reading in readings]),
-        weighed.information,
-    )
 
 
 def _appended(first: LexicalMatches, more: LexicalMatches, limit: int) -> LexicalMatches:

@@ -91,15 +91,14 @@ class QueryCompiler:
             if clause.occur == "should" and clause.field is None
             for part in self._clause(clause, widen)
         ]
-        clauses, weighed = weigh(wanted, self._bound_information(query), self._whole(query))
-        binding = self._binding(query)
-        if require_all:
-            must = [(Occur.Must, part.query) for part in wanted]
-            return replace(weighed, asked=self._joined([*must, *clauses, *binding]))
-        if wanted:
-            whole = clauses[0][1] if len(clauses) == 1 else Query.boolean_query(clauses)
-            binding = [(Occur.Must, whole), *binding]
-        return replace(weighed, asked=self._joined(binding))
+        bound, whole = self._bound_information(query), self._whole(query)
+        beside, weighed = weigh(wanted, bound, whole, shares=not require_all)
+        occur = Occur.Must if require_all else Occur.Should
+        clauses = [*((occur, part.query) for part in wanted), *beside]
+        if wanted and not require_all:
+            either = clauses[0][1] if len(clauses) == 1 else Query.boolean_query(clauses)
+            clauses = [(Occur.Must, either)]
+        return replace(weighed, asked=self._joined([*clauses, *self._binding(query)]))
 
     def _bound_information(self, query: ParsedQuery) -> list[float]:
         """That of the words which every match holds."""

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import tantivy
+
+from hybrid_search.ports import LexicalMatches
 
 Query, Occur = tantivy.Query, tantivy.Occur
 _UNITS = 60
@@ -32,18 +35,6 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the score of a hit says."""
-
-    score: float
-    """BM25."""
-    share: float
-    """How much of the query's information the hit holds, 0 to 1."""
-    whole: bool
-    """Whether one of its names is what was asked, no more and no less."""
-
-
-@dataclass(frozen=True, slots=True)
 class Weighed:
     """A query, and how its scores are read."""
 
@@ -56,34 +47,42 @@ class Weighed:
     full: int
     """Steps of all words; 0 where every hit holds all."""
 
-    def read(self, score: float) -> Reading:
-        """A hit's score, taken apart."""
-        steps = int(score // self.step)
-        whole, words = divmod(steps, _WHOLE)
-        share = (self.bound + words) / self.full if self.full else 1.0
-        return Reading(score - steps * self.step, share, whole > 0)
+    def read(self, found: LexicalMatches) -> LexicalMatches:
+        """The same matches with each score taken apart."""
+        if not found.ordinals:
+            return replace(found, information=self.information)
+        scores = np.array(found.scores)
+        steps = scores // self.step
+        whole, words = np.divmod(steps, _WHOLE)
+        shares = (self.bound + words) / self.full if self.full else np.ones(len(scores))
+        return LexicalMatches(
+            found.ordinals,
+            tuple((scores - steps * self.step).tolist()),
+            found.total,
+            tuple(shares.tolist()),
+            tuple((whole > 0).tolist()),
+            self.information,
+        )
 
 
 def weigh(
-    parts: Sequence[Part], bound: Sequence[float], whole: tantivy.Query | None
+    parts: Sequence[Part], bound: Sequence[float], whole: tantivy.Query | None, *, shares: bool
 ) -> tuple[list[tuple[tantivy.Occur, tantivy.Query]], Weighed]:
-    """The wanted parts as clauses, and how the scores of what is made of them are read.
+    """What is asked beside the parts, and how the scores of all together are read.
 
     ``bound`` is the information of words that every hit holds, ``whole`` what finds whole names.
+    Without ``shares``, as for hits that hold all words, only those are told.
     """
     information = math.fsum([*(part.information for part in parts), *bound])
+    step = 2.0 ** math.ceil(math.log2(1.0 + sum(part.ceiling for part in parts)))
     units = [_units(part.information, information) for part in parts]
     held = sum(_units(value, information) for value in bound)
-    step = 2.0 ** math.ceil(math.log2(1.0 + sum(part.ceiling for part in parts)))
-    apart = len(parts) + bool(bound) > 1
-    clauses = [(Occur.Should, part.query) for part in parts]
-    if apart:
-        pairs = zip(parts, units, strict=True)
-        clauses += [(Occur.Should, _constant(p.query, step * n)) for p, n in pairs if n]
+    full = held + sum(units) if shares and len(parts) + bool(bound) > 1 else 0
+    pairs = zip(parts, units, strict=True) if full else ()
+    beside = [(Occur.Should, _constant(p.query, step * n)) for p, n in pairs if n]
     if whole is not None:
-        clauses.append((Occur.Should, _constant(whole, step * _WHOLE)))
-    full = held + sum(units) if apart else 0
-    return clauses, Weighed(Query.empty_query(), information, step, held, full)
+        beside.append((Occur.Should, _constant(whole, step * _WHOLE)))
+    return beside, Weighed(Query.empty_query(), information, step, held, full)
 
 
 def _units(information: float, total: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from rich.console import Console
@@ -47,12 +47,20 @@ def print_answer(answer: Answer, *, explain: bool) -> None:
     1: a dash where it does not match, and the list's window with a ``>`` where it lies below it.
     """
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("#", "id", "title", "brand", "score"):
-        table.add_column(column, justify="right" if column in {"#", "score"} else "left")
+    for column, widest in (("#", 3), ("id", 20), ("title", 18), ("brand", 9), ("score", 8)):
+        justify: Literal["left", "right"] = "right" if column in {"#", "score"} else "left"
+        most = widest if explain else None
+        table.add_column(
+            column,
+            justify=justify,
+            no_wrap=explain,
+            max_width=most,
+            min_width=7 if column == "score" else None,
+        )
     for report in answer.lists if explain else ():
-        table.add_column(_SHORT[report.name], justify="right")
+        table.add_column(_SHORT[report.name], justify="right", no_wrap=True, min_width=7)
     if explain:
-        table.add_column("matched in")
+        table.add_column("matched in", no_wrap=True, max_width=11)
     for hit in answer.hits:
         table.add_row(*_cells(hit, answer, explain=explain))
     console.print(table if answer.hits else "nothing found")
@@ -91,7 +99,7 @@ def _evidence(report: ListReport) -> str:
 
 def _rank(part: Contribution, window: int) -> str:
     if part.rank is not None:
-        return f"{part.rank} · {part.confidence:.2f}"
+        return f"{part.rank} {part.confidence:.2f}".replace(" 0.", " .")
     return f">{window}" if part.absent == "below_window" else "–"
 
 
