@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hybrid_search import evidence
-from hybrid_search.calibration import BackgroundFile, asker_of
+from hybrid_search.believing import OF_WORDS, VectorSource, matched, outside
 from hybrid_search.encoding import QueryEncoder
 from hybrid_search.errors import InvalidQuery, UnknownAsset
 from hybrid_search.fields import Fields
@@ -19,9 +19,7 @@ from hybrid_search.ports import (
     Catalog,
     FacetBucket,
     LexicalIndex,
-    LexicalMatches,
     Ordinals,
-    VectorIndex,
     Vectors,
 )
 from hybrid_search.records import (
@@ -43,24 +41,6 @@ FACET_VALUES = 50
 """Values that a facet shows."""
 BROWSED = 10_000
 """How deep a search for nothing, which shows the newest assets, can be paged."""
-_OF_WORDS: tuple[ListName, ...] = ("text_to_image", "copy_semantic")
-"""The lists of what lies near the meaning of the words."""
-_OF_COPY: tuple[ListName, ...] = ("phrase", "lexical", "copy_semantic")
-_OF_PICTURES: tuple[ListName, ...] = ("text_to_image", "image_to_image")
-"""The lists that only assets with copy, or with a picture, can be in."""
-
-
-@dataclass(frozen=True, slots=True)
-class VectorSource:
-    """Where a list of nearest neighbours is found, and what is usual there."""
-
-    index: VectorIndex
-    usual: BackgroundFile
-
-    @property
-    def known(self) -> bool:
-        """Whether what is usual among its vectors is known, or there are none."""
-        return self.usual.current() is not None or not self.index.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +120,14 @@ class Retriever:
         if own:
             lists = [_without(own, candidates) for candidates in lists]
         among = None if allowed is None else len(allowed)
-        believed = tuple(self._believed(c, parsed, vectors.get(c.name), among) for c in lists)
+        believed = tuple(self._believed(c, parsed, vectors, among) for c in lists)
         return Retrieved(
             parsed,
             believed,
             vectors,
             self._watermark,
             self._cut_notes(query, parsed, vectors),
-            tuple(self._outside(believed)),
+            tuple(outside(believed, self._vectors)) if len(believed) > 1 else (),
             ".".join(self._vectors[name].usual.version for name in vectors),
             judged=all(self._vectors[name].known for name in vectors),
         )
@@ -239,7 +219,7 @@ class Retriever:
             # A sorted answer holds every match of the words, not the best alone.
             window = BROWSED if query.sort is not None else lists["lexical"].window
             found = self._lexical.words(parsed, window, query.filter)
-            yield _matches(found, window, len(parsed.meaning.split()), self._lexical.count())
+            yield matched(found, window, len(parsed.meaning.split()), self._lexical.count())
 
     def _holders(self, query: Query, parsed: ParsedQuery, window: int) -> CandidateList:
         """Holders of most phrases first, then by the sum of their scores."""
@@ -282,7 +262,7 @@ class Retriever:
     ) -> dict[ListName, Vectors]:
         asked = self._vectors.keys() & lists.keys()
         vectors: dict[ListName, Vectors] = {}
-        if parsed.meaning and (by_words := [name for name in _OF_WORDS if name in asked]):
+        if parsed.meaning and (by_words := [name for name in OF_WORDS if name in asked]):
             vectors |= dict.fromkeys(by_words, self._encoder.text(parsed.meaning))
         if "image_to_image" in asked and query.examples:
             vectors["image_to_image"] = self._blend(query.examples)
@@ -310,47 +290,21 @@ class Retriever:
         found = self._vectors[name].index.search(vector, window + spare, allowed)
         return CandidateList(name, found.ordinals, found.scores, window, None, found.plan)
 
-    # ----------------------------------------------------------------------------- evidence
-
     def _believed(
         self,
         candidates: CandidateList,
         parsed: ParsedQuery,
-        vector: Vectors | None,
+        vectors: Mapping[ListName, Vectors],
         among: int | None,
     ) -> CandidateList:
-        """The nearest to words, each with how far it stands out; other lists as they are.
+        """A list of what lies near words, each hit with how far it stands out; others as they are.
 
         An example is taken at its word: pictures come in clusters, of which all are alike.
         """
-        if vector is None or candidates.name not in _OF_WORDS or not candidates.ordinals:
+        name = candidates.name
+        if name not in OF_WORDS:
             return candidates
-        source = self._vectors[candidates.name]
-        usual = source.usual.current()
-        if usual is None:
-            # Of few vectors the list holds nearly all: they are each other's background.
-            mean, deviation = float(np.mean(candidates.scores)), float(np.std(candidates.scores))
-        else:
-            mean, deviation = usual.against(vector, asker_of(parsed.meaning))
-        count = source.index.count() if among is None else among
-        confidences = evidence.of_similarities(candidates.scores, mean, deviation, count)
-        apart = (candidates.scores[0] - mean) / max(deviation, 1e-9)
-        why = (
-            f"similarity up to {candidates.scores[0]:.3f}, {apart:.1f} deviations above the"
-            f" {mean:.3f} usual here; {evidence.expected_best(count):.1f} come by chance"
-        )
-        return replace(candidates, confidences=confidences, evidence=why)
-
-    def _outside(self, lists: Sequence[CandidateList]) -> Iterator[Outside]:
-        """Candidates that have no copy, or no picture, to be in the lists of these."""
-        for names, by in ((_OF_COPY, _OF_COPY[-1]), (_OF_PICTURES, _OF_PICTURES[0])):
-            source = self._vectors.get(by)
-            inside = {o for part in lists if part.name in names for o in part.ordinals}
-            others = {o for part in lists if part.name not in names for o in part.ordinals} - inside
-            if source is None or not inside:
-                continue
-            if lacking := others - source.index.holds(list(others)):
-                yield Outside(names, frozenset(lacking))
+        return self._vectors[name].believed(candidates, vectors[name], parsed.meaning, among)
 
     def _blend(self, examples: Sequence[Example]) -> Vectors:
         """The unit vector towards the weighted sum of the examples."""
@@ -379,27 +333,6 @@ class Retriever:
         if vector is None:
             raise InvalidQuery(f"like: the asset {asset_id!r} has no picture")
         return vector
-
-
-def _matches(found: LexicalMatches, window: int, words: int, assets: int) -> CandidateList:
-    """The matches of so many words as a list, each with how far it is believed."""
-    confidences = evidence.of_words(
-        found.shares, found.whole, found.information, max(1, words), assets
-    )
-    why = ""
-    if found.ordinals:
-        named = ", as its name" if any(found.whole) else ""
-        why = f"up to {max(found.shares):.0%} of the query's {found.information:.1f} nats{named}"
-    return CandidateList(
-        "lexical",
-        found.ordinals,
-        found.scores,
-        window,
-        found.total,
-        "BM25",
-        confidences,
-        why,
-    )
 
 
 def _similar(candidates: CandidateList, least: float | None) -> CandidateList:

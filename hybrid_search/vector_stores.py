@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybrid_search.adapters.faiss_index import FaissIndex
+from hybrid_search.believing import VectorSource
 from hybrid_search.calibration import BackgroundFile, Calibrator
 from hybrid_search.config import Settings
 from hybrid_search.following import VectorFollower
 from hybrid_search.generations import read_manifest
 from hybrid_search.ports import Catalog, Subject, Vectors
 from hybrid_search.records import ListName
-from hybrid_search.retrieval import VectorSource
 from hybrid_search.upkeep import Upkeep
 from hybrid_search.vector_plans import VectorPlan
 
