@@ -14,6 +14,7 @@ from cachetools import LRUCache
 
 from hybrid_search.adapters.tantivy_documents import new_document, new_schema
 from hybrid_search.adapters.tantivy_facets import count_values
+from hybrid_search.adapters.tantivy_matches import appended, best_matches, ordinals_at
 from hybrid_search.adapters.tantivy_queries import QueryCompiler
 from hybrid_search.adapters.tantivy_suggestions import Suggestions
 from hybrid_search.durable import sync, write_whole
@@ -33,12 +34,8 @@ from hybrid_search.text.query_language import Clause, ParsedQuery
 from hybrid_search.text.synonyms import NoSynonyms, Synonyms
 
 MAX_LIMIT = 10_000
-TIE_SLACK = 16
-"""Hits asked for beyond the limit, so that ties at the cut are settled by ordinal."""
 FEW = 20
 """Matches from which on nobody needs words that only hold a wanted one."""
-PARTLY = 0.5
-"""What a word counts that is found in another word only."""
 MAX_TYPED = 100
 """Characters that are completed."""
 _HEAP = 64 << 20
@@ -175,7 +172,7 @@ class TantivyIndex:
                 return found
             wide = compiler.words(query, require_all=require_all, widen=True)
             more = wide.read(self._run(compiler, wide.asked, limit, where, among))
-        return _appended(found, more, limit)
+        return appended(found, more, limit)
 
     def phrase(
         self,
@@ -209,7 +206,7 @@ class TantivyIndex:
             asked = snapshot.compiler.binding(query, where) or tantivy.Query.empty_query()
             searcher = snapshot.compiler.searcher
             found = searcher.search(asked, max(1, searcher.num_docs), count=False)
-            ordinals = np.sort(np.array(_ordinals_at(searcher, found.hits), np.int64))
+            ordinals = np.sort(np.array(ordinals_at(searcher, found.hits), np.int64))
         with self._guard:
             snapshot.allowed[key] = ordinals
         return ordinals
@@ -331,49 +328,4 @@ class TantivyIndex:
         if among is not None:
             parts.append((tantivy.Occur.Must, compiler.among(among)))
         joined = asked if len(parts) == 1 else tantivy.Query.boolean_query(parts)
-        return _best(compiler.searcher, joined, min(limit, MAX_LIMIT))
-
-
-def _best(searcher: tantivy.Searcher, asked: tantivy.Query, limit: int) -> LexicalMatches:
-    """The best matches; equal scores in order of ordinal, at the cut too.
-
-    Tantivy settles ties by where a document is stored. So a few more are asked for, and as long
-    as the last of them still ties with the cut, twice as many.
-    """
-    reach = limit + TIE_SLACK
-    while True:
-        result = searcher.search(asked, reach)
-        hits = result.hits
-        if len(hits) < reach or hits[-1][0] < hits[limit - 1][0]:
-            break
-        reach *= 2
-    if len(hits) > limit:
-        cut = hits[limit - 1][0]
-        hits = [hit for hit in hits if hit[0] >= cut]
-    best = sorted(zip([-score for score, _ in hits], _ordinals_at(searcher, hits), strict=True))
-    total: int = result.count  # type: ignore[attr-defined]  # missing in the library's stubs
-    ordinals = tuple([Ordinal(ordinal) for _, ordinal in best[:limit]])
-    return LexicalMatches(ordinals, tuple([-score for score, _ in best[:limit]]), total)
-
-
-def _ordinals_at(
-    searcher: tantivy.Searcher, hits: list[tuple[float, tantivy.DocAddress]]
-) -> list[int]:
-    """The ordinals of the hits, in their order."""
-    addresses = [address for _, address in hits]
-    return searcher.fast_field_values("ordinal", addresses)  # type: ignore[return-value]  # every asset has one
-
-
-def _appended(first: LexicalMatches, more: LexicalMatches, limit: int) -> LexicalMatches:
-    """The first matches, then those only the second found: they hold words in part."""
-    known = set(first.ordinals)
-    rest = [place for place, ordinal in enumerate(more.ordinals) if ordinal not in known]
-    rest = rest[: max(0, limit - len(first.ordinals))]
-    return LexicalMatches(
-        (*first.ordinals, *(more.ordinals[place] for place in rest)),
-        (*first.scores, *(more.scores[place] for place in rest)),
-        max(first.total, more.total),
-        (*first.shares, *(more.shares[place] * PARTLY for place in rest)),
-        (*first.whole, *(False for _ in rest)),
-        first.information,
-    )
+        return best_matches(compiler.searcher, joined, min(limit, MAX_LIMIT))
