@@ -60,19 +60,25 @@ def fuse(
     """
     lifts = _lifts(lists, settings, outside)
     rows = _rows(lists, settings)
-    ordinals, first, at = np.unique(rows.ordinals, return_index=True, return_inverse=True)
+    # Each candidate's rows side by side, its best place first: so sums are, to the last bit, the
+    # same for the lists in any order.
+    order = np.lexsort((rows.places, rows.ordinals))
+    ordinals, places = rows.ordinals[order], rows.places[order]
+    first = np.flatnonzero(np.diff(ordinals, prepend=0))
+    ordinals, places = ordinals[first], places[first]
     raised = _placed(ordinals, lifts, 1.0)
+    scores = np.add.reduceat(rows.gains[order], first) * raised if len(first) else raised
     phrases = _placed(ordinals, phrases_held or {}, 0.0)
-    scores = np.bincount(at, rows.gains, len(ordinals)).astype(np.float64) * raised
-    order = np.lexsort((ordinals, rows.places[first], -scores, -phrases))
+    # Stable: what ties in all of these stays in order of ordinal.
+    best = np.lexsort((places, -scores, -phrases))
     columns = (ordinals, scores, phrases.astype(np.int64), raised)
-    found = zip(*(column[order].tolist() for column in columns), strict=True)
+    found = zip(*(column[best].tolist() for column in columns), strict=True)
     # Half the cost of fusion would be the checks of the ordinary way to make a named tuple.
     return [tuple.__new__(FusedHit, hit) for hit in found]
 
 
 class _Rows(NamedTuple):
-    """All candidates of all lists, by rank, and of equal ranks by list."""
+    """All candidates of all lists, list by list."""
 
     ordinals: NDArray[np.int64]
     gains: NDArray[np.float64]
@@ -82,21 +88,23 @@ class _Rows(NamedTuple):
 
 
 def _rows(lists: Sequence[CandidateList], settings: FusionSettings) -> _Rows:
-    """The candidates in an order that is the same for the lists in any order.
+    ordinals: list[Ordinal] = []
+    gains: list[NDArray[np.float64]] = [_NO_GAINS]
+    places: list[NDArray[np.int64]] = [_NO_PLACES]
+    for candidates in lists:
+        inside = candidates.ordinals[: candidates.window]
+        ranks = np.arange(1, len(inside) + 1)
+        weight = settings.lists[candidates.name].weight
+        gain = np.asarray(weight / (settings.rank_constant + ranks), np.float64)
+        if settings.method == "confident_rrf" and candidates.confidences:
+            gain *= candidates.confidences[: len(inside)]
+        ordinals += inside
+        gains.append(gain)
+        places.append(ranks * len(LIST_NAMES) + LIST_NAMES.index(candidates.name))
+    return _Rows(np.array(ordinals, np.int64), np.concatenate(gains), np.concatenate(places))
 
-    So sums are, to the last bit.
-    """
-    lengths = [len(c.ordinals[: c.window]) for c in lists]
-    ranks = np.concatenate([np.arange(1, n + 1) for n in lengths or [0]])
-    weights = np.repeat([settings.lists[c.name].weight for c in lists], lengths)
-    numbers = np.repeat([LIST_NAMES.index(c.name) for c in lists], lengths).astype(np.int64)
-    ordinals = [o for c, n in zip(lists, lengths, strict=True) for o in c.ordinals[:n]]
-    gains = weights / (settings.rank_constant + ranks)
-    if settings.method == "confident_rrf":
-        gains *= np.array([x for c, n in zip(lists, lengths, strict=True) for x in _believed(c, n)])
-    places = ranks * len(LIST_NAMES) + numbers
-    order = np.argsort(places, kind="stable")
-    return _Rows(np.array(ordinals, np.int64)[order], gains[order], places[order])
+
+_NO_GAINS, _NO_PLACES = np.empty(0), np.empty(0, np.int64)
 
 
 def _believed(candidates: CandidateList, count: int) -> Sequence[float]:
