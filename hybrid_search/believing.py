@@ -77,16 +77,20 @@ def matched(found: LexicalMatches, window: int, words: int, assets: int) -> Cand
 
 
 def outside(
-    lists: Sequence[CandidateList], sources: Mapping[ListName, VectorSource]
+    lists: Sequence[CandidateList], sources: Mapping[ListName, VectorSource], assets: int
 ) -> Iterator[Outside]:
-    """Candidates that have no copy, or no picture, to be in the lists of these."""
+    """Candidates that have no copy, or no picture, to be in the lists of these.
+
+    ``assets`` is how many there are at all: where every one has a vector, nothing is looked up.
+    """
     by_names: Mapping[ListName, Sequence[ListName]] = {
         "copy_semantic": _OF_COPY,
         "text_to_image": _OF_PICTURES,
     }
     for by, names in by_names.items():
+        if by not in sources or sources[by].index.count() >= assets:
+            continue
         inside = {o for part in lists if part.name in names for o in part.ordinals}
         others = {o for part in lists if part.name not in names for o in part.ordinals} - inside
-        if by in sources and inside:
-            lacking = others - sources[by].index.holds(list(others))
-            yield Outside(names, lacking)
+        if inside and others:
+            yield Outside(names, others - sources[by].index.holds(list(others)))

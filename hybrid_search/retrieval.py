@@ -127,7 +127,7 @@ class Retriever:
             vectors,
             self._watermark,
             self._cut_notes(query, parsed, vectors),
-            tuple(outside(believed, self._vectors)) if len(believed) > 1 else (),
+            tuple(outside(believed, self._vectors, self._lexical.count())),
             ".".join(self._vectors[name].usual.version for name in vectors),
             judged=all(self._vectors[name].known for name in vectors),
         )

@@ -258,7 +258,7 @@ def _report(candidates: CandidateList, settings: FusionSettings) -> ListReport:
         found=len(candidates.ordinals),
         total=candidates.total,
         plan=candidates.plan,
-        confidence=candidates.confidence,
+        confidence=candidates.confidence if settings.method == "confident_rrf" else 1.0,
         evidence=candidates.evidence,
     )
 

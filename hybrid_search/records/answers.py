@@ -125,7 +125,8 @@ class ListReport:
     total: int | None
     plan: str
     confidence: float
-    """How far the list's best candidate is believed, 0 to 1: what its weight is multiplied by."""
+    """How far the list's best candidate is believed, 0 to 1: what its weight is multiplied by. The
+    plain form believes all of it."""
     evidence: str
     """Why, in numbers."""
 
