@@ -23,8 +23,8 @@ LEAST = 50
 """Vectors below which nothing can be said of what is usual."""
 SAMPLE = 16_384
 """Vectors that are looked at, spread over the index."""
-_MIXED = 8
-"""Probes that are mixed into one query that is about nothing."""
+_MIXED = 32
+"""Probes mixed into one query that is about nothing: so many that none still stands out."""
 _QUERIES = 256
 
 Asker = Literal["latin", "hangul"]
@@ -82,7 +82,7 @@ def unpacked(data: bytes) -> Background:
 def measure(sample: Vectors, probes: Mapping[Asker, Vectors], vectors: int) -> Background:
     """The background of an index of so many vectors, of which ``sample`` ``(n, d)`` are some.
 
-    ``probes`` are arrays ``(m, d)`` of what is asked by whom. Eight of them at a time, with signs
+    ``probes`` are arrays ``(m, d)`` of what is asked by whom. 32 of them at a time, with signs
     by chance, make a query that is about nothing in particular and lies where queries lie.
     """
     exact = sample.astype(np.float64)
@@ -96,7 +96,7 @@ def measure(sample: Vectors, probes: Mapping[Asker, Vectors], vectors: int) -> B
 
 def _tail(background: Background, sample: Vectors, probes: Vectors, asker: Asker) -> float:
     """How far the best of unrelated ones stand out, over how far normal ones would."""
-    if len(probes) < 2 * _MIXED:
+    if len(probes) < _MIXED:
         return 1.0
     queries = _about_nothing(probes)
     best = (queries @ sample.T).max(axis=1)
@@ -107,7 +107,7 @@ def _tail(background: Background, sample: Vectors, probes: Vectors, asker: Asker
 
 
 def _about_nothing(probes: Vectors) -> Vectors:
-    """Unit queries ``(n, d)``, each the mean of the probes and eight of their deviations."""
+    """Unit queries ``(n, d)``, each the mean of the probes and 32 of their deviations."""
     chance = np.random.default_rng(0)
     mean = probes.mean(axis=0)
     deviations = probes - mean

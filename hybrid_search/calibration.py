@@ -8,16 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from hybrid_search.background import LEAST, SAMPLE, Asker, Background, measure, unpacked
 from hybrid_search.durable import write_whole
-from hybrid_search.ports import Catalog, VectorIndex, Vectors
+from hybrid_search.ports import VectorIndex, Vectors
 
 LOOK_EVERY = 1.0
 """Seconds after which is looked whether another process has measured anew."""
-_TITLES = 64
-"""Titles of the corpus that are embedded to know how texts are answered."""
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _EVERYDAY: dict[Asker, str] = {
     "latin": """apple bridge candle doctor engine forest garden hammer island jacket kitchen ladder
@@ -26,7 +22,8 @@ _EVERYDAY: dict[Asker, str] = {
     "hangul": """사과 다리 양초 의사 엔진 숲 정원 망치 섬 재킷 부엌 사다리 시장 바늘 오렌지 베개
         이불 강 여름 선생님 우산 마을 창문 노랑 빵 카메라 사막 꽃 유리 말 음악 종이""",
 }
-"""Words by which each writing is known where the corpus has none in it."""
+"""By which it is known how each writing is answered. Not titles: the copy of each of those lies in
+the index, and stands out because it is meant."""
 
 
 def asker_of(text: str) -> Asker:
@@ -86,13 +83,11 @@ class Calibrator:
 
     def __init__(
         self,
-        catalog: Catalog,
         index: VectorIndex,
         texts: Callable[[list[str]], Vectors],
         file: BackgroundFile,
     ) -> None:
         """``texts`` embeds, as documents are embedded."""
-        self._catalog = catalog
         self._index = index
         self._texts = texts
         self._file = file
@@ -109,20 +104,7 @@ class Calibrator:
         count = self._index.count()
         if count < LEAST:
             return None
-        sample = self._index.sample(SAMPLE)
-        background = measure(sample, self._probes(), count)
+        probes = {asker: self._texts(words.split()) for asker, words in _EVERYDAY.items()}
+        background = measure(self._index.sample(SAMPLE), probes, count)
         self._file.write(background)
         return background
-
-    def _probes(self) -> dict[Asker, Vectors]:
-        asked = {asker: words.split() for asker, words in _EVERYDAY.items()}
-        for title in self._titles():
-            asked[asker_of(title)].append(title)
-        return {asker: self._texts(texts) for asker, texts in asked.items()}
-
-    def _titles(self) -> list[str]:
-        """Spread over the newest assets."""
-        newest = self._catalog.newest(10_000)
-        places = np.linspace(0, len(newest) - 1, _TITLES) if newest else ()
-        stored = self._catalog.fetch([newest[int(place)] for place in places]).values()
-        return [version.asset.title for version in stored if version.asset.title]

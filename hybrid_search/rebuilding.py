@@ -226,9 +226,7 @@ def _calibrate(
     stores = open_vector_stores(settings, folder, configured_plan(settings))
     for store in stores.values():
         store.follower(catalog)
-    return {
-        subject: store.calibrator(catalog, texts).calibrate() for subject, store in stores.items()
-    }
+    return {subject: store.calibrator(texts).calibrate() for subject, store in stores.items()}
 
 
 def _whole(built: Built) -> bool:

@@ -38,12 +38,12 @@ class VectorStore:
 
     def upkeep(self, catalog: Catalog, texts: Callable[[list[str]], Vectors]) -> Upkeep:
         """What folds and rebuilds the index; ``texts`` embeds."""
-        calibrator = self.calibrator(catalog, texts)
+        calibrator = self.calibrator(texts)
         return Upkeep(catalog, self.index, self.key, texts, self.subject, calibrator=calibrator)
 
-    def calibrator(self, catalog: Catalog, texts: Callable[[list[str]], Vectors]) -> Calibrator:
+    def calibrator(self, texts: Callable[[list[str]], Vectors]) -> Calibrator:
         """What measures the background; ``texts`` embeds."""
-        return Calibrator(catalog, self.index, texts, self.background)
+        return Calibrator(self.index, texts, self.background)
 
 
 VectorStores = Mapping[Subject, VectorStore]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hybrid_search.adapters.memory import MemoryCatalog, MemoryVectors
+from hybrid_search.adapters.memory import MemoryVectors
 from hybrid_search.background import Background, measure, unpacked
 from hybrid_search.calibration import BackgroundFile, Calibrator, asker_of
 from hybrid_search.ports import Vectors
@@ -90,7 +90,7 @@ def calibrator(vectors: MemoryVectors, path: Path) -> Calibrator:
     def texts(asked: list[str]) -> Vectors:
         return cloud(len(asked), seed=len(asked))
 
-    return Calibrator(MemoryCatalog(), vectors, texts, BackgroundFile(path))
+    return Calibrator(vectors, texts, BackgroundFile(path))
 
 
 def test_it_is_measured_when_the_index_has_grown(tmp_path: Path) -> None:
