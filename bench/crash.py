@@ -30,9 +30,10 @@ from photos import photo
 from rich.console import Console
 
 from hybrid_search.assembly import open_engine
-from hybrid_search.config import IngestSection, Settings
+from hybrid_search.config import Settings
 from hybrid_search.ingest import IngestReport
 from hybrid_search.manifests import read_assets
+from hybrid_search.sections import IngestSection
 
 ASSETS, BATCH, WIDTH = 480, 16, 240
 START_SECONDS = 120.0

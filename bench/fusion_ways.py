@@ -11,7 +11,6 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_search.config import FusionSection
 from hybrid_search.experiments.evaluation import TestQuery
 from hybrid_search.fusion import Outside, fuse
 from hybrid_search.records import (
@@ -23,6 +22,7 @@ from hybrid_search.records import (
     Ordinal,
 )
 from hybrid_search.retrieval import Retrieved
+from hybrid_search.sections import FusionSection
 
 Floats = NDArray[np.float64]
 DEPTH = 10

@@ -38,11 +38,12 @@ from rich.table import Table
 from hybrid_search.adapters.clip_embedder import EMBEDDED, EMBEDDED_FOLDER, RANDOM
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.assembly import Engine, open_engine
-from hybrid_search.config import EmbeddingSection, IngestSection, Settings
+from hybrid_search.config import Settings
 from hybrid_search.images import digest_of
 from hybrid_search.manifests import Row
 from hybrid_search.ports import Draft
 from hybrid_search.records import Asset, AssetId, PictureFacts
+from hybrid_search.sections import EmbeddingSection, IngestSection
 
 WIDTHS = (1200, 3000)
 STAGES = ("read", "decode", "encode", "store")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import orjson
 
-from hybrid_search.config import EmbeddingSection
 from hybrid_search.copy_vectors import copy_key
 from hybrid_search.durable import write_whole
 from hybrid_search.errors import IndexCorrupt
 from hybrid_search.fields import Fields
+from hybrid_search.sections import EmbeddingSection
 
 FORMAT = 1
 _MANIFEST = "manifest.json"

@@ -12,10 +12,11 @@ from pathlib import Path
 from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
-from hybrid_search.config import EmbeddingSection, Settings
+from hybrid_search.config import Settings
 from hybrid_search.errors import InvalidConfig
 from hybrid_search.generations import Manifest
 from hybrid_search.ports import Embedder
+from hybrid_search.sections import EmbeddingSection
 from hybrid_search.text.analysis import Analyzer
 from hybrid_search.text.kiwi import KiwiAnalyzer
 from hybrid_search.text.rules import RulesAnalyzer

@@ -16,7 +16,7 @@ from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.assembly import lock
 from hybrid_search.background import Background
-from hybrid_search.config import EmbeddingSection, Settings
+from hybrid_search.config import Settings
 from hybrid_search.decoding import Decoders
 from hybrid_search.durable import Generations
 from hybrid_search.encoding import LazyEmbedder
@@ -34,6 +34,7 @@ from hybrid_search.parts import (
 from hybrid_search.ports import LiveVectors, Rebuilt, Subject, Vectors
 from hybrid_search.records import Ordinal
 from hybrid_search.search import Searcher
+from hybrid_search.sections import EmbeddingSection
 from hybrid_search.serving import Stores, embedder_of, open_serving
 from hybrid_search.vector_plans import VectorPlan
 from hybrid_search.vector_stores import configured_plan, open_vector_stores, vector_index

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.config import CONFIG_NAME, FusionSection, Settings, load_settings
+from hybrid_search.config import CONFIG_NAME, Settings, load_settings
 from hybrid_search.errors import InvalidConfig
 from hybrid_search.records import LIST_NAMES
+from hybrid_search.sections import FusionSection
 
 
 def written(folder: Path, text: str) -> Path:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from hybrid_search.assembly import Engine, open_engine
-from hybrid_search.config import EmbeddingSection, load_settings
+from hybrid_search.config import load_settings
 from hybrid_search.experiments.evaluation import compare, evaluate, gains, read_queries
 from hybrid_search.manifests import read_assets
 from hybrid_search.records import FusionSettings, ListName, Query
+from hybrid_search.sections import EmbeddingSection
 from hybrid_search.wire.queries import Mode, restrict
 from tests.shared_data import shared
 from tests.tiny_models import folder_model

@@ -16,7 +16,7 @@ from PIL import Image
 
 from hybrid_search.adapters.clip_embedder import ClipEmbedder
 from hybrid_search.assembly import Engine, open_engine
-from hybrid_search.config import Settings, VectorSection, load_settings
+from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import (
     IndexLocked,
     IndexMismatch,
@@ -28,6 +28,7 @@ from hybrid_search.ingest import IngestReport
 from hybrid_search.manifests import read_assets
 from hybrid_search.rebuilding import rebuild, rebuild_vectors
 from hybrid_search.records import AnyOf, AssetId, Between, Example, Query
+from hybrid_search.sections import VectorSection
 from hybrid_search.status import engine_status
 from hybrid_search.text.query_language import parse_query
 from hybrid_search.wire.queries import restrict

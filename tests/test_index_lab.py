@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.cli.main import app
-from hybrid_search.config import VectorSection
 from hybrid_search.errors import InvalidConfig, InvalidInput
 from hybrid_search.experiments.index_lab import GRID, Conditions, Lab, Measured
 from hybrid_search.experiments.lab_advice import as_file, as_settings, choose
 from hybrid_search.experiments.lab_plot import plot
 from hybrid_search.experiments.lab_vectors import Snapshot, snapshot
 from hybrid_search.ports import LiveVectors, VectorIndex, Vectors
+from hybrid_search.sections import VectorSection
 from hybrid_search.vector_plans import VectorPlan
 from tests.contracts.vectors import span, units
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from hybrid_search.adapters.clip_models import EMBEDDED_FOLDER
-from hybrid_search.config import EmbeddingSection
 from hybrid_search.model_choices import (
     AS_TYPED,
     CatalogueEntry,
@@ -16,6 +15,7 @@ from hybrid_search.model_choices import (
     catalogue,
     default_prompts,
 )
+from hybrid_search.sections import EmbeddingSection
 
 ENTRIES = catalogue()
 FETCHED = [entry for entry in ENTRIES if entry.hub is not None]
