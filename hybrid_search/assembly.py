@@ -17,10 +17,23 @@ from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.background import Background
 from hybrid_search.config import Settings
 from hybrid_search.decoding import Decoders
-from hybrid_search.durable import Generations
+from hybrid_search.durable import check_room
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
-from hybrid_search.errors import IndexLocked, IndexMissing, IndexUnusable, SearchError
-from hybrid_search.generations import forget_copy, new_manifest, read_manifest, write_manifest
+from hybrid_search.errors import (
+    IndexCorrupt,
+    IndexLocked,
+    IndexMissing,
+    IndexUnusable,
+    SearchError,
+)
+from hybrid_search.generation_folders import GenerationFolders, Hold
+from hybrid_search.generations import (
+    forget_copy,
+    mend_manifest,
+    new_manifest,
+    read_manifest,
+    write_manifest,
+)
 from hybrid_search.ingest import Indexer, Target
 from hybrid_search.parts import (
     embedding_of,
@@ -31,6 +44,7 @@ from hybrid_search.parts import (
 )
 from hybrid_search.ports import Subject
 from hybrid_search.records import ListName
+from hybrid_search.repairs import Repairs
 from hybrid_search.search import Searcher
 from hybrid_search.serving import Serving, Stores, embedder_of, open_serving
 from hybrid_search.upkeep import Worker
@@ -116,6 +130,11 @@ class Engine:
         return self._serving.upkeep
 
     @property
+    def repairs(self) -> tuple[str, ...]:
+        """What was found damaged since it was opened, and put right."""
+        return tuple(self._stores.repairs.done)
+
+    @property
     def generation(self) -> str:
         """The name of the generation that serves."""
         return self._serving.folder.name
@@ -147,18 +166,19 @@ class Engine:
         writes; one that reads waits for that.
         """
         with self._adopting:
-            folder = Generations(self.settings.data_dir / "generations").current()
-            if folder is None or folder == self._serving.folder:
+            held = GenerationFolders(self.settings.data_dir / "generations").hold()
+            if held is None or held[0] == self._serving.folder:
                 return False
+            folder, hold = held
             embedder = embedder_of(self.settings, folder)
             old = self._serving
             if self.indexer is None:
                 if self.catalog.unembedded(read_manifest(folder).model):
                     return False  # the process that writes is about to embed them
-                self._turn(folder, embedder)
+                self._turn(folder, hold, embedder)
             else:
                 self._embed_missing(folder, embedder)
-                self.indexer.turn_to(lambda: self._turn(folder, embedder))
+                self.indexer.turn_to(lambda: self._turn(folder, hold, embedder))
             old.close()
             self.trouble = ""
             return True
@@ -185,11 +205,11 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _turn(self, folder: Path, embedder: LazyEmbedder) -> Target:
+    def _turn(self, folder: Path, hold: Hold, embedder: LazyEmbedder) -> Target:
         """Serve that generation, at the catalog's last operation and warm."""
         if self._stores.write:
             self._embed_missing(folder, embedder)
-        serving = open_serving(self._stores, folder, embedder)
+        serving = open_serving(self._stores, folder, embedder, hold)
         serving.warm_up()
         self._serving = serving
         return serving.target(self._stores)
@@ -242,8 +262,11 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
         decoders = Decoders(settings.pictures.limits(), settings.ingest.workers)
         stack.callback(decoders.close)
         pictures = open_pictures(settings)
-        stores = Stores(settings, catalog, pictures, decoders, write, background)
-        serving = open_serving(stores, _generation(settings, write=write))
+        repairs = Repairs(settings.data_dir / "damaged")
+        stores = Stores(settings, catalog, pictures, decoders, repairs, write, background)
+        _check_catalog(stores)
+        folder, hold = _generation(stores)
+        serving = open_serving(stores, folder, hold=hold)
         indexer = _indexer(stores, serving, stack) if write else None
         engine = Engine(stores, serving, indexer, stack.pop_all())
     if background:
@@ -268,24 +291,57 @@ def _indexer(stores: Stores, serving: Serving, stack: ExitStack) -> Indexer:
         target=serving.target(stores),
         fields=settings.declared_fields(),
         batch_size=settings.ingest.batch_size,
+        room=lambda: check_room(settings.data_dir, settings.storage.reserve_mb),
     )
     stack.callback(indexer.close)
     return indexer
 
 
-def _generation(settings: Settings, *, write: bool) -> Path:
-    """The folder of the generation that serves; a writer makes the first one."""
-    generations = Generations(settings.data_dir / "generations")
-    folder = generations.current()
-    if folder is None and not write:
-        raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
-    if folder is None:
-        folder = generations.begin()
-        section = embedding_of(settings, None)
-        model, analyzer = load_embedder(section).facts.key, make_analyzer(settings).fingerprint
-        fields = settings.declared_fields()
-        write_manifest(folder, new_manifest(analyzer, model, fields, section))
-        generations.publish(folder)
-    if write and not settings.embedding.embed_copy:
-        forget_copy(folder)
+def _check_catalog(stores: Stores) -> None:
+    """Raise ``IndexCorrupt`` for a catalog whose pages make no sense."""
+    if stores.checked and (damage := stores.catalog.health.malformed(quick=True)):
+        raise IndexCorrupt(
+            f"catalog: {stores.settings.data_dir / 'catalog.sqlite'} is damaged, {damage[0]};"
+            " run: hybrid-search verify"
+        )
+
+
+def _generation(stores: Stores) -> tuple[Path, Hold]:
+    """The folder of the generation that serves; who writes makes the first one."""
+    settings = stores.settings
+    folders = GenerationFolders(settings.data_dir / "generations")
+    held = _mended(folders, stores.repairs) if stores.write else folders.hold()
+    if held is None:
+        if not stores.write:
+            raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
+        folders.publish(_first(settings, folders.begin()))
+        held = folders.hold()
+    if held is None:
+        raise IndexMissing(f"the index in {settings.data_dir} was removed while it was opened")
+    if stores.write and not settings.embedding.embed_copy:
+        forget_copy(held[0])
+    return held
+
+
+def _mended(folders: GenerationFolders, repairs: Repairs) -> tuple[Path, Hold] | None:
+    """The newest generation with a manifest; those whose manifest is lost are set aside."""
+    repairs.note(folders.mend())
+    while (held := folders.hold()) is not None:
+        try:
+            read_manifest(held[0])
+        except IndexCorrupt as failure:
+            held[1].release()
+            repairs.note(f"{failure}; set aside")
+            folders.set_aside(repairs)
+        else:
+            repairs.note(mend_manifest(held[0]))
+            return held
+    return None
+
+
+def _first(settings: Settings, folder: Path) -> Path:
+    """The folder, as a generation that nothing is in yet."""
+    section = embedding_of(settings, None)
+    model, analyzer = load_embedder(section).facts.key, make_analyzer(settings).fingerprint
+    write_manifest(folder, new_manifest(analyzer, model, settings.declared_fields(), section))
     return folder

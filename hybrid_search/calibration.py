@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hybrid_search.background import LEAST, SAMPLE, Asker, Background, measure, unpacked
-from hybrid_search.durable import write_whole
+from hybrid_search.durable import with_checksum, without_checksum, write_whole
 from hybrid_search.ports import VectorIndex, Vectors
+from hybrid_search.repairs import Repairs
 
 LOOK_EVERY = 1.0
 """Seconds after which is looked whether another process has measured anew."""
@@ -56,8 +57,15 @@ class BackgroundFile:
     def write(self, background: Background) -> None:
         """Keep what was measured."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._path, background.packed())
+        write_whole(self._path, with_checksum(background.packed()))
         self._look()
+
+    def mend(self, repairs: Repairs) -> None:
+        """Set a damaged file aside; it is measured anew."""
+        if self.current() is None and self._path.is_file():
+            repairs.note(f"{self._path} is not what was written; set aside, and measured again")
+            repairs.set_aside(self._path)
+            self._look()
 
     def _look(self) -> None:
         with self._guard:
@@ -66,7 +74,9 @@ class BackgroundFile:
                 return
             self._stamp = stamp
             try:
-                self._known = None if stamp is None else unpacked(self._path.read_bytes())
+                self._known = (
+                    None if stamp is None else unpacked(without_checksum(self._path.read_bytes()))
+                )
             except (OSError, ValueError):
                 self._known = None
 

@@ -30,6 +30,7 @@ from hybrid_search.sections import (
     LexicalSection,
     PictureSection,
     ServerSection,
+    StorageSection,
     VectorSection,
 )
 
@@ -65,6 +66,8 @@ class Settings(BaseSettings):
     """Which pictures are accepted."""
     ingest: IngestSection = IngestSection()
     """How assets come in."""
+    storage: StorageSection = StorageSection()
+    """How what is stored is kept safe."""
     server: ServerSection = ServerSection()
     """The service."""
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_POINTER = "CURRENT"
+from hybrid_search.errors import IndexCorrupt, StorageFull, is_full
 
 
 def sync(path: Path) -> None:
@@ -31,14 +33,40 @@ def publish(written: Path, final: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Put the bytes at ``path``; readers see the old content or the new, never a part."""
+    """Put the bytes at ``path``; readers see the old content or the new, never a part.
+
+    Raises ``StorageFull`` when there is no room, and then leaves the old content.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        aside.write_bytes(data)
-        publish(aside, path)
+        with room_on_disk(path):
+            aside.write_bytes(data)
+            publish(aside, path)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def room_on_disk(path: Path) -> Iterator[None]:
+    """Say ``StorageFull`` where the system says that there is no space left."""
+    try:
+        yield
+    except OSError as failure:
+        if is_full(failure):
+            raise StorageFull(f"no space left for {path}; free some and try again") from failure
+        raise
+
+
+def check_room(folder: Path, reserve_mb: int) -> None:
+    """Raise ``StorageFull`` when less than so many megabytes are free where the folder lies."""
+    free = shutil.disk_usage(folder).free >> 20
+    if free < reserve_mb:
+        raise StorageFull(
+            f"storage.reserve_mb: {free:,} MB are free for {folder}, {reserve_mb:,} must stay so;"
+            " free some and try again"
+        )
 
 
 def sha256_of(path: Path) -> str:
@@ -47,37 +75,61 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class Generations:
-    """The generations below one folder, and the pointer to the one that serves."""
+def with_checksum(data: bytes) -> bytes:
+    r"""The data after a line with its SHA-256.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    >>> without_checksum(with_checksum(b"some data"))
+    b'some data'
+    """
+    return hashlib.sha256(data).hexdigest().encode() + b"\n" + data
 
-    def current(self) -> Path | None:
-        """The folder of the generation that serves; ``None`` before the first."""
-        pointer = self._root / _POINTER
-        return self._root / pointer.read_text("ascii").strip() if pointer.is_file() else None
 
-    def previous(self) -> Path | None:
-        """The folder of the other generation that is kept: what served before this one."""
-        served = self.current()
-        kept = [p for p in sorted(self._root.glob("[0-9]*")) if p != served]
-        return kept[-1] if kept else None
+def without_checksum(content: bytes) -> bytes:
+    """The data that ``with_checksum`` was given; raises ``ValueError`` if it is not that."""
+    checksum, _, data = content.partition(b"\n")
+    if hashlib.sha256(data).hexdigest().encode() != checksum:
+        raise ValueError("not what was written")
+    return data
 
-    def begin(self) -> Path:
-        """An empty folder for the next generation, which nobody sees yet."""
-        numbers = [int(p.name) for p in self._root.glob("[0-9]*") if p.name.isdigit()]
-        served = self.current()
-        number = max([int(served.name) if served else 0, *numbers], default=0) + 1
-        folder = self._root / f"{number:06d}"
-        folder.mkdir(parents=True)
-        return folder
 
-    def publish(self, folder: Path) -> None:
-        """Let that generation serve, durably, and remove those before the last one."""
-        served = self.current()
-        write_whole(self._root / _POINTER, folder.name.encode())
-        keep = {folder, served}
-        for old in self._root.glob("[0-9]*"):
-            if old not in keep:
-                shutil.rmtree(old, ignore_errors=True)
+def write_twice(path: Path, data: bytes) -> None:
+    """Keep a few bytes, on which much hangs, in two files with a checksum each."""
+    for copy in _copies(path):
+        write_whole(copy, with_checksum(data))
+
+
+def read_either(path: Path) -> bytes | None:
+    """What ``write_twice`` wrote, from the first of the files that is whole; ``None`` without any.
+
+    Raises ``IndexCorrupt`` when none is whole.
+    """
+    found = [copy.read_bytes() for copy in _copies(path) if copy.is_file()]
+    for content in found:
+        with suppress(ValueError):
+            return without_checksum(content)
+    if found:
+        raise IndexCorrupt(f"{path} and its copy are damaged")
+    return None
+
+
+def mend(path: Path) -> bool:
+    """Write again what ``write_twice`` wrote where one of the files is not whole; whether so."""
+    data = read_either(path)
+    if data is None:
+        return False
+    checked = with_checksum(data)
+    broken = [c for c in _copies(path) if not c.is_file() or c.read_bytes() != checked]
+    for copy in broken:
+        write_whole(copy, checked)
+    return bool(broken)
+
+
+def forget(path: Path) -> None:
+    """Remove what ``write_twice`` wrote."""
+    for copy in _copies(path):
+        copy.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def _copies(path: Path) -> tuple[Path, Path]:
+    return path, path.with_name(f"{path.name}.copy")

@@ -14,12 +14,15 @@
     │   ├── IndexMissing        there is no index in this folder yet
     │   ├── IndexLocked         another process writes to it
     │   ├── IndexCorrupt        a stored file is not what was written
-    │   └── IndexMismatch       it was built by another analyser or model
+    │   ├── IndexMismatch       it was built by another analyser or model
+    │   └── StorageFull         the disk has no room              HTTP 507
     └── EngineFailure       a library failed under us                HTTP 500   exit 4
 
 A message names the field, the value and the limit, and where there is one, the next
 command to run.
 """
+
+import errno
 
 
 class SearchError(Exception):
@@ -74,5 +77,19 @@ class IndexMismatch(IndexUnusable):
     """The index was built by another analyser or another model than the configured one."""
 
 
+class StorageFull(IndexUnusable):
+    """The disk has no room for what is written; reads go on."""
+
+
 class EngineFailure(SearchError):
     """A library failed in a way that the caller did not cause."""
+
+
+_FULL = ("no space left", "disk is full", "quota exceeded")
+
+
+def is_full(failure: BaseException) -> bool:
+    """Whether a library's failure says that the disk is full, as a number or in words."""
+    if isinstance(failure, OSError) and failure.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    return any(words in str(failure).lower() for words in _FULL)

@@ -32,6 +32,22 @@ class LexicalFollower:
             self._index.add(_added(self._catalog, batch))
             self._index.commit(batch[-1].sequence)
 
+    def reconcile(self) -> str:
+        """What was put right for the index to hold what lives; empty when it did.
+
+        To be asked when it is at the last operation, and nothing is written meanwhile.
+        """
+        held, living = self._index.ordinals(), self._catalog.live_ordinals()
+        ghosts = np.setdiff1d(held, living, assume_unique=True).tolist()
+        lost = np.setdiff1d(living, held, assume_unique=True).tolist()
+        if not ghosts and not lost:
+            return ""
+        self._index.remove(ghosts)
+        for start in range(0, len(lost), STEP):
+            self._index.add(self._catalog.fetch(lost[start : start + STEP]).values())
+        self._index.commit(self._index.watermark)
+        return f"lexical: {len(ghosts)} dead versions taken out, {len(lost)} lacking ones put in"
+
 
 class VectorFollower:
     """Keeps a vector index at the catalog's last operation; each process has its own."""

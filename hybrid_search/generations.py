@@ -9,13 +9,13 @@ from pathlib import Path
 import orjson
 
 from hybrid_search.copy_vectors import copy_key
-from hybrid_search.durable import write_whole
+from hybrid_search.durable import mend, read_either, write_twice
 from hybrid_search.errors import IndexCorrupt
 from hybrid_search.fields import Fields
 from hybrid_search.sections import EmbeddingSection
 
 FORMAT = 1
-_MANIFEST = "manifest.json"
+_MANIFEST = "MANIFEST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,21 @@ def forget_copy(folder: Path) -> None:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Put the manifest into a generation's folder, atomically."""
-    write_whole(folder / _MANIFEST, orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
+    """Put the manifest into a generation's folder, twice and atomically."""
+    write_twice(folder / _MANIFEST, orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
 
 
 def read_manifest(folder: Path) -> Manifest:
     """The generation's manifest; raises ``IndexCorrupt``."""
     try:
-        return Manifest(**orjson.loads((folder / _MANIFEST).read_bytes()))
-    except (OSError, ValueError, TypeError) as failure:
+        return Manifest(**orjson.loads(read_either(folder / _MANIFEST) or b"nothing"))
+    except (OSError, ValueError, TypeError, IndexCorrupt) as failure:
         raise IndexCorrupt(
             f"generation {folder.name}: its manifest cannot be read, {failure};"
-            " run: hybrid-search rebuild"
+            " run: hybrid-search repair"
         ) from failure
+
+
+def mend_manifest(folder: Path) -> str:
+    """What was wrong with a copy of the manifest and is put right; empty when nothing was."""
+    return f"{folder / _MANIFEST} was written again" if mend(folder / _MANIFEST) else ""

@@ -137,12 +137,15 @@ class Indexer:
         target: Target,
         fields: Fields,
         batch_size: int = 64,
+        room: Callable[[], None] = lambda: None,
     ) -> None:
+        """``room`` is asked before each batch is stored, and raises where the disk has none."""
         self._catalog = catalog
         self._pictures = pictures
         self._target = target
         self._fields = fields
         self._batch_size = batch_size
+        self._check_room = room
         self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._writing = threading.Lock()
 
@@ -238,6 +241,7 @@ class Indexer:
 
     def _store(self, ready: _Ready) -> IngestReport:
         """The batch's report, once it is durable and the indexes have it."""
+        self._check_room()
         for digest, data in ready.originals.items():
             self._pictures.put(digest, data)
         with self._writing:

@@ -22,6 +22,9 @@ from hybrid_search.text.kiwi import KiwiAnalyzer
 from hybrid_search.text.rules import RulesAnalyzer
 from hybrid_search.text.synonyms import SynonymFile
 
+LEXICAL = "lexical"
+"""Where in a generation's folder the inverted index lies."""
+
 
 def open_catalog(settings: Settings, *, write: bool) -> SqliteCatalog:
     """The store of record; with ``write``, created where missing."""
@@ -33,14 +36,17 @@ def open_pictures(settings: Settings) -> FolderPictures:
     return FolderPictures(settings.data_dir / "pictures", settings.pictures.limits())
 
 
-def open_lexical(settings: Settings, folder: Path, *, write: bool) -> TantivyIndex:
+def open_lexical(
+    settings: Settings, folder: Path, *, write: bool, checked: bool = False
+) -> TantivyIndex:
     """The inverted index of a generation; with ``write``, created where missing."""
     return TantivyIndex(
-        folder / "lexical",
+        folder / LEXICAL,
         make_analyzer(settings),
         fields=settings.declared_fields(),
         synonyms=_synonyms(settings),
         read_only=not write,
+        checked=checked,
     )
 
 

@@ -18,10 +18,10 @@ from hybrid_search.assembly import lock
 from hybrid_search.background import Background
 from hybrid_search.config import Settings
 from hybrid_search.decoding import Decoders
-from hybrid_search.durable import Generations
 from hybrid_search.encoding import LazyEmbedder
 from hybrid_search.errors import IndexMissing, InvalidConfig
 from hybrid_search.following import LexicalFollower
+from hybrid_search.generation_folders import GenerationFolders
 from hybrid_search.generations import Manifest, new_manifest, read_manifest, write_manifest
 from hybrid_search.parts import (
     embedding_of,
@@ -33,6 +33,7 @@ from hybrid_search.parts import (
 )
 from hybrid_search.ports import LiveVectors, Rebuilt, Subject, Vectors
 from hybrid_search.records import Ordinal
+from hybrid_search.repairs import Repairs
 from hybrid_search.search import Searcher
 from hybrid_search.sections import EmbeddingSection
 from hybrid_search.serving import Stores, embedder_of, open_serving
@@ -116,10 +117,10 @@ def use_model(
             built = _build(stores, folder, section, progress)
             judged = _judge(stores, (served, folder), gate) if gate else None
             good = judged is None or gate is None or judged.after >= judged.before - gate.margin
+            models = read_manifest(folder).model, read_manifest(served).model
             published = _whole(built) and good
             if published:
                 generations.publish(folder)
-            models = read_manifest(folder).model, read_manifest(served).model
             return Swapped(*models, built, judged, published)
 
 
@@ -137,7 +138,7 @@ def roll_back(settings: Settings, progress: Progress | None = None) -> Swapped:
         embedder = load_embedder(embedding_of(settings, manifest))
         LazyEmbedder(lambda: embedder).expect(manifest.model)
         stores.embed_missing(embedder, copy=bool(manifest.copy), progress=progress)
-        generations.publish(previous)
+        generations.point_to(previous)
         return Swapped(manifest.model, read_manifest(served).model, {}, None, published=True)
 
 
@@ -257,7 +258,7 @@ def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingS
 
 
 @contextmanager
-def _building(settings: Settings) -> Iterator[tuple[Stores, Generations]]:
+def _building(settings: Settings) -> Iterator[tuple[Stores, GenerationFolders]]:
     """The stores, whose catalog is given vectors, and generations that nobody else builds."""
     root = settings.data_dir / "generations"
     if not (settings.data_dir / "catalog.sqlite").is_file():
@@ -268,30 +269,32 @@ def _building(settings: Settings) -> Iterator[tuple[Stores, Generations]]:
         catalog = stack.enter_context(closing(open_catalog(settings, write=True)))
         limits, workers = settings.pictures.limits(), settings.ingest.workers
         decoders = stack.enter_context(closing(Decoders(limits, workers)))
-        yield Stores(settings, catalog, open_pictures(settings), decoders), Generations(root)
+        repairs = Repairs(settings.data_dir / "damaged")
+        stores = Stores(settings, catalog, open_pictures(settings), decoders, repairs)
+        yield stores, GenerationFolders(root)
 
 
 @contextmanager
-def _aside(generations: Generations) -> Iterator[Path]:
+def _aside(generations: GenerationFolders) -> Iterator[Path]:
     """A folder for the next generation, gone at the end unless it was published."""
     folder = generations.begin()
     try:
         yield folder
     finally:
-        if generations.current() != folder:
-            shutil.rmtree(folder)
+        # Published, it has another name.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def _reading(settings: Settings) -> Iterator[tuple[SqliteCatalog, Path, LazyEmbedder]]:
     """The catalog, the generation that serves, and its model."""
     with closing(open_catalog(settings, write=False)) as catalog:
-        folder = Generations(settings.data_dir / "generations").current()
+        folder = GenerationFolders(settings.data_dir / "generations").current()
         if folder is None:
             raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
         yield catalog, folder, embedder_of(settings, folder)
 
 
-def _served(generations: Generations) -> Manifest | None:
+def _served(generations: GenerationFolders) -> Manifest | None:
     folder = generations.current()
     return None if folder is None else read_manifest(folder)

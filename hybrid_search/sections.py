@@ -218,6 +218,16 @@ class IngestSection(Section):
     """Processes that decode pictures."""
 
 
+class StorageSection(Section):
+    """How what is stored is kept safe."""
+
+    verify_at_start: bool = True
+    """Whether who writes, or serves, compares every index file with its hash at the start, and the
+    catalog's pages with each other: about a second for each gigabyte."""
+    reserve_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 64
+    """Free space below which nothing new is stored; deletions, and what serves, go on."""
+
+
 class ServerSection(Section):
     """The service."""
 

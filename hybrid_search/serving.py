@@ -14,13 +14,16 @@ from hybrid_search.config import Settings
 from hybrid_search.copy_vectors import CopyVectors
 from hybrid_search.decoding import Decoders
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
+from hybrid_search.errors import IndexCorrupt
 from hybrid_search.following import LexicalFollower, VectorFollower
+from hybrid_search.generation_folders import Hold
 from hybrid_search.generations import read_manifest
 from hybrid_search.ingest import Target
-from hybrid_search.parts import embedding_of, load_embedder, open_lexical
+from hybrid_search.parts import LEXICAL, embedding_of, load_embedder, open_lexical
 from hybrid_search.picture_encoding import PictureEncoder
 from hybrid_search.ports import Embedder
 from hybrid_search.records import ListName, Query
+from hybrid_search.repairs import Repairs
 from hybrid_search.retrieval import Retriever
 from hybrid_search.search import Searcher
 from hybrid_search.upkeep import AtOnce, InBackground, Worker
@@ -41,9 +44,15 @@ class Stores:
     catalog: SqliteCatalog
     pictures: FolderPictures
     decoders: Decoders
+    repairs: Repairs
     write: bool = False
     background: bool = False
     """Whether what an index needs is done aside, not after each write."""
+
+    @property
+    def checked(self) -> bool:
+        """Whether files are compared with their hashes: not for a single search."""
+        return self.settings.storage.verify_at_start and (self.write or self.background)
 
     def embed_missing(
         self,
@@ -80,6 +89,8 @@ class Serving:
     followers: Sequence[VectorFollower]
     upkeep: Worker | None
     """What looks after the vector indexes; ``None`` where nothing is written."""
+    hold: Hold | None = None
+    """What keeps its folder from being collected."""
 
     def target(self, stores: Stores) -> Target:
         """Where writes go."""
@@ -102,6 +113,8 @@ class Serving:
         if self.upkeep is not None:
             self.upkeep.close()
         self.lexical.close()
+        if self.hold is not None:
+            self.hold.release()
 
 
 def embedder_of(settings: Settings, folder: Path) -> LazyEmbedder:
@@ -113,21 +126,31 @@ def embedder_of(settings: Settings, folder: Path) -> LazyEmbedder:
     return embedder
 
 
-def open_serving(stores: Stores, folder: Path, embedder: LazyEmbedder | None = None) -> Serving:
+def open_serving(
+    stores: Stores,
+    folder: Path,
+    embedder: LazyEmbedder | None = None,
+    hold: Hold | None = None,
+) -> Serving:
     """The generation in that folder, at the catalog's last operation when it is written to.
 
-    Raises ``IndexMismatch`` when the analyser is not that of the index.
+    What is damaged is set aside by who writes, and comes from the catalog again. Raises
+    ``IndexMismatch`` when the analyser is not that of the index, and ``IndexCorrupt`` for damage
+    that only who writes may repair.
     """
     settings, catalog = stores.settings, stores.catalog
     embedder = embedder or embedder_of(settings, folder)
-    lexical = open_lexical(settings, folder, write=stores.write)
+    lexical = _open_lexical(stores, folder)
     with ExitStack() as undo:
         undo.callback(lexical.close)
         plan = configured_plan(settings, background=stores.background)
-        vectors = open_vector_stores(settings, folder, plan)
+        repairs = stores.repairs if stores.write else None
+        vectors = open_vector_stores(settings, folder, plan, repairs, checked=stores.checked)
         followers = tuple(store.follower(catalog) for store in vectors.values())
         if stores.write:
-            LexicalFollower(catalog, lexical).catch_up()
+            follower = LexicalFollower(catalog, lexical)
+            follower.catch_up()
+            stores.repairs.note(follower.reconcile())
         undo.pop_all()
     encoder = QueryEncoder(embedder, settings.embedding.cached_queries)
     return Serving(
@@ -141,7 +164,20 @@ def open_serving(stores: Stores, folder: Path, embedder: LazyEmbedder | None = N
         searcher=_searcher(stores, lexical, vectors, followers, encoder),
         followers=followers,
         upkeep=_upkeep(stores, vectors, embedder) if stores.write else None,
+        hold=hold,
     )
+
+
+def _open_lexical(stores: Stores, folder: Path) -> TantivyIndex:
+    settings, checked = stores.settings, stores.checked
+    try:
+        return open_lexical(settings, folder, write=stores.write, checked=checked)
+    except IndexCorrupt as failure:
+        if not stores.write:
+            raise
+        stores.repairs.note(f"{failure}; set aside, and made again from the catalog")
+        stores.repairs.set_aside(folder / LEXICAL)
+        return open_lexical(settings, folder, write=True)
 
 
 def _searcher(

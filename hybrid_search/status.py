@@ -66,8 +66,9 @@ class StatusJson(TypedDict):
     """The state of an engine.
 
     ``vector`` is the index of pictures, ``copy`` that of copy, ``null`` where it is not embedded;
-    ``lacking`` says which lists of a search are absent, and what brings them; ``trouble`` why the
-    latest generation could not be taken over.
+    ``lacking`` says which lists of a search are absent, and what brings them; ``repaired`` what was
+    found damaged at the start and put right; ``trouble`` why the latest generation could not be
+    taken over.
     """
 
     version: str
@@ -81,6 +82,7 @@ class StatusJson(TypedDict):
     copy: VectorStatusJson | None
     lacking: dict[str, str]
     encoding: EncodingStatusJson
+    repaired: list[str]
     trouble: str
 
 
@@ -108,6 +110,7 @@ def engine_status(engine: Engine) -> StatusJson:
         else _vectors(engine, engine.copy_vectors, "copy"),
         "lacking": dict[str, str](engine.lacking.items()),
         "encoding": _encoding(engine),
+        "repaired": list(engine.repairs),
         "trouble": engine.trouble,
     }
 

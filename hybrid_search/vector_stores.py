@@ -15,6 +15,7 @@ from hybrid_search.following import VectorFollower
 from hybrid_search.generations import read_manifest
 from hybrid_search.ports import Catalog, Subject, Vectors
 from hybrid_search.records import ListName
+from hybrid_search.repairs import Repairs
 from hybrid_search.upkeep import Upkeep
 from hybrid_search.vector_plans import VectorPlan
 
@@ -50,26 +51,44 @@ VectorStores = Mapping[Subject, VectorStore]
 """Those that are searched: pictures always, copy where it was embedded and is asked for."""
 
 
-def open_vector_stores(settings: Settings, folder: Path, plan: VectorPlan) -> VectorStores:
-    """The stores of the generation in the folder, as they were sealed last."""
+def open_vector_stores(
+    settings: Settings,
+    folder: Path,
+    plan: VectorPlan,
+    repairs: Repairs | None = None,
+    *,
+    checked: bool = False,
+) -> VectorStores:
+    """The stores of the generation in the folder, as they were sealed last.
+
+    If they are to be ``checked``, every file is compared with its hash; with ``repairs`` damaged
+    ones are set aside.
+    """
     manifest = read_manifest(folder)
     keys: dict[Subject, str] = {"picture": manifest.model}
     if settings.embedding.embed_copy and manifest.copy:
         keys["copy"] = manifest.copy
-    return {
-        subject: VectorStore(
-            subject,
-            key,
-            vector_index(key, folder / _FOLDERS[subject], plan),
-            BackgroundFile(folder / f"{_FOLDERS[subject]}-background.npz"),
-        )
-        for subject, key in keys.items()
-    }
+    stores = {}
+    for subject, key in keys.items():
+        index = vector_index(key, folder / _FOLDERS[subject], plan, repairs, checked=checked)
+        background = BackgroundFile(folder / f"{_FOLDERS[subject]}-background")
+        if repairs is not None:
+            background.mend(repairs)
+        stores[subject] = VectorStore(subject, key, index, background)
+    return stores
 
 
-def vector_index(key: str, folder: Path, plan: VectorPlan) -> FaissIndex:
+def vector_index(
+    key: str,
+    folder: Path,
+    plan: VectorPlan,
+    repairs: Repairs | None = None,
+    *,
+    checked: bool = False,
+) -> FaissIndex:
     """The index that is sealed in the folder, empty where none is; ``key`` has the dimension."""
-    return FaissIndex(int(key.rsplit("/", 1)[-1]), folder, plan)
+    dimension = int(key.rsplit("/", 1)[-1])
+    return FaissIndex(dimension, folder, plan, checked=checked, repairs=repairs)
 
 
 def sources_by_list(stores: VectorStores) -> dict[ListName, VectorSource]:

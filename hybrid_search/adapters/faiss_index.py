@@ -42,6 +42,7 @@ from hybrid_search.ports import (
     VectorStatus,
 )
 from hybrid_search.records import Ordinal
+from hybrid_search.repairs import Repairs
 from hybrid_search.vector_plans import (
     Layout,
     VectorPlan,
@@ -67,14 +68,28 @@ def _translated() -> Iterator[None]:
 class FaissIndex:
     """A ``VectorIndex`` over one folder, in which any process may seal."""
 
-    def __init__(self, dimension: int, folder: Path, plan: VectorPlan | None = None) -> None:
-        """Open what was sealed last; ``add`` and ``remove`` bring in what came since."""
+    def __init__(
+        self,
+        dimension: int,
+        folder: Path,
+        plan: VectorPlan | None = None,
+        *,
+        checked: bool = False,
+        repairs: Repairs | None = None,
+    ) -> None:
+        """Open what was sealed last; ``add`` and ``remove`` bring in what came since.
+
+        If it is to be ``checked``, every file is compared with its hash. What is damaged is not
+        opened, and with ``repairs`` set aside, for what was sealed before: all that is lacking is
+        then to be added.
+        """
         self._dimension = dimension
         self._plan = plan or VectorPlan()
         self._sealings = Sealings(folder)
         self._writing = threading.Lock()
         self._refused: Path | None = None
-        self._state = self._opened(self._sealings.newest() or nothing(dimension))
+        sealed = self._sealings.first(repairs, hashes=checked)
+        self._state = self._opened(sealed or nothing(dimension))
 
     # ------------------------------------------------------------------------------ writes
 
@@ -163,6 +178,10 @@ class FaissIndex:
         """Up to so many live vectors ``(n, d)``, spread evenly over them in order of ordinal."""
         return self._state.sample(limit)
 
+    def ordinals(self) -> Ordinals:
+        """All versions that have a live vector, ascending."""
+        return self._state.ordinals()
+
     def count(self) -> int:
         """The number of live vectors."""
         return self._state.count
@@ -182,7 +201,7 @@ class FaissIndex:
             dimension=self._dimension,
             bytes=sealed.memory + state.tail.rows.nbytes,
             predicted=sealed.layout.bytes_for(len(sealed.ordinals), self._dimension),
-            disk=sum(sealed.files.values()),
+            disk=sum(facts.bytes for facts in sealed.files.values()),
             sealing="" if sealed.folder is None else sealed.folder.name,
             trouble=self._sealings.trouble,
         )

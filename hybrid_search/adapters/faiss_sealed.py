@@ -7,22 +7,32 @@ index (unless exact rows are all there is) and a manifest with the size and hash
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping
+import os
+import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from hybrid_search.adapters import faiss_kinds
 from hybrid_search.adapters.faiss_exact import Mask, Positions, faiss
-from hybrid_search.durable import sha256_of, sync, write_whole
+from hybrid_search.durable import room_on_disk, sync
 from hybrid_search.errors import EngineFailure, IndexCorrupt
+from hybrid_search.generation_folders import Hold
+from hybrid_search.inventory import (
+    Inventory,
+    differences,
+    from_json,
+    read_facts,
+    take,
+    to_json,
+    write_facts,
+)
 from hybrid_search.ports import Ordinals, Vectors
 from hybrid_search.vector_plans import Layout
 
-FORMAT = 1
+FORMAT = 2
 _ORDINALS, _ROWS, _INDEX, _MANIFEST = "ordinals.npy", "rows.npy", "index.faiss", "manifest.json"
 _NEGLIGIBLE = 0.01
 """A share of a unit vector's squared length; the growth of smaller errors does no harm."""
@@ -70,8 +80,9 @@ class Sealed:
     index: Any = None
     """``None`` where the exact rows are searched."""
     folder: Path | None = None
-    files: Mapping[str, int] = field(default_factory=dict)
-    """The size of each file."""
+    files: Inventory = field(default_factory=dict)
+    hold: Hold | None = None
+    """What keeps the folder from being collected."""
 
     def nearest(self, query: Vectors, limit: int, breadth: int, allowed: Mask | None) -> Positions:
         """Positions of the nearest that the index finds, about the nearest first."""
@@ -98,7 +109,7 @@ class Sealed:
     def memory(self) -> int:
         """Bytes that searches read."""
         kept = {_ORDINALS, _INDEX} if self.index is not None else {_ORDINALS, _ROWS}
-        return sum(size for name, size in self.files.items() if name in kept)
+        return sum(facts.bytes for name, facts in self.files.items() if name in kept)
 
 
 def nothing(dimension: int) -> Sealed:
@@ -108,9 +119,14 @@ def nothing(dimension: int) -> Sealed:
 
 
 def room_for_rows(folder: Path, count: int, dimension: int) -> Vectors:
-    """A new file of exact rows to be filled."""
-    shape = (count, dimension)
-    return np.lib.format.open_memmap(folder / _ROWS, mode="w+", dtype=np.float32, shape=shape)
+    """A new file of exact rows to be filled; raises ``StorageFull`` without room for it."""
+    shape, path = (count, dimension), folder / _ROWS
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    if sys.platform != "darwin":
+        with room_on_disk(path), path.open("r+b") as file:
+            # A page that finds no room when it is written to, in memory, ends the process.
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return rows
 
 
 def write_built(
@@ -158,21 +174,24 @@ def _measures(index: Any, layout: Layout, rows: Vectors) -> tuple[float, float]:
     return spread, faiss_kinds.coding_error(index, layout, rows) if coded else 0.0
 
 
-def open_sealed(folder: Path) -> Sealed:
-    """The index in the folder, mapped; raises ``IndexCorrupt`` for what is not as written."""
+def open_sealed(folder: Path, hold: Hold | None = None, *, hashes: bool = False) -> Sealed:
+    """The index in the folder, mapped; raises ``IndexCorrupt`` for what is not as written.
+
+    Files are compared by size, and with ``hashes`` by content: that reads all of them once.
+    """
     try:
-        facts = orjson.loads((folder / _MANIFEST).read_bytes())
+        facts = read_facts(folder / _MANIFEST)
         layout, health = Layout(**facts["layout"]), Health(**facts["health"])
-        files = {name: file["bytes"] for name, file in facts["files"].items()}
-        _check_sizes(folder, files)
+        files = from_json(facts["files"])
+        _check(folder, files, hashes=hashes)
         index = _open_index(folder) if _INDEX in files else None
         ordinals = np.asarray(np.load(folder / _ORDINALS, mmap_mode="r"))
         rows = _open_rows(folder, index, len(ordinals))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as failure:
         raise IndexCorrupt(
-            f"vectors: {folder} is damaged, {failure}; run: hybrid-search rebuild"
+            f"vectors: {folder} is damaged, {failure}; run: hybrid-search repair"
         ) from failure
-    return Sealed(layout, ordinals, rows, facts["sequence"], health, index, folder, files)
+    return Sealed(layout, ordinals, rows, facts["sequence"], health, index, folder, files, hold)
 
 
 def _open_index(folder: Path) -> Any:
@@ -189,11 +208,9 @@ def _open_rows(folder: Path, index: Any, count: int) -> Vectors:
     return np.asarray(mapped)
 
 
-def _check_sizes(folder: Path, files: Mapping[str, int]) -> None:
-    for name, size in files.items():
-        found = (folder / name).stat().st_size
-        if found != size:
-            raise ValueError(f"{name} has {found:,} bytes instead of {size:,}")
+def _check(folder: Path, files: Inventory, *, hashes: bool) -> None:
+    if damage := differences(folder, files, hashes=hashes):
+        raise ValueError("; ".join(damage))
 
 
 def _holds_rows(layout: Layout) -> bool:
@@ -208,29 +225,25 @@ def _write(folder: Path, sealed: Sealed) -> None:
         _write_index(folder / _INDEX, sealed.index)
     if _holds_rows(sealed.layout):
         (folder / _ROWS).unlink(missing_ok=True)
-    files = {path.name: _synced(path) for path in sorted(folder.iterdir())}
+    for path in folder.iterdir():
+        sync(path)
     facts = {
         "format": FORMAT,
         "layout": asdict(sealed.layout),
         "sequence": sealed.sequence,
         "health": asdict(sealed.health),
-        "files": files,
+        "files": to_json(take(folder, folder.iterdir())),
     }
-    write_whole(folder / _MANIFEST, orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    write_facts(folder / _MANIFEST, facts)
 
 
 def write_layout(folder: Path, layout: Layout) -> None:
     """Let the index in the folder be searched as this layout says."""
-    facts = orjson.loads((folder / _MANIFEST).read_bytes()) | {"layout": asdict(layout)}
-    write_whole(folder / _MANIFEST, orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    facts = read_facts(folder / _MANIFEST) | {"layout": asdict(layout)}
+    write_facts(folder / _MANIFEST, facts)
 
 
 def _write_index(path: Path, index: Any) -> None:
     """Through a file of ours, which says when the disk is full; Faiss's own does not."""
-    with path.open("wb") as file:
+    with room_on_disk(path), path.open("wb") as file:
         faiss.write_index(index, faiss.PyCallbackIOWriter(file.write, 1 << 24))
-
-
-def _synced(path: Path) -> dict[str, int | str]:
-    sync(path)
-    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}

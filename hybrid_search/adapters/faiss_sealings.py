@@ -10,8 +10,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hybrid_search.adapters.faiss_sealed import Sealed, open_sealed
-from hybrid_search.durable import Generations
 from hybrid_search.errors import IndexCorrupt, IndexLocked
+from hybrid_search.generation_folders import GenerationFolders
+from hybrid_search.repairs import Repairs
 
 _LOOK_EVERY = 0.2
 """Seconds between two looks at whether another process has sealed an index."""
@@ -22,22 +23,21 @@ class Sealings:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._generations = Generations(folder)
+        self._generations = GenerationFolders(folder)
         self._looked = 0.0
         self.trouble = ""
         """What was found damaged; empty when nothing is."""
+        self._damaged: Path | None = None
 
-    def newest(self) -> Sealed | None:
-        """What was sealed last; a damaged one counts as none, and is reported."""
-        folder = self._generations.current()
-        if folder is None:
-            return None
+    def newest(self, *, hashes: bool = False) -> Sealed | None:
+        """What was sealed last, checked by size or hash; a damaged one is none, and reported."""
         try:
-            sealed = open_sealed(folder)
+            held = self._generations.hold()
+            sealed = None if held is None else open_sealed(*held, hashes=hashes)
         except IndexCorrupt as failure:
-            self.trouble = str(failure)
+            self.trouble, self._damaged = str(failure), self._generations.current()
             return None
-        self.trouble = ""
+        self.trouble, self._damaged = "", None
         return sealed
 
     def has_other_than(self, served: Path | None) -> bool:
@@ -46,24 +46,43 @@ class Sealings:
         if now - self._looked < _LOOK_EVERY:
             return False
         current = self._generations.current()
-        if current is None or current == served:
+        if current is None or current in {served, self._damaged}:
             self._looked = now
             return False
         return True
 
+    def first(self, repairs: Repairs | None, *, hashes: bool) -> Sealed | None:
+        """The newest at the start; with ``repairs``, the newest whole one, others set aside."""
+        if repairs is not None:
+            repairs.note(self._generations.mend())
+        sealed = self.newest(hashes=hashes)
+        while repairs is not None and self.trouble:
+            with self._alone():
+                repairs.note(f"{self.trouble}; set aside, what it held comes from the catalog")
+                self._generations.set_aside(repairs)
+            sealed = self.newest(hashes=hashes)
+        return sealed
+
     @contextmanager
     def writing(self) -> Iterator[Path]:
         """A folder for the next one; raises ``IndexLocked`` while another process writes one."""
+        with self._alone():
+            yield self._generations.begin()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self._folder / "sealing.lock", timeout=0):
-                yield self._generations.begin()
+                yield
         except Timeout:
             raise IndexLocked("vectors: another process builds an index; try again") from None
 
     def publish(self, folder: Path) -> Sealed:
         """Let the one in that folder be the last; older than the one before are removed."""
-        sealed = open_sealed(folder)
+        open_sealed(folder)
         self._generations.publish(folder)
-        self.trouble = ""
+        sealed = self.newest()
+        if sealed is None:
+            raise IndexCorrupt(self.trouble)
         return sealed

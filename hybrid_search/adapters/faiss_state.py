@@ -37,6 +37,11 @@ class State:
         order = np.argsort(ordinals, kind="stable")
         return ordinals[order], rows[order]
 
+    def ordinals(self) -> Ordinals:
+        """Those of everything alive, ascending."""
+        kept, fresh = self.view.alive, self.tail.alive
+        return np.sort(np.concatenate([self.view.sealed.ordinals[kept], self.tail.ordinals[fresh]]))
+
     def holds(self, wanted: Ordinals) -> set[Ordinal]:
         """Those of the ascending ordinals that are alive."""
         sealed, tail = self.view.sealed, self.tail

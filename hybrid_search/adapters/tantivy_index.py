@@ -14,16 +14,20 @@ from cachetools import LRUCache
 
 from hybrid_search.adapters.tantivy_documents import new_document, new_schema
 from hybrid_search.adapters.tantivy_facets import count_values
+from hybrid_search.adapters.tantivy_files import check_files, forget, write_down
 from hybrid_search.adapters.tantivy_matches import appended, best_matches, ordinals_at
 from hybrid_search.adapters.tantivy_queries import QueryCompiler
 from hybrid_search.adapters.tantivy_suggestions import Suggestions
 from hybrid_search.durable import sync, write_whole
 from hybrid_search.errors import (
     EngineFailure,
+    IndexCorrupt,
     IndexLocked,
     IndexMismatch,
     IndexMissing,
     SearchError,
+    StorageFull,
+    is_full,
 )
 from hybrid_search.fields import UNDECLARED, Fields, changes, read_fields
 from hybrid_search.ports import Completion, FacetBucket, LexicalMatches, Ordinals
@@ -39,7 +43,7 @@ FEW = 20
 MAX_TYPED = 100
 """Characters that are completed."""
 _HEAP = 64 << 20
-_ANALYZER, _FIELDS = "analyzer.txt", "fields.json"
+_ANALYZER, _FIELDS, _META = "analyzer.txt", "fields.json", "meta.json"
 
 
 @contextmanager
@@ -52,6 +56,10 @@ def _translated() -> Iterator[None]:
     except BaseException as failure:
         if "LockBusy" in str(failure):
             raise IndexLocked(f"lexical: another process writes to the index: {failure}") from None
+        if is_full(failure):
+            raise StorageFull(
+                f"lexical: no space left; free some and try again: {failure}"
+            ) from None
         raise EngineFailure(f"tantivy: {type(failure).__name__}: {failure}") from failure
 
 
@@ -76,11 +84,13 @@ class TantivyIndex:
         fields: Fields | None = None,
         synonyms: Synonyms | None = None,
         read_only: bool = False,
+        checked: bool = False,
     ) -> None:
         """Open the folder, creating the index unless ``read_only``.
 
-        Raises ``IndexMissing``, ``IndexLocked``, and ``IndexMismatch`` when another analyser or
-        other fields built it.
+        Raises ``IndexMissing``, ``IndexLocked``, ``IndexMismatch`` when another analyser or
+        other fields built it, and ``IndexCorrupt`` for one that cannot be opened; if it is to be
+        ``checked``, for any file that is not as it was written.
         """
         self._folder = folder
         self._analyzer = analyzer
@@ -88,17 +98,23 @@ class TantivyIndex:
         self._synonyms = synonyms or NoSynonyms()
         self._schema = new_schema()
         self._guard = threading.Lock()
-        self._check_built_by(read_only)
-        with _translated():
-            self._index = tantivy.Index(self._schema, path=str(folder))
-            self._writer = None if read_only else self._open_writer()
-        self.refresh()
+        self._read_only = read_only
+        self._writer: tantivy.IndexWriter | None = None
+        if checked and (folder / _META).is_file():
+            check_files(folder, alone=not read_only)
+        self._check_built_by()
+        self._index = self._opened()
+        if not read_only:
+            with _translated():
+                self._writer = self._open_writer()
 
     # ------------------------------------------------------------------------------ writes
 
     def add(self, entries: Iterable[StoredAsset]) -> None:
-        """Index these versions."""
-        for stored in entries:
+        """Index these versions; those that are there already are replaced."""
+        fresh = list(entries)
+        self.remove(stored.ordinal for stored in fresh)
+        for stored in fresh:
             document = new_document(stored, self._analyzer, self._fields)
             with self._writing() as writer:
                 writer.add_document(document)
@@ -130,11 +146,12 @@ class TantivyIndex:
                 raise EngineFailure(f"tantivy: committed {watermark}, found {self.watermark}")
 
     def close(self) -> None:
-        """Finish background merges and release the files."""
+        """Finish background merges, write down what the files are, and release them."""
         if self._writer is not None:
             with _translated():
                 self._writer.wait_merging_threads()
             self._writer = None
+            write_down(self._folder)
 
     # ------------------------------------------------------------------------------- reads
 
@@ -205,8 +222,7 @@ class TantivyIndex:
         with _translated():
             asked = snapshot.compiler.binding(query, where) or tantivy.Query.empty_query()
             searcher = snapshot.compiler.searcher
-            found = searcher.search(asked, max(1, searcher.num_docs), count=False)
-            ordinals = np.sort(np.array(ordinals_at(searcher, found.hits), np.int64))
+            ordinals = _ordinals(searcher, asked)
         with self._guard:
             snapshot.allowed[key] = ordinals
         return ordinals
@@ -249,22 +265,48 @@ class TantivyIndex:
     def refresh(self) -> None:
         """See what another process has committed."""
         with _translated():
-            self._index.reload()
-            searcher = self._index.searcher()
-            compiler = QueryCompiler(
-                self._schema, searcher, self._analyzer, self._synonyms, self._fields
-            )
-            suggestions = Suggestions(self._schema, searcher)
-            self._snapshot = _Snapshot(self._read_watermark(searcher), compiler, suggestions)
+            self._snapshot = self._seen(self._index)
+
+    def ordinals(self) -> Ordinals:
+        """All versions that a search sees, ascending."""
+        searcher = self._snapshot.compiler.searcher
+        mark = tantivy.Query.term_query(self._schema, "watermark", "at", "basic")
+        assets = [
+            (tantivy.Occur.Must, tantivy.Query.all_query()),
+            (tantivy.Occur.MustNot, mark),
+        ]
+        with _translated():
+            return _ordinals(searcher, tantivy.Query.boolean_query(assets))
 
     # --------------------------------------------------------------------------- machinery
 
-    def _check_built_by(self, read_only: bool) -> None:
+    def _seen(self, index: tantivy.Index) -> _Snapshot:
+        """What there is to see now."""
+        index.reload()
+        searcher = index.searcher()
+        compiler = QueryCompiler(
+            self._schema, searcher, self._analyzer, self._synonyms, self._fields
+        )
+        suggestions = Suggestions(self._schema, searcher)
+        return _Snapshot(self._read_watermark(searcher), compiler, suggestions)
+
+    def _opened(self) -> tantivy.Index:
+        try:
+            with _translated():
+                index = tantivy.Index(self._schema, path=str(self._folder))
+                self._snapshot = self._seen(index)
+        except EngineFailure as failure:
+            raise IndexCorrupt(
+                f"lexical: {self._folder} cannot be opened, {failure}; run: hybrid-search repair"
+            ) from failure
+        return index
+
+    def _check_built_by(self) -> None:
         """Refuse an index that was built otherwise; a new one remembers how it is built."""
         if (self._folder / _ANALYZER).is_file():
             self._check_analyzer((self._folder / _ANALYZER).read_text("utf-8"))
             self._check_fields(read_fields((self._folder / _FIELDS).read_text("utf-8")))
-        elif read_only:
+        elif self._read_only:
             raise IndexMissing(f"no lexical index at {self._folder}")
         else:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -286,26 +328,34 @@ class TantivyIndex:
             )
 
     def _open_writer(self) -> tantivy.IndexWriter:
+        forget(self._folder)
         writer = self._index.writer(_HEAP, 1)
         # What a killed writer left behind would make every later commit fail.
         writer.garbage_collect_files()
-        # The first deletion after reopening can be lost when merges were cut: let it be this one.
-        writer.delete_documents_by_term("watermark", "none")
-        return writer
+        return _with_a_first_deletion(writer)
 
     @contextmanager
     def _writing(self) -> Iterator[tantivy.IndexWriter]:
-        """The writer; after any failure it is thrown away, for it would lose what follows."""
-        if self._writer is None:
-            raise EngineFailure("lexical: opened for reading only, or a failed writer was closed")
+        """The writer; after any failure it begins anew, for it would lose what follows."""
+        if self._read_only:
+            raise EngineFailure("lexical: opened for reading only")
+        with _translated():
+            self._writer = self._writer or self._open_writer()
         try:
             with _translated():
                 yield self._writer
         except BaseException:
-            self._writer = None
-            with _translated():
-                self._writer = self._open_writer()
+            self._begin_anew(self._writer)
             raise
+
+    def _begin_anew(self, writer: tantivy.IndexWriter) -> None:
+        try:
+            with _translated():
+                writer.rollback()
+                _with_a_first_deletion(writer)
+        except SearchError:
+            # The next write opens another.
+            self._writer = None
 
     def _read_watermark(self, searcher: tantivy.Searcher) -> int:
         asked = tantivy.Query.term_query(self._schema, "watermark", "at", "basic")
@@ -329,3 +379,14 @@ class TantivyIndex:
             parts.append((tantivy.Occur.Must, compiler.among(among)))
         joined = asked if len(parts) == 1 else tantivy.Query.boolean_query(parts)
         return best_matches(compiler.searcher, joined, min(limit, MAX_LIMIT))
+
+
+def _with_a_first_deletion(writer: tantivy.IndexWriter) -> tantivy.IndexWriter:
+    """The writer; the first deletion after merges were cut can be lost, so it is one of nothing."""
+    writer.delete_documents_by_term("watermark", "none")
+    return writer
+
+
+def _ordinals(searcher: tantivy.Searcher, asked: tantivy.Query) -> Ordinals:
+    found = searcher.search(asked, max(1, searcher.num_docs), count=False)
+    return np.sort(np.array(ordinals_at(searcher, found.hits), np.int64))

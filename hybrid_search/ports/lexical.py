@@ -59,7 +59,7 @@ class LexicalIndex(Protocol):
     """
 
     def add(self, entries: Iterable[StoredAsset]) -> None:
-        """Index these versions."""
+        """Index these versions; those that are there already are replaced."""
         ...
 
     def remove(self, ordinals: Iterable[Ordinal]) -> None:
@@ -151,6 +151,10 @@ class LexicalIndex(Protocol):
 
         Empty when every word is known, or nothing is near.
         """
+        ...
+
+    def ordinals(self) -> Ordinals:
+        """All versions that a search sees, ascending."""
         ...
 
     def count(self) -> int:

@@ -130,6 +130,14 @@ class Catalog(Protocol):
         """
         ...
 
+    def live_ordinals(self) -> Ordinals:
+        """All live ordinals, ascending."""
+        ...
+
+    def vector_ordinals(self, model: str, subject: Subject = "picture") -> Ordinals:
+        """The live ordinals that have a vector of that model, ascending."""
+        ...
+
     def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
         """The facts of those pictures that were stored and have a vector of that model."""
         ...

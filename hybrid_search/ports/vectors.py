@@ -75,6 +75,10 @@ class VectorIndex(Protocol):
         """Up to so many live vectors ``(n, d)``, spread evenly over them in order of ordinal."""
         ...
 
+    def ordinals(self) -> Ordinals:
+        """All versions that have a live vector, ascending."""
+        ...
+
     def count(self) -> int:
         """The number of live vectors."""
         ...

@@ -10,7 +10,15 @@ from typing import Literal
 
 import numpy as np
 
-from hybrid_search.ports import NEWEST, Draft, LiveVectors, Operation, Subject, Vectors
+from hybrid_search.ports import (
+    NEWEST,
+    Draft,
+    LiveVectors,
+    Operation,
+    Ordinals,
+    Subject,
+    Vectors,
+)
 from hybrid_search.records import AssetId, Digest, Ordinal, PictureFacts, StoredAsset
 from hybrid_search.wire.assets import asset_from_stored, asset_to_stored
 
@@ -128,6 +136,18 @@ class MemoryCatalog:
             sequence = len(self._history)
         portions = [(np.array([ordinal], np.int64), vector[None]) for ordinal, vector in rows]
         yield LiveVectors(sequence, len(rows), portions)
+
+    def live_ordinals(self) -> Ordinals:
+        """All live ordinals, ascending."""
+        with self._guard:
+            return np.array(sorted(self._alive()), np.int64)
+
+    def vector_ordinals(self, model: str, subject: Subject = "picture") -> Ordinals:
+        """The live ordinals that have a vector of that model, ascending."""
+        with self._guard:
+            digests = self.digests(sorted(self._alive()), subject)
+            held = [o for o, digest in digests.items() if (model, digest) in self._vectors]
+            return np.array(held, np.int64)
 
     def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
         """The facts of those pictures that were stored and have a vector of that model."""

@@ -91,7 +91,7 @@ class MemoryLexical:
     # ------------------------------------------------------------------------------ writes
 
     def add(self, entries: Iterable[StoredAsset]) -> None:
-        """Index these versions."""
+        """Index these versions; those that are there already are replaced."""
         self._check_open()
         for stored in entries:
             copy = self._fields.copy_of(stored.asset)
@@ -235,6 +235,10 @@ class MemoryLexical:
         vocabulary = Vocabulary(counts)
         near = {word: vocabulary.near(normalise(word).text, limit) for word in unknown}
         return corrected(query, {word: others for word, others in near.items() if others}, limit)
+
+    def ordinals(self) -> Ordinals:
+        """All versions that a search sees, ascending."""
+        return np.array(sorted(self._seen), np.int64)
 
     def count(self) -> int:
         """The number of versions that a search sees."""

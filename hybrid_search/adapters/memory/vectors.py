@@ -99,6 +99,10 @@ class MemoryVectors:
         chosen = [rows[place] for place in places]
         return np.array(chosen, np.float32).reshape(len(chosen), self._dimension)
 
+    def ordinals(self) -> Ordinals:
+        """All versions that have a live vector, ascending."""
+        return np.array(sorted(self._rows), np.int64)
+
     def count(self) -> int:
         """The number of live vectors."""
         return len(self._rows)

@@ -1,0 +1,71 @@
+"""A small index that holds one of everything, and bytes of it that change."""
+
+import json
+from pathlib import Path
+
+from PIL import Image
+
+from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.config import Settings, load_settings
+from hybrid_search.manifests import read_assets
+from hybrid_search.rebuilding import calibrate
+from hybrid_search.records import AssetId, Example, Query
+
+COLOURS = ("red", "blue", "green", "orange", "purple", "black", "white", "brown")
+QUERIES = (
+    Query("여름 신발"),
+    Query('"여름 신발"'),
+    Query("summer shoes"),
+    Query("파란 그림"),
+    Query(examples=(Example(id=AssetId("a3")),)),
+    Query("", size=50),
+)
+
+
+def settings_of(folder: Path) -> Settings:
+    """Indexes that are sealed after a few assets, so that there are files of all kinds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "[vector]\nfold_after = 4\n[storage]\nreserve_mb = 0\n"
+    (folder / "hybrid_search.toml").write_text(text)
+    return load_settings(folder)
+
+
+def rows(folder: Path, count: int, first: int = 0) -> Path:
+    """A manifest of so many adverts with a picture of their own each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number in range(first, first + count):
+        colour = COLOURS[number % len(COLOURS)]
+        Image.new("RGB", (40 + number, 40), colour).save(folder / f"{number}.png")
+        title = f"여름 신발 {number}" if number % 2 else f"Summer shoes {number}"
+        lines.append({"id": f"a{number}", "title": title, "image": f"{number}.png"})
+    path = folder / f"{first}.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    return path
+
+
+def filled(folder: Path, source: Path, count: int = 56) -> Settings:
+    """The settings of an index with so many adverts, one deleted and one replaced; closed."""
+    settings = settings_of(folder)
+    with open_engine(settings, write=True) as engine:
+        writer = engine.writer()
+        writer.ingest(read_assets(rows(source, count), 1 << 20))
+        writer.delete([AssetId("a1")])
+        path = source / "replaced.jsonl"
+        path.write_text(json.dumps({"id": "a2", "title": "겨울 장갑"}), "utf-8")
+        writer.ingest(read_assets(path, 1 << 20))
+    calibrate(settings)
+    return settings
+
+
+def answers(engine: Engine) -> list[list[tuple[str, float]]]:
+    """What the queries find, with scores."""
+    found = [engine.searcher.search(query) for query in QUERIES]
+    return [[(hit.stored.asset.id, round(hit.score, 6)) for hit in part.hits] for part in found]
+
+
+def flip(path: Path, place: int) -> None:
+    """Change one byte of the file, counted from its start."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 0x01
+    path.write_bytes(data)

@@ -1,0 +1,162 @@
+"""One byte of any file changes: it is found, set aside, and the answers are those of before."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hybrid_search.adapters.clip_embedder import ClipEmbedder
+from hybrid_search.assembly import open_engine
+from hybrid_search.config import Settings, load_settings
+from hybrid_search.errors import IndexCorrupt, SearchError
+from tests.reliability.damage import answers, filled, flip
+
+Answers = list[list[tuple[str, float]]]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answers]:
+    """A closed index, and what it answers."""
+    folder = tmp_path_factory.mktemp("damage")
+    settings = filled(folder / "data", folder / "ads")
+    with open_engine(settings, write=True) as engine:
+        assert engine.repairs == ()
+        before = answers(engine)
+    assert all(before)
+    return folder / "data", before
+
+
+@pytest.fixture
+def copied(whole: tuple[Path, Answers], tmp_path: Path) -> Settings:
+    shutil.copytree(whole[0], tmp_path / "data")
+    return load_settings(tmp_path / "data")
+
+
+@pytest.fixture
+def no_embedding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No picture is embedded, and of texts only those that are asked."""
+
+    def pictures(*_: object) -> None:
+        raise AssertionError("a picture was embedded")
+
+    for name in ("pictures", "pixels"):
+        monkeypatch.setattr(ClipEmbedder, name, pictures)
+
+
+def index_files(data: Path) -> list[Path]:
+    """Every file below the generations that holds anything, but for locks."""
+    found = sorted((data / "generations").rglob("*"))
+    return [p for p in found if p.is_file() and p.suffix != ".lock" and p.stat().st_size]
+
+
+def test_there_are_files_of_every_kind(whole: tuple[Path, Answers]) -> None:
+    names = {path.name for path in index_files(whole[0])}
+    assert {"CURRENT", "CURRENT.copy", "MANIFEST", "MANIFEST.copy", "closed.json"} <= names
+    assert {"ordinals.npy", "rows.npy", "manifest.json", "meta.json", ".managed.json"} <= names
+    assert {"vectors-background", "analyzer.txt", "fields.json"} <= names
+    assert {path.suffix for path in index_files(whole[0])} >= {".idx", ".term", ".store", ".pos"}
+
+
+def test_a_byte_in_any_file_of_a_generation(
+    whole: tuple[Path, Answers], tmp_path: Path, no_embedding: None
+) -> None:
+    data, before = whole
+    chance = random.Random(7)
+    for number, path in enumerate(index_files(data)):
+        copy = tmp_path / str(number)
+        shutil.copytree(data, copy)
+        damaged = copy / path.relative_to(data)
+        flip(damaged, chance.randrange(damaged.stat().st_size))
+        with open_engine(load_settings(copy), write=True) as engine:
+            assert engine.repairs, path
+            assert answers(engine) == before, path
+        with open_engine(load_settings(copy), write=True) as engine:
+            assert engine.repairs == (), path
+            assert answers(engine) == before, path
+        shutil.rmtree(copy)
+
+
+def test_a_reader_tells_of_damage_and_repairs_nothing(copied: Settings) -> None:
+    (idx,) = list(copied.data_dir.glob("generations/*/lexical/*.idx"))[:1]
+    flip(idx, 5)
+    size = idx.stat().st_size
+    with (
+        pytest.raises(IndexCorrupt, match="hybrid-search repair"),
+        open_engine(copied, background=True),
+    ):
+        pass
+    assert idx.stat().st_size == size
+
+
+def test_a_damaged_sealed_index_does_not_keep_a_reader_from_answering(
+    copied: Settings, whole: tuple[Path, Answers]
+) -> None:
+    flip(next(copied.data_dir.glob("generations/*/vectors/*/rows.npy")), 200)
+    with open_engine(copied, background=True) as engine:
+        assert answers(engine) == whole[1]
+        assert "rows.npy is not what was written" in engine.vectors.describe().trouble
+
+
+def test_both_copies_of_the_pointer(copied: Settings, whole: tuple[Path, Answers]) -> None:
+    for name in ("CURRENT", "CURRENT.copy"):
+        (copied.data_dir / "generations" / name).write_bytes(b"000002")
+    with open_engine(copied, write=True) as engine:
+        assert any("CURRENT" in said for said in engine.repairs)
+        assert answers(engine) == whole[1]
+
+
+def test_both_copies_of_the_manifest(
+    copied: Settings, whole: tuple[Path, Answers], no_embedding: None
+) -> None:
+    for name in ("MANIFEST", "MANIFEST.copy"):
+        path = next(copied.data_dir.glob(f"generations/*/{name}"))
+        path.write_bytes(path.read_bytes()[:-3])
+    with open_engine(copied, write=True) as engine:
+        assert any("manifest" in said for said in engine.repairs)
+        assert answers(engine) == whole[1]
+    assert list((copied.data_dir / "damaged").iterdir())
+
+
+def test_an_index_that_lost_files_without_being_closed(
+    copied: Settings, whole: tuple[Path, Answers], no_embedding: None
+) -> None:
+    lexical = next(copied.data_dir.glob("generations/*/lexical"))
+    (lexical / "closed.json").unlink()
+    next(lexical.glob("*.term")).unlink()
+    with open_engine(copied, write=True) as engine:
+        assert "lexical" in engine.repairs[0]
+        assert answers(engine) == whole[1]
+
+
+def test_an_unclosed_index_is_checked_by_the_checksums_of_its_segments(
+    copied: Settings, whole: tuple[Path, Answers], no_embedding: None
+) -> None:
+    lexical = next(copied.data_dir.glob("generations/*/lexical"))
+    (lexical / "closed.json").unlink()
+    flip(next(lexical.glob("*.pos")), 3)
+    with open_engine(copied, write=True) as engine:
+        assert ".pos is not what was written" in engine.repairs[0]
+        assert answers(engine) == whole[1]
+
+
+def test_flips_in_the_catalog_are_never_served(whole: tuple[Path, Answers], tmp_path: Path) -> None:
+    """Whatever is read is as it was written, or an error."""
+    data, _ = whole
+    with open_engine(load_settings(data)) as engine:
+        versions = engine.catalog.fetch(engine.catalog.newest(100))
+    chance, told = random.Random(3), 0
+    for number in range(40):
+        copy = tmp_path / str(number)
+        shutil.copytree(data, copy)
+        file = copy / "catalog.sqlite"
+        flip(file, chance.randrange(file.stat().st_size))
+        try:
+            with open_engine(load_settings(copy), background=True) as engine:
+                for ordinal, stored in versions.items():
+                    assert engine.catalog.fetch([ordinal]).get(ordinal) in (stored, None)
+                told += bool(engine.catalog.health.malformed() or engine.catalog.health.damaged())
+        except SearchError:
+            told += 1
+        shutil.rmtree(copy)
+    assert told >= 20
