@@ -29,7 +29,8 @@ def fold(folder: Path, state: State, plan: VectorPlan) -> None:
         _write(folder, ordinals, room, state.watermark, plan)
     else:
         ordinals, rows = state.tail.ordinals[fresh], state.tail.rows[fresh]
-        write_grown(folder, sealed, ordinals, rows, state.watermark)
+        dead = sealed.ordinals[~state.view.alive]
+        write_grown(folder, sealed, ordinals, rows, state.watermark, dead=dead)
 
 
 def build(folder: Path, live: LiveVectors, plan: VectorPlan, dimension: int) -> int:

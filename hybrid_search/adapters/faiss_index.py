@@ -312,7 +312,7 @@ class FaissIndex:
         sealed = self._tuned(sealed)
         last = Ordinal(int(sealed.ordinals[-1])) if len(sealed.ordinals) else Ordinal(0)
         tail = Tail.empty(self._dimension)
-        return State(SealedView.whole(sealed), tail, sealed.sequence, last)
+        return State(SealedView.of(sealed), tail, sealed.sequence, last)
 
     def _tuned(self, sealed: Sealed) -> Sealed:
         """The sealed index, searched as the settings have it now."""

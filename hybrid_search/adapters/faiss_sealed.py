@@ -33,7 +33,8 @@ from hybrid_search.ports import Ordinals, Vectors
 from hybrid_search.vector_plans import Layout
 
 FORMAT = 2
-_ORDINALS, _ROWS, _INDEX, _MANIFEST = "ordinals.npy", "rows.npy", "index.faiss", "manifest.json"
+_ORDINALS, _DEAD, _MANIFEST = "ordinals.npy", "dead.npy", "manifest.json"
+_ROWS, _INDEX = "rows.npy", "index.faiss"
 _NEGLIGIBLE = 0.01
 """A share of a unit vector's squared length; the growth of smaller errors does no harm."""
 _DRIFT_ROWS = 4096
@@ -81,6 +82,8 @@ class Sealed:
     """``None`` where the exact rows are searched."""
     folder: Path | None = None
     files: Inventory = field(default_factory=dict)
+    dead: Ordinals = field(default_factory=lambda: np.empty(0, np.int64))
+    """What of it was dead already when it was sealed, ascending."""
     hold: Hold | None = None
     """What keeps the folder from being collected."""
 
@@ -143,9 +146,18 @@ def write_built(
 
 
 def write_grown(
-    folder: Path, sealed: Sealed, ordinals: Ordinals, rows: Vectors, sequence: int
+    folder: Path,
+    sealed: Sealed,
+    ordinals: Ordinals,
+    rows: Vectors,
+    sequence: int,
+    *,
+    dead: Ordinals,
 ) -> None:
-    """The sealed index with further rows inserted, each kind in its own way, into the folder."""
+    """The sealed index with further rows inserted, each kind in its own way, into the folder.
+
+    ``dead`` are those of its ordinals that must not be found any more: they stay in it.
+    """
     # Read anew into memory: Faiss ends the process when something is added to a mapped index.
     index = faiss.read_index(str(_folder_of(sealed) / _INDEX))
     faiss_kinds.grow(index, rows)
@@ -158,7 +170,7 @@ def write_grown(
     if len(rows):
         spread, error = _measures(index, sealed.layout, np.ascontiguousarray(rows[:_DRIFT_ROWS]))
         health = replace(health, imbalance_now=spread, error_now=error)
-    _write(folder, Sealed(sealed.layout, together, rows, sequence, health, index))
+    _write(folder, Sealed(sealed.layout, together, rows, sequence, health, index, dead=dead))
 
 
 def _folder_of(sealed: Sealed) -> Path:
@@ -186,12 +198,14 @@ def open_sealed(folder: Path, hold: Hold | None = None, *, hashes: bool = False)
         _check(folder, files, hashes=hashes)
         index = _open_index(folder) if _INDEX in files else None
         ordinals = np.asarray(np.load(folder / _ORDINALS, mmap_mode="r"))
-        rows = _open_rows(folder, index, len(ordinals))
+        rows, dead = _open_rows(folder, index, len(ordinals)), np.load(folder / _DEAD)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as failure:
         raise IndexCorrupt(
             f"vectors: {folder} is damaged, {failure}; run: hybrid-search repair"
         ) from failure
-    return Sealed(layout, ordinals, rows, facts["sequence"], health, index, folder, files, hold)
+    return Sealed(
+        layout, ordinals, rows, facts["sequence"], health, index, folder, files, dead, hold
+    )
 
 
 def _open_index(folder: Path) -> Any:
@@ -220,7 +234,9 @@ def _holds_rows(layout: Layout) -> bool:
 
 def _write(folder: Path, sealed: Sealed) -> None:
     """Write what is not there yet, and at last the manifest; all of it durable."""
-    np.save(folder / _ORDINALS, sealed.ordinals)
+    with room_on_disk(folder):
+        np.save(folder / _ORDINALS, sealed.ordinals)
+        np.save(folder / _DEAD, sealed.dead)
     if sealed.index is not None:
         _write_index(folder / _INDEX, sealed.index)
     if _holds_rows(sealed.layout):

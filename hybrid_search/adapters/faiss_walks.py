@@ -62,9 +62,11 @@ class SealedView:
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def whole(cls, sealed: Sealed) -> SealedView:
-        """All of it alive."""
-        return cls(sealed, np.ones(len(sealed.ordinals), bool), len(sealed.ordinals))
+    def of(cls, sealed: Sealed) -> SealedView:
+        """As it was sealed."""
+        alive = np.ones(len(sealed.ordinals), bool)
+        alive[places_of(sealed.ordinals, sealed.dead)] = False
+        return cls(sealed, alive, int(alive.sum()))
 
     def without(self, ordinals: Ordinals) -> SealedView:
         """The same with these dead as well."""

@@ -65,6 +65,21 @@ def test_a_long_tail_is_inserted(kind: str, tmp_path: Path) -> None:
     assert index.search(rows[140], 1).ordinals == (141,)
 
 
+@pytest.mark.parametrize("kind", SEALED)
+def test_what_died_before_a_tail_was_inserted_stays_dead(kind: str, tmp_path: Path) -> None:
+    index, rows = FaissIndex(WIDTH, tmp_path, PLANS[kind]), units(150)
+    index.add(span(1, 121), rows[:120])
+    index.fold()
+    index.add(span(121, 151), rows[120:])
+    index.remove(gathered(9, 130))
+    index.advance(152)
+    index.fold()
+    again = FaissIndex(WIDTH, tmp_path, PLANS[kind])
+    assert again.watermark == 152
+    assert set(again.ordinals()) == set(range(1, 151)) - {9, 130}
+    assert again.search(rows[8], 3) == index.search(rows[8], 3)
+
+
 def test_auto_turns_to_a_graph_beyond_its_limit(tmp_path: Path) -> None:
     index = FaissIndex(WIDTH, tmp_path, VectorPlan(flat_limit=20, fold_after=5))
     rows = units(60)

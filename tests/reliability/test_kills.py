@@ -1,0 +1,19 @@
+"""Writes, folds and rebuilds that are killed lose nothing that was acknowledged."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+KILLS = Path(__file__).parents[2] / "bench" / "kills.py"
+
+
+def test_killed_at_random_moments_of_writes_folds_and_rebuilds() -> None:
+    command = [sys.executable, str(KILLS), "--rounds", "8", "--seconds", "2", "--json"]
+    done = subprocess.run([*command, "--seed", "5"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["rounds"] == 8
+    assert report["acknowledged"] > 20
+    assert (report["lost"], report["wrong"], report["ghosts"]) == (0, 0, 0)
+    assert report["failed_starts"] == 0
