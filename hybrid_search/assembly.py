@@ -48,6 +48,7 @@ from hybrid_search.repairs import Repairs
 from hybrid_search.search import Searcher
 from hybrid_search.serving import Serving, Stores, embedder_of, open_serving
 from hybrid_search.upkeep import Worker
+from hybrid_search.vector_stores import VectorStores
 
 _EVERY = 0.5
 """Seconds between looks for a generation that another process has published."""
@@ -110,6 +111,11 @@ class Engine:
         return None if store is None else store.index
 
     @property
+    def vector_stores(self) -> VectorStores:
+        """The vector indexes by what their vectors are of."""
+        return self._serving.vectors
+
+    @property
     def lacking(self) -> Mapping[ListName, str]:
         """The lists of a search that are absent, and why."""
         return self._serving.lacking
@@ -153,6 +159,10 @@ class Engine:
         if self.indexer is None:
             raise IndexUnusable("the engine was opened for reading only")
         return self.indexer
+
+    def embed_missing(self) -> None:
+        """Give every live picture, and copy if wanted, a vector of the model that serves."""
+        self._embed_missing(self._serving.folder, self.embedder)
 
     def warm_up(self) -> None:
         """Load what is otherwise loaded by the first search: the model, and Kiwi's dictionary."""
@@ -255,8 +265,7 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
     """
     with ExitStack() as stack:
         if write:
-            reason = f"writes to {settings.data_dir}; stop it, or write through its service"
-            lock(settings.data_dir / "writer.lock", stack, reason)
+            lock_writing(settings, stack)
         catalog = open_catalog(settings, write=write)
         stack.callback(catalog.close)
         decoders = Decoders(settings.pictures.limits(), settings.ingest.workers)
@@ -272,6 +281,12 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
     if background:
         engine.follow()
     return engine
+
+
+def lock_writing(settings: Settings, stack: ExitStack) -> None:
+    """Be the one who writes until the stack ends; raises ``IndexLocked`` while another is."""
+    reason = f"writes to {settings.data_dir}; stop it, or write through its service"
+    lock(settings.data_dir / "writer.lock", stack, reason)
 
 
 def lock(path: Path, stack: ExitStack, does: str) -> None:

@@ -36,7 +36,7 @@ class BackgroundFile:
     """The background of one index, as any process has measured it last."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._guard = threading.Lock()
         self._looked = -LOOK_EVERY
         self._stamp: tuple[int, int] | None = None
@@ -56,15 +56,19 @@ class BackgroundFile:
 
     def write(self, background: Background) -> None:
         """Keep what was measured."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._path, with_checksum(background.packed()))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self.path, with_checksum(background.packed()))
         self._look()
+
+    def is_damaged(self) -> bool:
+        """Whether there is a file, and it is not what was written."""
+        return self.current() is None and self.path.is_file()
 
     def mend(self, repairs: Repairs) -> None:
         """Set a damaged file aside; it is measured anew."""
-        if self.current() is None and self._path.is_file():
-            repairs.note(f"{self._path} is not what was written; set aside, and measured again")
-            repairs.set_aside(self._path)
+        if self.is_damaged():
+            repairs.note(f"{self.path} is not what was written; set aside, and measured again")
+            repairs.set_aside(self.path)
             self._look()
 
     def _look(self) -> None:
@@ -75,14 +79,14 @@ class BackgroundFile:
             self._stamp = stamp
             try:
                 self._known = (
-                    None if stamp is None else unpacked(without_checksum(self._path.read_bytes()))
+                    None if stamp is None else unpacked(without_checksum(self.path.read_bytes()))
                 )
             except (OSError, ValueError):
                 self._known = None
 
     def _state(self) -> tuple[int, int] | None:
         try:
-            facts = self._path.stat()
+            facts = self.path.stat()
         except OSError:
             return None
         return facts.st_mtime_ns, facts.st_size

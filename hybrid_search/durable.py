@@ -117,11 +117,23 @@ def mend(path: Path) -> bool:
     data = read_either(path)
     if data is None:
         return False
-    checked = with_checksum(data)
-    broken = [c for c in _copies(path) if not c.is_file() or c.read_bytes() != checked]
-    for copy in broken:
-        write_whole(copy, checked)
-    return bool(broken)
+    damaged = damaged_copies(path)
+    for copy in damaged:
+        write_whole(copy, with_checksum(data))
+    return bool(damaged)
+
+
+def damaged_copies(path: Path) -> list[Path]:
+    """Those of the two files of ``write_twice`` that are lacking, or not like the first whole one.
+
+    Both, where none is whole.
+    """
+    try:
+        data = read_either(path)
+    except IndexCorrupt:
+        return list(_copies(path))
+    checked = with_checksum(data or b"")
+    return [copy for copy in _copies(path) if not copy.is_file() or copy.read_bytes() != checked]
 
 
 def forget(path: Path) -> None:

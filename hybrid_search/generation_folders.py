@@ -13,7 +13,15 @@ import weakref
 from collections.abc import Iterable
 from pathlib import Path
 
-from hybrid_search.durable import forget, mend, publish, read_either, sync, write_twice
+from hybrid_search.durable import (
+    damaged_copies,
+    forget,
+    mend,
+    publish,
+    read_either,
+    sync,
+    write_twice,
+)
 from hybrid_search.errors import IndexCorrupt
 from hybrid_search.repairs import Repairs
 
@@ -99,6 +107,11 @@ class GenerationFolders:
             self.point_to(previous)
         else:
             forget(self._root / _POINTER)
+
+    def damage(self) -> str:
+        """What is wrong with the pointer; empty when nothing is."""
+        damaged = damaged_copies(self._root / _POINTER)
+        return f"{', '.join(map(str, damaged))}: not what was written" if damaged else ""
 
     def mend(self) -> str:
         """What was wrong with the pointer and is put right; empty when nothing was."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from hybrid_search.copy_vectors import copy_key
-from hybrid_search.durable import mend, read_either, write_twice
+from hybrid_search.durable import damaged_copies, mend, read_either, write_twice
 from hybrid_search.errors import IndexCorrupt
 from hybrid_search.fields import Fields
 from hybrid_search.sections import EmbeddingSection
@@ -64,6 +64,12 @@ def read_manifest(folder: Path) -> Manifest:
             f"generation {folder.name}: its manifest cannot be read, {failure};"
             " run: hybrid-search repair"
         ) from failure
+
+
+def damage_of_manifest(folder: Path) -> str:
+    """What is wrong with the manifest or its copy; empty when nothing is."""
+    damaged = damaged_copies(folder / _MANIFEST)
+    return f"{', '.join(map(str, damaged))}: not what was written" if damaged else ""
 
 
 def mend_manifest(folder: Path) -> str:

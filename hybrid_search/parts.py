@@ -22,13 +22,15 @@ from hybrid_search.text.kiwi import KiwiAnalyzer
 from hybrid_search.text.rules import RulesAnalyzer
 from hybrid_search.text.synonyms import SynonymFile
 
+CATALOG = "catalog.sqlite"
+"""The store of record in a data folder."""
 LEXICAL = "lexical"
 """Where in a generation's folder the inverted index lies."""
 
 
 def open_catalog(settings: Settings, *, write: bool) -> SqliteCatalog:
     """The store of record; with ``write``, created where missing."""
-    return SqliteCatalog(settings.data_dir / "catalog.sqlite", read_only=not write)
+    return SqliteCatalog(settings.data_dir / CATALOG, read_only=not write)
 
 
 def open_pictures(settings: Settings) -> FolderPictures:

@@ -24,6 +24,7 @@ from hybrid_search.following import LexicalFollower
 from hybrid_search.generation_folders import GenerationFolders
 from hybrid_search.generations import Manifest, new_manifest, read_manifest, write_manifest
 from hybrid_search.parts import (
+    CATALOG,
     embedding_of,
     load_embedder,
     make_analyzer,
@@ -261,7 +262,7 @@ def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingS
 def _building(settings: Settings) -> Iterator[tuple[Stores, GenerationFolders]]:
     """The stores, whose catalog is given vectors, and generations that nobody else builds."""
     root = settings.data_dir / "generations"
-    if not (settings.data_dir / "catalog.sqlite").is_file():
+    if not (settings.data_dir / CATALOG).is_file():
         raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
     with ExitStack() as stack:
         reason = f"builds a generation in {settings.data_dir}; wait until it is done"

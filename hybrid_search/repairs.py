@@ -9,6 +9,8 @@ from pathlib import Path
 
 KEPT = 5
 """Damaged folders that are kept for whoever wants to know what happened."""
+_COMMAND = "; run: hybrid-search repair"
+"""What a message of damage advises, and need not where it is being done."""
 _log = logging.getLogger("hybrid_search.storage")
 
 
@@ -24,8 +26,8 @@ class Repairs:
     def note(self, what: str) -> None:
         """Tell of a repair; nothing where the sentence is empty."""
         if what:
-            self.done.append(what)
-            _log.warning("repaired: %s", what)
+            self.done.append(what.replace(_COMMAND, ""))
+            _log.warning("repaired: %s", self.done[-1])
 
     def set_aside(self, damaged: Path) -> None:
         """Move a damaged file or folder out of the way; the oldest of many is removed."""

@@ -19,7 +19,7 @@ from hybrid_search.repairs import Repairs
 from hybrid_search.upkeep import Upkeep
 from hybrid_search.vector_plans import VectorPlan
 
-_FOLDERS: dict[Subject, str] = {"picture": "vectors", "copy": "copy"}
+FOLDERS: dict[Subject, str] = {"picture": "vectors", "copy": "copy"}
 """Where in a generation's folder each subject's index lies."""
 
 
@@ -70,12 +70,17 @@ def open_vector_stores(
         keys["copy"] = manifest.copy
     stores = {}
     for subject, key in keys.items():
-        index = vector_index(key, folder / _FOLDERS[subject], plan, repairs, checked=checked)
-        background = BackgroundFile(folder / f"{_FOLDERS[subject]}-background")
+        index = vector_index(key, folder / FOLDERS[subject], plan, repairs, checked=checked)
+        background = background_file(folder, subject)
         if repairs is not None:
             background.mend(repairs)
         stores[subject] = VectorStore(subject, key, index, background)
     return stores
+
+
+def background_file(folder: Path, subject: Subject) -> BackgroundFile:
+    """What was measured of that index of the generation in the folder."""
+    return BackgroundFile(folder / f"{FOLDERS[subject]}-background")
 
 
 def vector_index(

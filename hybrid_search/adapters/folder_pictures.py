@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hybrid_search.durable import sync, write_whole
-from hybrid_search.errors import EngineFailure, IndexCorrupt
-from hybrid_search.images import PictureLimits, check_picture, shrink
+from hybrid_search.durable import room_on_disk, sync, write_whole
+from hybrid_search.errors import EngineFailure, IndexCorrupt, StorageFull
+from hybrid_search.images import PictureLimits, check_picture, digest_of, shrink
 from hybrid_search.records import Digest
 
 
@@ -24,21 +24,31 @@ class FolderPictures:
         if path.exists():
             return
         try:
-            self._make_folder(path.parent)
+            with room_on_disk(path):
+                self._make_folder(path.parent)
             write_whole(path, data)
         except OSError as failure:
             raise EngineFailure(f"pictures: cannot write {path.name}: {failure}") from failure
 
     def read(self, digest: Digest) -> bytes:
-        """The bytes; raises ``IndexCorrupt`` when they are missing."""
+        """The bytes; raises ``IndexCorrupt`` when they are missing, or not what was kept."""
         try:
-            return self._path(digest).read_bytes()
+            data = self._path(digest).read_bytes()
         except FileNotFoundError:
             raise IndexCorrupt(
                 f"pictures: {digest} is missing; ingest its source again to restore it"
             ) from None
         except OSError as failure:
             raise EngineFailure(f"pictures: cannot read {digest}: {failure}") from failure
+        if digest_of(data) != digest:
+            raise IndexCorrupt(
+                f"pictures: {digest} is damaged; run: hybrid-search repair, and ingest it again"
+            )
+        return data
+
+    def remove(self, digest: Digest) -> None:
+        """Forget the bytes; unknown ones are no error."""
+        self._path(digest).unlink(missing_ok=True)
 
     def thumbnail(self, digest: Digest, side: int) -> bytes:
         """A WebP whose longer side is at most ``side`` pixels, made once and kept."""
@@ -49,7 +59,7 @@ class FolderPictures:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
-        except OSError:
+        except (OSError, StorageFull):
             # A reader may sit on a read-only volume; the thumbnail is then made each time.
             return data
         return data

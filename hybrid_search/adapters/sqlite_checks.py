@@ -13,7 +13,7 @@ from typing import Literal
 from hybrid_search.adapters.sqlite_connections import Connections
 from hybrid_search.adapters.sqlite_rows import add_facts
 from hybrid_search.adapters.sqlite_schema import asset_checksum, log_operation, row_checksum
-from hybrid_search.records import Digest, Ordinal, PictureFacts
+from hybrid_search.records import AssetId, Digest, Ordinal, PictureFacts
 
 _ASSETS = "SELECT live, ordinal, id, content, record, picture, updated_at, checksum FROM assets"
 _LIFE = """
@@ -50,6 +50,11 @@ class CatalogHealth:
         with self._over.reading() as connection:
             return list(_damaged_rows(connection))
 
+    def rows(self) -> int:
+        """The number of rows with a checksum."""
+        tables = ("assets", "pictures", "operations", "embeddings")
+        return sum(self._over.single(f"SELECT count(*) FROM {name}") for name in tables)  # noqa: S608
+
     def remove(self, rows: Sequence[DamagedRow]) -> None:
         """Take these rows out of the tables; versions among them are dropped from the indexes."""
         with self._over.transaction() as connection:
@@ -70,6 +75,12 @@ class CatalogHealth:
         with self._over.reading() as connection:
             return [Digest(row[0]) for row in connection.execute(sql)]
 
+    def holders(self, digest: Digest) -> list[AssetId]:
+        """The live assets with that picture, in order of id."""
+        sql = "SELECT id FROM assets WHERE live AND picture = ? ORDER BY id"
+        with self._over.reading() as connection:
+            return [AssetId(row[0]) for row in connection.execute(sql, (digest,))]
+
     def copy_to(self, path: Path) -> None:
         """A file that holds what was committed when this began; writes go on meanwhile."""
         with self._over.reading() as connection, closing(sqlite3.connect(path)) as target:
@@ -84,7 +95,10 @@ class CatalogHealth:
 def _malformed(connection: sqlite3.Connection, *, quick: bool) -> list[str]:
     """What SQLite itself finds wrong with its pages and indexes; ``quick`` skips the indexes."""
     check = "quick_check" if quick else "integrity_check"
-    found = [row[0] for row in connection.execute(f"PRAGMA {check} (20)")]
+    try:
+        found = [row[0] for row in connection.execute(f"PRAGMA {check} (20)")]
+    except sqlite3.DatabaseError as failure:
+        return [str(failure)]
     return [] if found == ["ok"] else found
 
 

@@ -6,9 +6,10 @@ closed, what all files are is written down, and taken away before anything chang
 
 from __future__ import annotations
 
+import shutil
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -17,7 +18,10 @@ from hybrid_search.durable import sync
 from hybrid_search.errors import IndexCorrupt
 from hybrid_search.inventory import differences, from_json, read_facts, take, to_json, write_facts
 
-_CLOSED = "closed.json"
+_CLOSED, _META = "closed.json", "meta.json"
+_PARTS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
+"""The files of a segment, beside those of its deletions."""
+_BESIDE = {".managed.json", "analyzer.txt", "fields.json"}
 _MAGIC = 1337
 """The last four bytes of a file of Tantivy, after the length of its footer (tantivy 0.22 on)."""
 
@@ -30,6 +34,34 @@ def check_files(folder: Path, *, alone: bool) -> None:
     damage = _damage(folder, alone=alone)
     if damage and (alone or (folder / _CLOSED).is_file()):
         raise IndexCorrupt(f"lexical: {folder} is damaged, {damage}; run: hybrid-search repair")
+
+
+def damage_beside_a_writer(folder: Path) -> str:
+    """What is wrong with the files of an index that may be written; empty when nothing is."""
+    while True:
+        listed, damage = (folder / _META).read_bytes(), _damage(folder, alone=True)
+        # Segments that were merged meanwhile are gone, and no harm is done.
+        if not damage or (folder / _META).read_bytes() == listed:
+            return damage
+
+
+def copy_index(folder: Path, target: Path, copy: Callable[[Path, Path], object]) -> None:
+    """The index as of one commit, closed, in a new folder; who writes it goes on meanwhile."""
+    while True:
+        target.mkdir(parents=True)
+        listed = (folder / _META).read_bytes()
+        named = [path for path in folder.iterdir() if path.name in _BESIDE]
+        try:
+            for path in (*segment_files(folder), *named):
+                copy(path, target / path.name)
+        except FileNotFoundError as failure:
+            # Merged away meanwhile, where the list is another one now.
+            shutil.rmtree(target)
+            if (folder / _META).read_bytes() == listed:
+                raise IndexCorrupt(f"lexical: {failure.filename} is missing") from None
+        else:
+            (target / _META).write_bytes(listed)
+            return write_down(target)
 
 
 def _damage(folder: Path, *, alone: bool) -> str:
@@ -57,12 +89,13 @@ def forget(folder: Path) -> None:
 
 def segment_files(folder: Path) -> list[Path]:
     """The files of the segments that the list of segments names."""
-    listed = orjson.loads((folder / "meta.json").read_bytes())["segments"]
-    names = {segment["segment_id"].replace("-", ""): segment["deletes"] for segment in listed}
-    files = [path for path in folder.iterdir() if path.name.partition(".")[0] in names]
-    deleted = {name: f"{name}.{gone['opstamp']}.del" for name, gone in names.items() if gone}
-    kept = [p for p in files if p.suffix != ".del" or p.name in deleted.values()]
-    return kept + [folder / name for name in deleted.values() if not (folder / name).is_file()]
+    files = []
+    for segment in orjson.loads((folder / _META).read_bytes())["segments"]:
+        name, deletes = segment["segment_id"].replace("-", ""), segment["deletes"]
+        files += [folder / f"{name}.{part}" for part in _PARTS]
+        if deletes is not None:
+            files.append(folder / f"{name}.{deletes['opstamp']}.del")
+    return files
 
 
 def _damaged_segments(folder: Path) -> Iterator[str]:

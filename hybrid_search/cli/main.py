@@ -16,6 +16,12 @@ from hybrid_search.cli.analysing import show_analysis, show_cases
 from hybrid_search.cli.calibrating import calibrate_index
 from hybrid_search.cli.demo import show_demo
 from hybrid_search.cli.ingesting import ingest_paths
+from hybrid_search.cli.keeping import (
+    repair_folder,
+    restore_snapshot,
+    take_snapshot,
+    verify_folder,
+)
 from hybrid_search.cli.lab import index_app
 from hybrid_search.cli.models import show_models
 from hybrid_search.cli.rebuilding import print_rebuilt, rebuild_parts
@@ -51,6 +57,10 @@ app = typer.Typer(
 app.add_typer(index_app, name="index")
 app.add_typer(model_app, name="model")
 app.command("calibrate")(calibrate_index)
+app.command("verify")(verify_folder)
+app.command("repair")(repair_folder)
+app.command("snapshot")(take_snapshot)
+app.command("restore")(restore_snapshot)
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -162,7 +162,7 @@ class PictureStore(Protocol):
         ...
 
     def read(self, digest: Digest) -> bytes:
-        """The bytes; raises ``IndexCorrupt`` when they are missing."""
+        """The bytes; raises ``IndexCorrupt`` when they are missing, or not what was kept."""
         ...
 
     def thumbnail(self, digest: Digest, side: int) -> bytes:
