@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -52,6 +52,8 @@ from hybrid_search.vector_stores import VectorStores
 
 _EVERY = 0.5
 """Seconds between looks for a generation that another process has published."""
+_AGAIN = 2.0
+"""Seconds after which an index is brought to what a failed write has left behind."""
 
 
 class Engine:
@@ -68,7 +70,7 @@ class Engine:
         self._serving = serving
         self._closing = closing
         self._adopting = threading.Lock()
-        self._following: Periodic | None = None
+        self._following: list[Periodic] = []
         self.indexer = indexer
         """``None`` when the engine was opened for reading."""
         self.trouble = ""
@@ -194,14 +196,14 @@ class Engine:
             return True
 
     def follow(self) -> None:
-        """Keep adopting, in a thread of its own, until the engine is closed."""
-        self._following = Periodic(self._try_to_adopt, _EVERY)
+        """Keep adopting, and making up for failed writes, until the engine is closed."""
+        self._following = [Periodic(self._try_to_adopt, _EVERY), Periodic(self._make_up, _AGAIN)]
 
     def close(self) -> None:
         """Finish what runs and release the files."""
         with self._closing:
-            if self._following is not None:
-                self._following.close()
+            for work in self._following:
+                work.close()
             self._serving.close()
 
     def __enter__(self) -> Engine:
@@ -234,6 +236,12 @@ class Engine:
         except SearchError as failure:
             self.trouble = str(failure)
 
+    def _make_up(self) -> None:
+        # What keeps a write from an index is said to whoever writes; here it is tried again.
+        with suppress(SearchError):
+            if self.indexer is not None:
+                self.indexer.make_up()
+
 
 class Periodic:
     """Does something again and again in a thread of its own."""
@@ -241,7 +249,7 @@ class Periodic:
     def __init__(self, work: Callable[[], None], every: float) -> None:
         self._work, self._every = work, every
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="adopt", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

@@ -64,8 +64,8 @@ def check_room(folder: Path, reserve_mb: int) -> None:
     free = shutil.disk_usage(folder).free >> 20
     if free < reserve_mb:
         raise StorageFull(
-            f"storage.reserve_mb: {free:,} MB are free for {folder}, {reserve_mb:,} must stay so;"
-            " free some and try again"
+            f"no space left: {free:,} MB are free for {folder}, {reserve_mb:,} must stay so"
+            " (storage.reserve_mb); free some and try again"
         )
 
 

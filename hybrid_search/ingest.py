@@ -148,6 +148,7 @@ class Indexer:
         self._check_room = room
         self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._writing = threading.Lock()
+        self._behind = False
 
     def ingest(
         self,
@@ -180,8 +181,16 @@ class Indexer:
 
     def catch_up(self) -> None:
         """Bring all indexes to the catalog's last operation."""
+        self._behind = True
         for follower in self._target.followers:
             follower.catch_up()
+        self._behind = False
+
+    def make_up(self) -> None:
+        """Bring them to what a write that failed on the way has stored; mostly nothing."""
+        if self._behind:
+            with self._writing:
+                self.catch_up()
 
     def turn_to(self, opened: Callable[[], Target]) -> None:
         """Write to what is opened, from the next batch on; writes wait until it is."""

@@ -31,7 +31,7 @@ from hybrid_search.adapters.faiss_state import State
 from hybrid_search.adapters.faiss_tail import Tail
 from hybrid_search.adapters.faiss_tuning import Search, Yardstick
 from hybrid_search.adapters.faiss_walks import TIE_SLACK, Scored, SealedView, search_sealed
-from hybrid_search.errors import EngineFailure
+from hybrid_search.errors import EngineFailure, StorageFull, is_full
 from hybrid_search.ports import (
     Due,
     LiveVectors,
@@ -62,6 +62,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, AssertionError, MemoryError, OSError) as failure:
+        if is_full(failure):
+            raise StorageFull("vectors: no space left; free some and try again") from failure
         raise EngineFailure(f"faiss: {failure}") from failure
 
 

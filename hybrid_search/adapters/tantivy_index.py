@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from hybrid_search.adapters.tantivy_files import check_files, forget, write_down
 from hybrid_search.adapters.tantivy_matches import appended, best_matches, ordinals_at
 from hybrid_search.adapters.tantivy_queries import QueryCompiler
 from hybrid_search.adapters.tantivy_suggestions import Suggestions
-from hybrid_search.durable import sync, write_whole
+from hybrid_search.durable import check_room, sync, write_whole
 from hybrid_search.errors import (
     EngineFailure,
     IndexCorrupt,
@@ -43,6 +43,8 @@ FEW = 20
 MAX_TYPED = 100
 """Characters that are completed."""
 _HEAP = 64 << 20
+_LEAST_MB = 1
+"""Free space below which a failure to write is put down to the disk."""
 _ANALYZER, _FIELDS, _META = "analyzer.txt", "fields.json", "meta.json"
 
 
@@ -151,7 +153,9 @@ class TantivyIndex:
             with _translated():
                 self._writer.wait_merging_threads()
             self._writer = None
-            write_down(self._folder)
+            # Without room for it, the next start looks at each segment's checksum instead.
+            with suppress(StorageFull):
+                write_down(self._folder)
 
     # ------------------------------------------------------------------------------- reads
 
@@ -344,8 +348,11 @@ class TantivyIndex:
         try:
             with _translated():
                 yield self._writer
-        except BaseException:
+        except BaseException as failure:
             self._begin_anew(self._writer)
+            if isinstance(failure, EngineFailure):
+                # A thread of Tantivy's that found no room ends without saying why.
+                check_room(self._folder, _LEAST_MB)
             raise
 
     def _begin_anew(self, writer: tantivy.IndexWriter) -> None:

@@ -80,7 +80,7 @@ def operations(max_body: int) -> list[Operation]:
             WrittenJson,
             statuses=(200, 201),
             bodies=(("application/json", UploadBody), ("multipart/form-data", bytes)),
-            problems=(400, 403, 404, 413, 415, 422, 500, 503),
+            problems=(400, 403, 404, 413, 415, 422, 500, 503, 507),
             max_body=max_body,
         ),
         Operation(
@@ -90,7 +90,7 @@ def operations(max_body: int) -> list[Operation]:
             "Delete the asset.",
             delete_asset,
             statuses=(204,),
-            problems=(403, *show),
+            problems=(403, *show, 507),
             max_body=max_body,
         ),
         Operation(
@@ -101,7 +101,7 @@ def operations(max_body: int) -> list[Operation]:
             bulk,
             IngestReportJson,
             bodies=tuple((media, bytes) for media in NDJSON),
-            problems=(403, 415, 500, 503),
+            problems=(403, 415, 500, 503, 507),
         ),
     ]
 

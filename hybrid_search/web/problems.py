@@ -20,6 +20,7 @@ from hybrid_search.errors import (
     InvalidInput,
     Overloaded,
     SearchError,
+    StorageFull,
     UnknownAsset,
 )
 
@@ -58,6 +59,7 @@ def handlers() -> dict[int | type[Exception], ExceptionHandler]:
         InvalidInput: _invalid_input,
         UnknownAsset: _unknown_asset,
         Overloaded: _overloaded,
+        StorageFull: _storage_full,
         IndexUnusable: _index_unusable,
         SearchError: _engine_failure,
         HTTPException: _http_exception,
@@ -77,6 +79,11 @@ def _unknown_asset(request: Request, failure: Exception) -> Response:
 
 def _overloaded(request: Request, failure: Exception) -> Response:
     return problem(503, "Overloaded", str(failure), {"Retry-After": RETRY_SECONDS})
+
+
+def _storage_full(request: Request, failure: Exception) -> Response:
+    _log.error("storage full: %s", failure)
+    return problem(507, "Storage full", str(failure))
 
 
 def _index_unusable(request: Request, failure: Exception) -> Response:

@@ -36,7 +36,9 @@ def rows(folder: Path, count: int, first: int = 0) -> Path:
     lines = []
     for number in range(first, first + count):
         colour = COLOURS[number % len(COLOURS)]
-        Image.new("RGB", (40 + number, 40), colour).save(folder / f"{number}.png")
+        Image.new("RGB", (40 + number % 1000, 40 + number // 1000), colour).save(
+            folder / f"{number}.png"
+        )
         title = f"여름 신발 {number}" if number % 2 else f"Summer shoes {number}"
         lines.append({"id": f"a{number}", "title": title, "image": f"{number}.png"})
     path = folder / f"{first}.jsonl"

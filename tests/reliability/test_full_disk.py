@@ -1,0 +1,188 @@
+"""A full disk: a clear error, reads go on, nothing acknowledged is lost, writes work again."""
+
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hybrid_search.adapters.faiss_index import FaissIndex
+from hybrid_search.adapters.folder_pictures import FolderPictures
+from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
+from hybrid_search.adapters.tantivy_index import TantivyIndex
+from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.config import load_settings
+from hybrid_search.errors import StorageFull
+from hybrid_search.images import PictureLimits, digest_of
+from hybrid_search.manifests import read_assets
+from hybrid_search.records import Asset, AssetId, Ordinal, Query, StoredAsset
+from hybrid_search.snapshots import snapshot
+from hybrid_search.text.rules import RulesAnalyzer
+from hybrid_search.vector_plans import VectorPlan
+from hybrid_search.verifying import verify
+from tests.contracts.catalogs import MODEL, draft, row
+from tests.contracts.vectors import span, units
+from tests.reliability.damage import rows, settings_of
+from tests.reliability.small_disks import fill, small_disk
+
+
+def written(engine: Engine, source: Path, first: int) -> list[str]:
+    """The ids of a batch that was acknowledged."""
+    path = rows(source, 8, first)
+    report = engine.writer().ingest(read_assets(path, 1 << 20))
+    assert report.indexed == 8, report.skipped
+    return [f"a{number}" for number in range(first, first + 8)]
+
+
+def until_full(engine: Engine, source: Path) -> list[str]:
+    """What was acknowledged before the disk was full."""
+    acknowledged: list[str] = []
+    try:
+        for first in range(0, 100_000, 8):
+            acknowledged += written(engine, source, first)
+    except StorageFull:
+        return acknowledged
+    pytest.fail("the disk never filled")
+
+
+@pytest.mark.parametrize("leave", range(0, 240_000, 20_000))
+def test_writing_until_the_disk_is_full(tmp_path: Path, leave: int) -> None:
+    with small_disk(tmp_path / "data", 24_000) as data:
+        settings = settings_of(data)
+        with open_engine(settings, write=True) as engine:
+            acknowledged = written(engine, tmp_path / "ads", 100_000)
+            fill(data / "filler", leave)
+            acknowledged += until_full(engine, tmp_path / "ads")
+            for name in acknowledged:
+                assert engine.catalog.find(AssetId(name)) is not None
+            found = engine.searcher.search(Query('"Summer shoes 100000"')).hits
+            assert found[0].stored.asset.id == "a100000"
+            with suppress(StorageFull):
+                engine.writer().delete([AssetId("a100001")])
+            (data / "filler").unlink()
+            acknowledged += written(engine, tmp_path / "ads", 200_000)
+            gone = {"a100001"} if engine.catalog.find(AssetId("a100001")) is None else set()
+        with open_engine(settings, write=True) as engine:
+            assert engine.repairs == ()
+            lost = [n for n in acknowledged if engine.catalog.find(AssetId(n)) is None]
+            assert set(lost) == gone
+        assert [check for check in verify(settings) if check.problems] == []
+
+
+def test_an_index_that_missed_a_write_catches_up_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_engine(settings_of(tmp_path / "data"), write=True, background=True) as engine:
+        commit = engine.lexical.commit
+
+        def full(watermark: int) -> None:
+            monkeypatch.setattr(engine.lexical, "commit", commit)
+            raise StorageFull("lexical: no space left")
+
+        monkeypatch.setattr(engine.lexical, "commit", full)
+        with pytest.raises(StorageFull):
+            written(engine, tmp_path / "ads", 0)
+        assert (engine.catalog.count(), engine.lexical.count()) == (8, 0)
+        deadline = time.monotonic() + 30
+        while engine.lexical.count() < 8:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert list(engine.lexical.ordinals()) == list(range(1, 9))
+
+
+def test_less_than_the_reserve_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "data", 24_000) as data:
+        (data / "hybrid_search.toml").write_text("[storage]\nreserve_mb = 12\n")
+        with open_engine(load_settings(data), write=True) as engine:
+            written(engine, tmp_path / "ads", 0)
+            fill(data / "filler", 11 << 20)
+            before = engine.catalog.last_sequence()
+            with pytest.raises(StorageFull, match=r"1\d MB are free for .*12 must .*reserve_mb"):
+                written(engine, tmp_path / "ads", 100)
+            assert engine.catalog.last_sequence() == before
+            assert engine.writer().delete([AssetId("a1")]) == ["a1"]
+
+
+def test_a_snapshot_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "data")
+    with open_engine(settings, write=True) as engine:
+        written(engine, tmp_path / "ads", 0)
+    with small_disk(tmp_path / "other", 64) as other:
+        with pytest.raises(StorageFull, match="no space left"):
+            snapshot(settings, other / "kept")
+        assert list(other.iterdir()) == []
+
+
+# --------------------------------------------------------------------------- store by store
+
+
+def test_the_catalog_rolls_back(tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk", 1_000) as disk,
+        closing(SqliteCatalog(disk / "catalog.sqlite")) as catalog,
+    ):
+        catalog.put([draft("first")])
+        fill(disk / "filler")
+        with pytest.raises(StorageFull, match="catalog: no space left"):
+            catalog.put([draft(f"a{number}", "x" * 1000) for number in range(500)])
+        assert (catalog.count(), catalog.last_sequence()) == (1, 1)
+        with pytest.raises(StorageFull):
+            catalog.store_embeddings(MODEL, {digest_of(bytes([n])): row(n) for n in range(250)})
+        (disk / "filler").unlink()
+        assert catalog.put([draft("second")]) == [2]
+
+
+def written_words(index: TantivyIndex, ordinals: range) -> None:
+    for ordinal in ordinals:
+        asset = Asset(AssetId(f"a{ordinal}"), title=f"word{ordinal} " * 40)
+        index.add([StoredAsset(Ordinal(ordinal), asset, None, "2026-01-01")])
+    index.commit(ordinals[-1])
+
+
+def test_the_words_take_what_comes_after(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 2_000) as disk:
+        with closing(TantivyIndex(disk / "index", RulesAnalyzer())) as index:
+            written_words(index, range(1, 10))
+            fill(disk / "filler")
+            for _ in range(2):
+                with pytest.raises(StorageFull, match="no space left"):
+                    written_words(index, range(10, 200))
+                assert index.count() == 9
+            (disk / "filler").unlink()
+            written_words(index, range(10, 200))
+            assert (index.count(), index.watermark) == (199, 199)
+        with closing(TantivyIndex(disk / "index", RulesAnalyzer(), checked=True)) as index:
+            assert list(index.ordinals()) == list(range(1, 200))
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+def test_the_vectors_keep_the_old_index(tmp_path: Path, kind: str) -> None:
+    rows_of = units(2_000, width=64)
+    with small_disk(tmp_path / "disk", 2_000) as disk:
+        plan = VectorPlan(kind=kind, fold_after=10)
+        index = FaissIndex(64, disk / "vectors", plan)
+        index.add(span(1, 101), rows_of[:100])
+        index.fold()
+        index.add(span(101, 2001), rows_of[100:])
+        fill(disk / "filler", 100_000)
+        with pytest.raises(StorageFull, match="no space left"):
+            index.fold()
+        assert index.describe().sealed == 100
+        assert index.search(rows_of[1500], 1).ordinals == (1501,)
+        (disk / "filler").unlink()
+        index.fold()
+        assert index.describe().sealed == 2000
+        again = FaissIndex(64, disk / "vectors", plan, checked=True)
+        assert np.array_equal(again.ordinals(), np.arange(1, 2001))
+
+
+def test_the_pictures_leave_no_part(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 200) as disk:
+        pictures = FolderPictures(disk / "pictures", PictureLimits())
+        pictures.put(digest_of(b"small"), b"small")
+        large = b"l" * 400_000
+        with pytest.raises(StorageFull, match="no space left"):
+            pictures.put(digest_of(large), large)
+        assert pictures.read(digest_of(b"small")) == b"small"
+        assert [p.name for p in disk.rglob("*") if p.is_file()] == [digest_of(b"small")]
