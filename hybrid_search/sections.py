@@ -232,12 +232,22 @@ class ServerSection(Section):
     """The service."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; the service has no access control yet, so keep it local."""
+    """Address to listen on; one that others reach needs keys: ``hybrid-search keys add``."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """Port to listen on; 0 takes a free one."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 32 * 1024 * 1024
     """Size of a request body."""
     max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 32
     """Requests worked on at once; further ones are answered 503."""
+    rate_per_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Requests that a key, or an address where there are no keys, may make; 0 sets no limit."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose scripts may use the API, ``["https://ads.example"]``; none by default."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged, at least."""
+    log_requests: bool = False
+    """Whether each request is logged, in a line: never its text, its body or its key."""
+    audit_mb: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """Size of the log of writes beyond which a new file is begun; five older ones are kept."""
     drain_seconds: Annotated[int, Field(ge=0, le=600)] = 10
     """How long running requests may finish after a signal to stop."""

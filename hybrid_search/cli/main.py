@@ -22,6 +22,7 @@ from hybrid_search.cli.keeping import (
     take_snapshot,
     verify_folder,
 )
+from hybrid_search.cli.keys import keys_app
 from hybrid_search.cli.lab import index_app
 from hybrid_search.cli.models import show_models
 from hybrid_search.cli.rebuilding import print_rebuilt, rebuild_parts
@@ -56,6 +57,7 @@ app = typer.Typer(
 
 app.add_typer(index_app, name="index")
 app.add_typer(model_app, name="model")
+app.add_typer(keys_app, name="keys")
 app.command("calibrate")(calibrate_index)
 app.command("verify")(verify_folder)
 app.command("repair")(repair_folder)

@@ -82,6 +82,7 @@ def operations(max_body: int) -> list[Operation]:
             bodies=(("application/json", UploadBody), ("multipart/form-data", bytes)),
             problems=(400, 403, 404, 413, 415, 422, 500, 503, 507),
             max_body=max_body,
+            role="write",
         ),
         Operation(
             "DELETE",
@@ -92,6 +93,7 @@ def operations(max_body: int) -> list[Operation]:
             statuses=(204,),
             problems=(403, *show, 507),
             max_body=max_body,
+            role="write",
         ),
         Operation(
             "POST",
@@ -102,6 +104,7 @@ def operations(max_body: int) -> list[Operation]:
             IngestReportJson,
             bodies=tuple((media, bytes) for media in NDJSON),
             problems=(403, 415, 500, 503, 507),
+            role="write",
         ),
     ]
 
@@ -179,7 +182,9 @@ async def bulk(request: Request) -> Response:
     lines = io.BufferedReader(_Upload(request.stream()), 1 << 16)
     most = service.engine.settings.pictures.max_bytes
     report = await service.write(lambda: _indexer(service).ingest(read_stream(lines, most)))
-    return json_response(report.as_json())
+    told = report.as_json()
+    request.scope["audited"] = {**told, "skipped": len(report.skipped)}
+    return json_response(told)
 
 
 class _Upload(io.RawIOBase):

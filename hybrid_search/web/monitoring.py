@@ -31,7 +31,14 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
 
     return [
         Operation(
-            "GET", "/healthz", "health", "Is the process alive?", health, HealthJson, limited=False
+            "GET",
+            "/healthz",
+            "health",
+            "Is the process alive?",
+            health,
+            HealthJson,
+            limited=False,
+            role=None,
         ),
         Operation(
             "GET",
@@ -42,6 +49,7 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
             HealthJson,
             problems=(503,),
             limited=False,
+            role=None,
         ),
         Operation(
             "GET",
@@ -70,6 +78,7 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
             openapi,
             dict[str, Any],
             limited=False,
+            role=None,
         ),
     ]
 

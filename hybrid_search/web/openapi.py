@@ -10,9 +10,18 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from hybrid_search.web.access import COOKIE
 from hybrid_search.web.operations import Operation, Parameter
 from hybrid_search.web.problems import MEDIA_TYPE, ProblemJson
 
+_KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
+"""The ways in which a key may come; it is asked for as soon as the data folder has any."""
+_GUARDED = (401, 403, 421, 429)
+"""What a request that needs a key may be refused with."""
 _REFERENCES = "#/components/schemas/{model}"
 
 
@@ -32,7 +41,7 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": _KEYS},
     }
 
 
@@ -51,9 +60,12 @@ def _schemas(operations: Sequence[Operation]) -> tuple[_Schemas, dict[str, Any]]
 
 
 def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    problems = sorted({*operation.problems, *(_GUARDED if operation.role else ())})
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
+        "security": [{name: []} for name in _KEYS] if operation.role else [],
+        "x-role": operation.role,
         "parameters": [
             *({"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},)
             * ("{id" in operation.path),
@@ -61,7 +73,7 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         ],
         "responses": {
             **{str(status): _answer(status, operation, schemas) for status in operation.statuses},
-            **{str(status): _problem(status, schemas) for status in operation.problems},
+            **{str(status): _problem(status, schemas) for status in problems},
         },
     }
     if operation.bodies:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message
 
+from hybrid_search.keys import Role
 from hybrid_search.web.service import service_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -51,6 +53,13 @@ class Operation:
     """Bytes of a body; ``None`` where the endpoint sets its own limits."""
     limited: bool = True
     """Whether it counts among the requests in flight; monitors are always let in."""
+    role: Role | None = "read"
+    """What a caller's key must allow; ``None`` asks for no key."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes what is stored."""
+        return self.role not in {None, "read"} and self.method != "GET"
 
 
 def routes(operations: Sequence[Operation]) -> list[Route]:
@@ -66,14 +75,47 @@ def _route(path: str, operations: list[Operation]) -> Route:
     async def serve(request: Request) -> Response:
         operation = by_method["GET" if request.method == "HEAD" else request.method]
         request.scope["operation"] = operation.name
+        caller = service_of(request).access.admit(request, operation.role)
+        request.scope["caller"] = caller
         if operation.max_body is not None:
             request = _bounded(request, operation.max_body)
         if not operation.limited:
             return await operation.endpoint(request)
         with service_of(request).admitted():
+            if operation.writes:
+                return await _audited(request, operation)
             return await operation.endpoint(request)
 
     return Route(path, serve, methods=list(by_method))
+
+
+async def _audited(request: Request, operation: Operation) -> Response:
+    """The answer, once the log of writes has a line of it."""
+    service, caller, status = service_of(request), request.scope["caller"], 0
+    try:
+        response = await operation.endpoint(request)
+        status = response.status_code
+    except Exception as failure:
+        request.scope["audited"] = {"failure": type(failure).__name__}
+        raise
+    finally:
+        facts = {
+            "action": operation.name,
+            "key": caller.name,
+            "role": caller.role,
+            "request_id": request.scope["request_id"],
+            "subject": request.path_params.get("id"),
+            "status": status or None,
+            **request.scope.get("audited", {}),
+        }
+        await service.write(lambda: service.audit.record(**facts))
+    return response
+
+
+def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
+    """Every field of the model as a parameter."""
+    fields = model.model_json_schema()["properties"]
+    return tuple(Parameter(n, told.get("description", ""), told) for n, told in fields.items())
 
 
 def _bounded(request: Request, limit: int) -> Request:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import NotRequired, cast
 
 import orjson
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -36,7 +37,7 @@ class ProblemJson(TypedDict):
     title: str
     status: int
     detail: str
-    instance: NotRequired[str]
+    request_id: NotRequired[str]
 
 
 def problem(
@@ -50,6 +51,8 @@ def problem(
         "status": status,
         "detail": detail,
     }
+    if request_id := structlog.contextvars.get_contextvars().get("request_id"):
+        content["request_id"] = request_id
     return Response(orjson.dumps(content), status, dict(headers or {}), MEDIA_TYPE)
 
 

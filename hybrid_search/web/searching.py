@@ -14,7 +14,7 @@ from starlette.responses import Response
 from hybrid_search.errors import InvalidQuery
 from hybrid_search.records import Query
 from hybrid_search.web.answers import json_response
-from hybrid_search.web.operations import Operation, Parameter
+from hybrid_search.web.operations import Operation, Parameter, parameters_of
 from hybrid_search.web.service import Service, service_of
 from hybrid_search.wire.answers import AnswerJson, SuggestionsJson, answer_to_json
 from hybrid_search.wire.assets import parse_model, read_json
@@ -87,12 +87,6 @@ class SuggestParameters(BaseModel):
     """What was typed so far: words, unfinished syllables, initial consonants."""
     size: Annotated[int, Field(ge=1, le=50)] = 10
     """Completions wanted."""
-
-
-def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
-    """Every field of the model as a parameter."""
-    fields = model.model_json_schema()["properties"]
-    return tuple(Parameter(n, told.get("description", ""), told) for n, told in fields.items())
 
 
 def search_parameters() -> tuple[Parameter, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -12,9 +13,12 @@ import uvicorn
 from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings
 from hybrid_search.errors import InvalidConfig
+from hybrid_search.web.access import check_address
 from hybrid_search.web.app import create_app
+from hybrid_search.web.logs import configure_logs
 
 BACKLOG = 1024
+_log = logging.getLogger("hybrid_search.web")
 
 
 def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -> None:
@@ -24,10 +28,14 @@ def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -
     address that cannot be listened on, and what opening the engine raises.
     """
     section = settings.server
+    configure_logs(section.log_level)
+    if warning := check_address(settings):
+        _log.warning(warning)
     with _listen(section.host, section.port) as listener:
         app = create_app(open_engine(settings, write=write, background=True))
         config = uvicorn.Config(
             app,
+            log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,

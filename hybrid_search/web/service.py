@@ -11,7 +11,9 @@ from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 
 from hybrid_search.assembly import Engine
+from hybrid_search.audit import AUDIT, AuditLog
 from hybrid_search.errors import Overloaded, SearchError
+from hybrid_search.web.access import Access
 from hybrid_search.web.metrics import Metrics
 
 _Result = TypeVar("_Result")
@@ -25,6 +27,9 @@ class Service:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.metrics = Metrics(engine)
+        self.access = Access(engine.settings)
+        settings = engine.settings
+        self.audit = AuditLog(settings.data_dir / AUDIT, settings.server.audit_mb)
         self._limit = engine.settings.server.max_in_flight
         self._readers = CapacityLimiter(self._limit)
         self._writers = CapacityLimiter(WRITERS)

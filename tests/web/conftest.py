@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
@@ -17,12 +18,14 @@ COMMAND = [sys.executable, "-m", "hybrid_search.cli.main"]
 
 
 @contextmanager
-def serving(data: Path, *words: str, **environment: str) -> Iterator[tuple[httpx.Client, int]]:
-    """A client of a server that is ready, and the server's process id."""
+def serving(
+    data: Path, *words: str, log: IO[bytes] | None = None, **environment: str
+) -> Iterator[tuple[httpx.Client, int]]:
+    """A client of a server that is ready, and the server's process id; its log goes to ``log``."""
     command = [*COMMAND, "serve", "--data-dir", str(data), "--port", "0", "--json", *words]
     settings = {f"HYBRID_SEARCH_{name}": value for name, value in environment.items()}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **settings}
+        command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **settings}
     ) as process:
         try:
             assert process.stdout is not None

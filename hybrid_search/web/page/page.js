@@ -141,6 +141,7 @@ async function ask(next) {
   if (picture) Object.assign(options, { method: "POST", body: picture });
   const response = await fetch(`/v1/search?${parameters}`, options);
   const answer = await response.json();
+  byId("sign-in").hidden = response.status !== 401;
   if (!response.ok) throw new Error(answer.detail);
   return answer;
 }
@@ -166,6 +167,18 @@ async function complete(typed) {
   const { completions } = await response.json();
   options.replaceChildren(...completions.map(({ text }) => new Option(text, text)));
 }
+
+async function signIn(event) {
+  event.preventDefault();
+  const body = JSON.stringify({ key: byId("key").value });
+  const headers = { "Content-Type": "application/json" };
+  const response = await fetch("/v1/session", { method: "POST", headers, body });
+  byId("key").value = "";
+  if (response.ok) return search();
+  said.textContent = (await response.json()).detail;
+}
+
+byId("sign-in").addEventListener("submit", signIn);
 
 async function search(next = null) {
   showNarrowing();
