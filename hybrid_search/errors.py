@@ -10,6 +10,7 @@
     │   └── InvalidConfig       a setting that is unknown or out of range
     ├── UnknownAsset        no live asset has this id                HTTP 404   exit 1
     ├── Overloaded          a queue is full, try again later         HTTP 503   exit 4
+    │   └── DeadlineExceeded    it would take too long
     ├── IndexUnusable       the operator must act                    HTTP 503   exit 3
     │   ├── IndexMissing        there is no index in this folder yet
     │   ├── IndexLocked         another process writes to it
@@ -55,6 +56,10 @@ class UnknownAsset(SearchError):
 
 class Overloaded(SearchError):
     """A bounded queue is full; the same request may work a moment later."""
+
+
+class DeadlineExceeded(Overloaded):
+    """The time that the work may take is over; what was left of it was not done."""
 
 
 class IndexUnusable(SearchError):

@@ -15,6 +15,7 @@ from hybrid_search.fields import Fields
 from hybrid_search.following import VectorFollower
 from hybrid_search.fusion import Outside
 from hybrid_search.images import PictureLimits, digest_of, prepare_picture
+from hybrid_search.pacing import stage
 from hybrid_search.ports import (
     Catalog,
     FacetBucket,
@@ -103,15 +104,20 @@ class Retriever:
         Raises ``InvalidQuery`` and ``UnknownAsset``.
         """
         self.fields.check(query)
-        self.refresh()
+        with stage("refresh"):
+            self.refresh()
         parsed = self.parse(query.text)
-        allowed = self._lexical.allowed(parsed, query.filter)
-        vectors = self._query_vectors(query, parsed, settings.lists)
-        lists = list(self._word_lists(query, parsed, settings.lists))
+        with stage("filter"):
+            allowed = self._lexical.allowed(parsed, query.filter)
+        with stage("encode"):
+            vectors = self._query_vectors(query, parsed, settings.lists)
+        with stage("words"):
+            lists = list(self._word_lists(query, parsed, settings.lists))
         own = self._own(query)
         for name, vector in vectors.items():
             window = settings.lists[name].window
-            found = self._nearest(name, vector, window, allowed, len(own))
+            with stage("vectors"):
+                found = self._nearest(name, vector, window, allowed, len(own))
             lists.append(
                 found if name == "copy_semantic" else _similar(found, query.min_similarity)
             )
@@ -120,7 +126,8 @@ class Retriever:
         if own:
             lists = [_without(own, candidates) for candidates in lists]
         among = None if allowed is None else len(allowed)
-        believed = tuple(self._believed(c, parsed, vectors, among) for c in lists)
+        with stage("believe"):
+            believed = tuple(self._believed(c, parsed, vectors, among) for c in lists)
         return Retrieved(
             parsed,
             believed,

@@ -16,6 +16,7 @@ from hybrid_search.errors import InvalidQuery
 from hybrid_search.fields import Fields
 from hybrid_search.fusion import contributions, fuse
 from hybrid_search.images import digest_of
+from hybrid_search.pacing import stage
 from hybrid_search.ports import Catalog, Completion, LexicalIndex
 from hybrid_search.records import (
     Answer,
@@ -91,15 +92,19 @@ class Searcher:
         if not (good := ranking.retrieved.good_match) and ranking.hits:
             notes.append("no good match: nothing stands out from what is found by chance")
         more = position < len(ranking.hits)
+        with stage("facets"):
+            facets = self._retriever.facets(query, ranking.retrieved)
+        with stage("render"):
+            hits = self._render(ranking, page, query)
         return Answer(
-            hits=self._render(ranking, page, query),
+            hits=hits,
             candidates=len(ranking.hits),
             cursor=_cursor(ranking.key, position) if more else None,
             sequence=ranking.retrieved.sequence,
             phrases=ranking.retrieved.parsed.phrases,
             notes=(*ranking.retrieved.parsed.notes, *ranking.retrieved.notes, *notes),
             did_you_mean=ranking.did_you_mean,
-            facets=self._retriever.facets(query, ranking.retrieved),
+            facets=facets,
             lists=tuple(_report(c, ranking.settings) for c in ranking.retrieved.lists),
             rank_constant=ranking.settings.rank_constant,
             fusion=ranking.settings.method,
@@ -165,7 +170,8 @@ class Searcher:
     def _rank(self, query: Query) -> _Ranking:
         settings = query.fusion or self._fusion
         retrieved = self.retrieve(query)
-        kept = self.fused(retrieved, settings)
+        with stage("fuse"):
+            kept = self.fused(retrieved, settings)
         key = f"{_fingerprint(query)}.{retrieved.sequence}.{retrieved.calibration}"
         if query.sort is not None:
             kept = self._sorted(kept, query.sort)

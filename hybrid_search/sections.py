@@ -238,7 +238,20 @@ class ServerSection(Section):
     max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 32 * 1024 * 1024
     """Size of a request body."""
     max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 32
-    """Requests worked on at once; further ones are answered 503."""
+    """Requests that read and are worked on at once; further ones wait."""
+    max_waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
+    """Requests that wait for their turn, of those that read and of those that write each; further
+    ones are answered 503."""
+    deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    """Seconds after which a search is given up, waiting or under way: 503."""
+    max_header_bytes: Annotated[int, Field(ge=1024, le=1 << 20)] = 64 * 1024
+    """Size of a request's line and headers: 431."""
+    header_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
+    """Seconds until a request's headers must be whole: 408."""
+    body_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """Seconds that a body may pause, or lag behind a kilobyte a second: 408."""
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Connections that may be open; further ones are answered 503."""
     rate_per_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Requests that a key, or an address where there are no keys, may make; 0 sets no limit."""
     cors_origins: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -13,6 +13,7 @@ from hybrid_search.ports import VectorStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_STAGE_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _VECTOR_GAUGES: dict[str, tuple[str, Callable[[VectorStatus], float]]] = {
     "sealed": ("Vectors in the sealed index.", lambda v: v.sealed),
     "tail": ("Vectors in the exact tail.", lambda v: v.tail),
@@ -48,12 +49,34 @@ class Metrics:
         self.in_flight = Gauge(
             "hybrid_search_in_flight", "Requests being worked on.", registry=self._registry
         )
+        self.stages = Histogram(
+            "hybrid_search_stage_seconds",
+            "Time of each stage of a search.",
+            ("stage",),
+            buckets=_STAGE_BUCKETS,
+            registry=self._registry,
+        )
+        self._waiting = Gauge(
+            "hybrid_search_waiting",
+            "Requests that wait for their turn.",
+            ("lane",),
+            registry=self._registry,
+        )
         self._registry.register(_EngineCollector(engine))
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
         """Count one finished request."""
         self.requests.labels(operation, str(status)).inc()
         self.seconds.labels(operation).observe(seconds)
+
+    def observe_stage(self, stage: str, seconds: float) -> None:
+        """Count one stage of a search."""
+        self.stages.labels(stage).observe(seconds)
+
+    def watch(self, queues: Mapping[str, Callable[[], int]]) -> None:
+        """Show how many wait in each of the queues."""
+        for name, waiting in queues.items():
+            self._waiting.labels(name).set_function(waiting)
 
     def text(self) -> bytes:
         """Everything in the text format of Prometheus."""
@@ -71,6 +94,12 @@ class _EngineCollector(Collector):
         counts = self._engine.encoder.counts()
         gauges = {
             "assets": ("Live assets.", self._engine.catalog.count()),
+            "writable": ("Whether this process writes.", self._engine.indexer is not None),
+            "troubled": (
+                "Whether the last generation could not serve.",
+                bool(self._engine.trouble),
+            ),
+            "repairs": ("What was found damaged at the start.", len(self._engine.repairs)),
             "sequence": ("The catalog's last operation.", self._engine.catalog.last_sequence()),
             "lexical_watermark": (
                 "The last operation in the inverted index.",

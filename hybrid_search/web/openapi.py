@@ -60,7 +60,9 @@ def _schemas(operations: Sequence[Operation]) -> tuple[_Schemas, dict[str, Any]]
 
 
 def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
-    problems = sorted({*operation.problems, *(_GUARDED if operation.role else ())})
+    guarded = _GUARDED if operation.role else ()
+    slow = (408,) if operation.bodies else ()
+    problems = sorted({*operation.problems, *guarded, *slow})
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from anyio import fail_after
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +19,8 @@ from starlette.types import Message
 from hybrid_search.keys import Role
 from hybrid_search.web.service import service_of
 
+LEAST_RATE = 1024
+"""Bytes a second that a body must come at, after a pause that is granted once."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -77,8 +81,8 @@ def _route(path: str, operations: list[Operation]) -> Route:
         request.scope["operation"] = operation.name
         caller = service_of(request).access.admit(request, operation.role)
         request.scope["caller"] = caller
-        if operation.max_body is not None:
-            request = _bounded(request, operation.max_body)
+        if operation.bodies or operation.max_body is not None:
+            request = _received(request, operation.max_body)
         if not operation.limited:
             return await operation.endpoint(request)
         with service_of(request).admitted():
@@ -118,16 +122,33 @@ def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
     return tuple(Parameter(n, told.get("description", ""), told) for n, told in fields.items())
 
 
-def _bounded(request: Request, limit: int) -> Request:
-    """The request, whose body is refused as soon as it is known to pass the limit."""
-    announced, taken = int(request.headers.get("content-length", "0")), 0
+def _received(request: Request, limit: int | None) -> Request:
+    """The request, whose body is refused as soon as it is too large, or too slow to come."""
+    announced, taken, began = _announced(request), 0, time.perf_counter()
+    seconds = service_of(request).engine.settings.server.body_seconds
 
     async def receive() -> Message:
         nonlocal taken
-        message = await request.receive()
+        try:
+            with fail_after(seconds):
+                message = await request.receive()
+        except TimeoutError:
+            raise _cut(408, f"body: nothing came for {seconds:g} s, the limit") from None
         taken += len(message.get("body", b""))
-        if max(announced, taken) > limit:
-            raise HTTPException(413, f"body: larger than {limit:,} bytes, the limit")
+        if limit is not None and max(announced, taken) > limit:
+            raise _cut(413, f"body: larger than {limit:,} bytes, the limit")
+        if time.perf_counter() - began > seconds + taken / LEAST_RATE:
+            raise _cut(408, f"body: slower than {LEAST_RATE:,} bytes a second, the limit")
         return message
 
     return Request(request.scope, receive)
+
+
+def _cut(status: int, detail: str) -> HTTPException:
+    """A refusal after which the connection is closed: the rest of the body is not waited for."""
+    return HTTPException(status, detail, {"Connection": "close"})
+
+
+def _announced(request: Request) -> int:
+    """The length that the headers tell; the parser lets none but digits through."""
+    return int(request.headers.get("content-length", "0"))

@@ -16,6 +16,7 @@ from hybrid_search.errors import InvalidConfig
 from hybrid_search.web.access import check_address
 from hybrid_search.web.app import create_app
 from hybrid_search.web.logs import configure_logs
+from hybrid_search.web.protocol import guarded_by
 
 BACKLOG = 1024
 _log = logging.getLogger("hybrid_search.web")
@@ -35,6 +36,8 @@ def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -
         app = create_app(open_engine(settings, write=write, background=True))
         config = uvicorn.Config(
             app,
+            http=guarded_by(section),
+            ws="none",
             log_config=None,
             log_level="warning",
             access_log=False,

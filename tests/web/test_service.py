@@ -1,6 +1,7 @@
 """Threads and limits of the service, and its document, in this process."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,14 +14,16 @@ from starlette.applications import Starlette
 from hybrid_search import __version__
 from hybrid_search.assembly import Engine, open_engine
 from hybrid_search.config import load_settings
+from hybrid_search.errors import DeadlineExceeded, Overloaded
 from hybrid_search.web.app import api, create_app
 from hybrid_search.web.openapi import document
+from hybrid_search.web.service import Lane
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     folder: Path = tmp_path_factory.mktemp("data")
-    (folder / "hybrid_search.toml").write_text("[server]\nmax_in_flight = 2\n")
+    (folder / "hybrid_search.toml").write_text("[server]\nmax_in_flight = 2\nmax_waiting = 1\n")
     with open_engine(load_settings(folder), write=True) as opened:
         yield opened
 
@@ -45,21 +48,77 @@ def test_blocking_work_does_not_stop_health_checks(engine: Engine) -> None:
     anyio.run(check)
 
 
-def test_beyond_the_limit_in_flight_a_request_is_told_to_come_again(engine: Engine) -> None:
+def test_beyond_the_limit_a_request_is_told_to_come_again(engine: Engine) -> None:
     app = create_app(engine)
     service = app.state.service
 
     async def check() -> None:
         async with client_of(app) as client:
-            with service.admitted(), service.admitted():
+            with service.admitted(), service.admitted(), service.admitted():
                 refused = await client.get("/v1/assets/any")
                 health = await client.get("/healthz")
             assert (refused.status_code, health.status_code) == (503, 200)
             assert refused.headers["retry-after"] == "1"
-            assert "2 requests are in flight" in refused.json()["detail"]
+            assert "3 requests are here" in refused.json()["detail"]
             assert (await client.get("/v1/assets/any")).status_code == 404
 
     anyio.run(check)
+
+
+def test_a_lane_is_bounded_in_length_and_in_time(engine: Engine) -> None:
+    section = engine.settings.server.model_copy(update={"max_waiting": 1, "deadline_seconds": 0.3})
+    lane, ending, ran = Lane("reads", 1, section), threading.Event(), list[str]()
+
+    async def late() -> None:
+        with pytest.raises(DeadlineExceeded, match=r"no turn in 0.3 s"):
+            await lane.run(lambda: ran.append("late"))
+
+    async def check() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(lane.run, ending.wait)
+            await anyio.wait_all_tasks_blocked()
+            group.start_soon(late)
+            await anyio.sleep(0.05)
+            assert lane.waiting() == 1
+            with pytest.raises(Overloaded, match="1 reads wait"):
+                await lane.run(lambda: ran.append("too many"))
+            await anyio.sleep(0.5)
+            ending.set()
+        await lane.run(lambda: ran.append("after"))
+
+    anyio.run(check)
+    assert ran == ["after"]
+
+
+def test_a_search_ends_before_the_stage_that_is_too_late(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, asked = create_app(engine), list[str]()
+
+    def slow(*_: object) -> None:
+        time.sleep(0.6)
+
+    def never(*_: object) -> None:
+        asked.append("words")
+
+    retriever = engine.searcher._retriever
+    monkeypatch.setattr(retriever, "_query_vectors", lambda *_: slow() or {})
+    monkeypatch.setattr(retriever, "_word_lists", lambda *_: never() or ())
+    monkeypatch.setattr(app.state.service, "_deadline", 0.5)
+
+    async def check() -> None:
+        async with client_of(app) as client:
+            answer = await client.get("/v1/search", params={"q": "late"})
+            assert answer.status_code == 503
+            assert answer.json()["title"] == "Overloaded"
+            assert "before words; the limit is 0.5 s" in answer.json()["detail"]
+            assert answer.headers["retry-after"] == "1"
+            metrics = (await client.get("/metrics")).text
+            assert 'hybrid_search_stage_seconds_count{stage="encode"} 1.0' in metrics
+            assert 'hybrid_search_waiting{lane="reads"} 0.0' in metrics
+
+    anyio.run(check)
+    assert asked == []
 
 
 def test_not_ready_before_the_model_is_loaded(engine: Engine) -> None:
