@@ -30,11 +30,15 @@ FRAMES_TRIED = 12
 
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
-    """What is refused before decoding."""
+    """What is refused before decoding, and what decoding may take."""
 
     max_bytes: int = 20 * 1024 * 1024
     max_pixels: int = 40_000_000
     max_side: int = 16_384
+    decode_seconds: float = 10.0
+    """How long one picture may take, where it is decoded in a process of its own."""
+    decode_mb: int = 2048
+    """How much memory such a process may take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from hybrid_search.errors import InvalidQuery, UnknownAsset
 from hybrid_search.fields import Fields
 from hybrid_search.following import VectorFollower
 from hybrid_search.fusion import Outside
-from hybrid_search.images import PictureLimits, digest_of, prepare_picture
+from hybrid_search.images import digest_of
 from hybrid_search.pacing import stage
 from hybrid_search.ports import (
     Catalog,
@@ -23,6 +23,7 @@ from hybrid_search.ports import (
     Ordinals,
     Vectors,
 )
+from hybrid_search.preparation import Pixels, Preparation
 from hybrid_search.records import (
     AssetId,
     CandidateList,
@@ -81,20 +82,21 @@ class Retriever:
         vectors: Mapping[ListName, VectorSource],
         followers: Sequence[VectorFollower],
         encoder: QueryEncoder,
-        limits: PictureLimits,
+        prepare: Callable[[bytes, Preparation], Pixels],
         fields: Fields,
         lacking: Mapping[ListName, str] | None = None,
     ) -> None:
         """``vectors`` has the source of each list of nearest neighbours, but for those ``lacking``.
 
-        Of these it is said why they are absent. The followers keep the indexes up to date.
+        Of these it is said why they are absent. The followers keep the indexes up to date, and
+        ``prepare`` makes a model's input of an example's bytes.
         """
         self._catalog = catalog
         self._lexical = lexical
         self._vectors = vectors
         self._followers = followers
         self._encoder = encoder
-        self._limits = limits
+        self._prepare = prepare
         self.fields = fields
         self.lacking = lacking or {}
 
@@ -328,9 +330,7 @@ class Retriever:
         if example.text is not None:
             return self._encoder.text(example.text)
         data = example.picture or b""
-        return self._encoder.picture(
-            digest_of(data), lambda how: prepare_picture(data, self._limits, how).pixels
-        )
+        return self._encoder.picture(digest_of(data), lambda how: self._prepare(data, how))
 
     def _stored_vector(self, asset_id: AssetId) -> Vectors:
         stored = self._catalog.find(asset_id)

@@ -201,12 +201,16 @@ class PictureSection(Section):
     """Width times height, checked before decoding."""
     max_side: Annotated[int, Field(ge=1, le=65_535)] = 16_384
     """The longer side in pixels."""
+    decode_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
+    """Time that decoding one picture may take, in a process of its own."""
+    decode_mb: Annotated[int, Field(ge=256, le=1_000_000)] = 2048
+    """Address space of such a process: what ``max_pixels`` need, several times over."""
     thumbnail: Annotated[int, Field(ge=32, le=2048)] = 384
     """The longer side of thumbnails in pixels."""
 
     def limits(self) -> PictureLimits:
         """What the checker of pictures takes."""
-        return PictureLimits(self.max_bytes, self.max_pixels, self.max_side)
+        return PictureLimits(**self.model_dump(exclude={"thumbnail"}))
 
 
 class IngestSection(Section):

@@ -194,7 +194,7 @@ def _searcher(
         vectors=sources_by_list(vectors),
         followers=followers,
         encoder=encoder,
-        limits=settings.pictures.limits(),
+        prepare=stores.decoders.pixels,
         fields=settings.declared_fields(),
         lacking=lists_lacking(settings, vectors),
     )

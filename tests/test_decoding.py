@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -85,6 +86,48 @@ def test_a_picture_that_kills_every_decoder_is_refused(
     for future in decoders.prepare([photo(1)] * (FEW + 1), INPUT):
         with pytest.raises(InvalidPicture, match="two decoders ended at it, the last one with 1"):
             future.result()
+
+
+def test_a_service_decodes_nothing_in_its_own_process() -> None:
+    with closing(Decoders(LIMITS, workers=1, apart=True)) as opened:
+        expected = prepare_picture(photo(1), LIMITS, INPUT).pixels
+        assert np.array_equal(opened.pixels(photo(1), INPUT), expected)
+        assert len(children()) == 1
+
+
+def test_a_picture_that_takes_too_long_is_refused_and_the_next_is_not() -> None:
+    slow = photo(1, (6000, 6000), "PNG", compress_level=1)
+    limits = PictureLimits(decode_seconds=0.25)
+    with closing(Decoders(limits, workers=1, apart=True)) as opened:
+        opened.pixels(photo(2), INPUT)
+        with pytest.raises(InvalidPicture, match=r"more than 0.25 s to decode"):
+            opened.pixels(slow, INPUT)
+        assert opened.pixels(photo(2), INPUT).shape == (64, 64, 3)
+
+
+def test_a_picture_that_takes_too_much_memory_is_refused() -> None:
+    limits = PictureLimits(decode_mb=400)
+    with closing(Decoders(limits, workers=1, apart=True)) as opened:
+        large = photo(1, (6000, 6000), "PNG", compress_level=1)
+        with pytest.raises(InvalidPicture, match=r"MemoryError|two decoders ended"):
+            opened.pixels(large, INPUT)
+        assert opened.pixels(photo(2), INPUT).shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"\xff\xff\xff\xff", b"\x00\x00\x00\x05hello", b"\x00\x00\x00\x02[]", b"\x00"]
+)
+def test_an_answer_that_is_none_is_no_picture(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: bytes
+) -> None:
+    program = tmp_path / "decoder"
+    (tmp_path / "answer").write_bytes(answer)
+    program.write_text(f"#!/bin/sh\ncat {tmp_path / 'answer'}\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    refused = pytest.raises(InvalidPicture, match="two decoders ended at it")
+    with closing(Decoders(LIMITS, workers=1, apart=True)) as opened, refused:
+        opened.pixels(photo(1), INPUT)
 
 
 def test_decoders_end_with_their_owner() -> None:
