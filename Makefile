@@ -1,13 +1,15 @@
 # make demo: index, search and measure the demonstration adverts, then serve them
 # make demo SERVE=0: the same, without serving
 # make test: everything that must hold
+# make audit: whether anything installed has a known weakness
+# make constraints: write the exact versions of what is installed
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
 SERVE ?= 1
 
-.PHONY: setup demo lint test
+.PHONY: setup demo lint test constraints audit
 
 setup: $(VENV)/.ready
 
@@ -25,6 +27,15 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -r hybrid_search -c pyproject.toml
+
+# Exact versions of everything that is installed, for installs that must be the same again.
+constraints: setup
+	$(BIN)/python tools/constraints.py > constraints.txt
+
+# Known weaknesses of what is installed. It asks a service on the network, and fails without one.
+audit: setup
+	$(BIN)/pip-audit --strict --skip-editable
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile

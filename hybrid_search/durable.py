@@ -32,6 +32,14 @@ def publish(written: Path, final: Path) -> None:
     sync(final.parent)
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder and those above it, each durably; nothing where it is there."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync(path.parent)
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Put the bytes at ``path``; readers see the old content or the new, never a part.
 

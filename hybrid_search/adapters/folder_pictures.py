@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hybrid_search.durable import room_on_disk, sync, write_whole
+from hybrid_search.durable import make_folder, room_on_disk, write_whole
 from hybrid_search.errors import EngineFailure, IndexCorrupt, StorageFull
 from hybrid_search.images import PictureLimits, check_picture, digest_of, shrink
 from hybrid_search.records import Digest
@@ -25,7 +25,7 @@ class FolderPictures:
             return
         try:
             with room_on_disk(path):
-                self._make_folder(path.parent)
+                make_folder(path.parent)
             write_whole(path, data)
         except OSError as failure:
             raise EngineFailure(f"pictures: cannot write {path.name}: {failure}") from failure
@@ -66,8 +66,3 @@ class FolderPictures:
 
     def _path(self, digest: Digest) -> Path:
         return self._originals / digest[:2] / digest
-
-    def _make_folder(self, folder: Path) -> None:
-        if not folder.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            sync(folder.parent)

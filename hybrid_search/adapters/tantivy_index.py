@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -102,6 +104,7 @@ class TantivyIndex:
         self._guard = threading.Lock()
         self._read_only = read_only
         self._writer: tantivy.IndexWriter | None = None
+        self._mirror: tempfile.TemporaryDirectory[str] | None = None
         if checked and (folder / _META).is_file():
             check_files(folder, alone=not read_only)
         self._check_built_by()
@@ -156,6 +159,8 @@ class TantivyIndex:
             # Without room for it, the next start looks at each segment's checksum instead.
             with suppress(StorageFull):
                 write_down(self._folder)
+        if self._mirror is not None:
+            self._mirror.cleanup()
 
     # ------------------------------------------------------------------------------- reads
 
@@ -297,13 +302,26 @@ class TantivyIndex:
     def _opened(self) -> tantivy.Index:
         try:
             with _translated():
-                index = tantivy.Index(self._schema, path=str(self._folder))
+                index = tantivy.Index(self._schema, path=str(self._place()))
                 self._snapshot = self._seen(index)
         except EngineFailure as failure:
             raise IndexCorrupt(
                 f"lexical: {self._folder} cannot be opened, {failure}; run: hybrid-search repair"
             ) from failure
         return index
+
+    def _place(self) -> Path:
+        """The folder; where it cannot be written, one of links to its files.
+
+        Readers of Tantivy lock too, by a file that they make.
+        """
+        if not self._read_only or os.access(self._folder, os.W_OK):
+            return self._folder
+        self._mirror = tempfile.TemporaryDirectory(prefix="hybrid-search-")
+        for path in self._folder.iterdir():
+            if path.suffix != ".lock":
+                (Path(self._mirror.name) / path.name).symlink_to(path.absolute())
+        return Path(self._mirror.name)
 
     def _check_built_by(self) -> None:
         """Refuse an index that was built otherwise; a new one remembers how it is built."""

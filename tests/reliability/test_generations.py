@@ -1,0 +1,125 @@
+"""Generations: published whole, held by who reads them, collected when nobody does."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from hybrid_search.durable import damaged_copies, read_either, write_twice
+from hybrid_search.errors import IndexCorrupt
+from hybrid_search.generation_folders import GenerationFolders
+from hybrid_search.repairs import KEPT, Repairs
+
+
+def made(folders: GenerationFolders, text: str = "x") -> Path:
+    folder = folders.begin()
+    (folder / "file").write_text(text)
+    return folders.publish(folder)
+
+
+def names(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir() if path.is_dir())
+
+
+def test_the_one_before_is_kept_and_older_ones_go(tmp_path: Path) -> None:
+    folders = GenerationFolders(tmp_path)
+    assert folders.current() is None
+    assert folders.hold() is None
+    for _ in range(4):
+        made(folders)
+    assert names(tmp_path) == ["000003", "000004"]
+    assert folders.current() == tmp_path / "000004"
+    assert folders.previous() == tmp_path / "000003"
+    folders.point_to(tmp_path / "000003")
+    assert folders.current() == tmp_path / "000003"
+    assert made(folders).name == "000005"
+
+
+def test_nobody_sees_what_is_being_written(tmp_path: Path) -> None:
+    folders = GenerationFolders(tmp_path)
+    first = made(folders)
+    aside = folders.begin()
+    assert (folders.current(), folders.previous()) == (first, None)
+    assert aside.name == ".000002"
+    assert GenerationFolders(tmp_path).begin() == aside, "what a crash left is begun anew"
+
+
+def test_what_a_reader_holds_is_not_collected_before_it_lets_go(tmp_path: Path) -> None:
+    folders = GenerationFolders(tmp_path)
+    made(folders)
+    held = GenerationFolders(tmp_path).hold()
+    assert held is not None
+    for _ in range(3):
+        made(folders)
+    assert names(tmp_path) == ["000001", "000003", "000004"]
+    held[1].release()
+    held[1].release()
+    made(folders)
+    assert names(tmp_path) == ["000004", "000005"]
+
+
+def test_a_hold_that_is_forgotten_is_released(tmp_path: Path) -> None:
+    folders = GenerationFolders(tmp_path)
+    made(folders)
+    held = folders.hold()
+    del held
+    for _ in range(2):
+        made(folders)
+    assert names(tmp_path) == ["000002", "000003"]
+
+
+def test_readers_find_a_whole_generation_while_others_are_published(tmp_path: Path) -> None:
+    folders, ending, wrong = GenerationFolders(tmp_path), threading.Event(), list[str]()
+    made(folders)
+    reads = [0] * 3
+
+    def read(place: int) -> None:
+        while not ending.is_set():
+            held = GenerationFolders(tmp_path).hold()
+            if held is None:
+                wrong.append("none")
+            else:
+                text = (held[0] / "file").read_text()
+                held[1].release()
+                wrong.extend([] if text in {"x", "y" * 1000} else [text])
+            reads[place] += 1
+
+    threads = [threading.Thread(target=read, args=(place,)) for place in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(60):
+        made(folders, "y" * 1000)
+    ending.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert min(reads) > 10
+
+
+def test_two_copies_of_a_few_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "FACTS"
+    assert read_either(path) is None
+    write_twice(path, b"some facts")
+    assert damaged_copies(path) == []
+    copies = (path, path.with_name("FACTS.copy"))
+    for damaged in copies:
+        write_twice(path, b"some facts")
+        damaged.write_bytes(damaged.read_bytes()[:-1])
+        assert read_either(path) == b"some facts"
+        assert damaged_copies(path) == [damaged]
+    for copy in copies:
+        copy.write_bytes(b"")
+    with pytest.raises(IndexCorrupt, match="and its copy are damaged"):
+        read_either(path)
+
+
+def test_few_damaged_files_are_kept(tmp_path: Path) -> None:
+    repairs = Repairs(tmp_path / "damaged")
+    for number in range(KEPT + 3):
+        path = tmp_path / f"file{number}"
+        path.write_text("damaged")
+        repairs.set_aside(path)
+    kept = sorted(p.name.rpartition("-")[2] for p in (tmp_path / "damaged").iterdir())
+    assert kept == [f"file{number}" for number in range(3, KEPT + 3)]
+    repairs.note("")
+    assert repairs.done == []
