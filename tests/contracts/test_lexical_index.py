@@ -89,6 +89,24 @@ def ordinals(*numbers: int) -> list[Ordinal]:
     return [Ordinal(number) for number in numbers]
 
 
+@pytest.mark.parametrize("limit", [0, 1, 3, 10_000, 10**9, 2**62])
+def test_any_limit_is_answered(index: LexicalIndex, limit: int) -> None:
+    found = words(index, "여름", limit)
+    assert found == words(index, "여름", 100)[:limit]
+    assert len(found) >= min(limit, 3)
+    held = index.phrase("여름", limit).ordinals
+    assert held == index.phrase("여름", 100).ordinals[:limit]
+
+
+def test_all_ordinals_and_a_version_that_comes_again(empty: LexicalIndex) -> None:
+    for _ in range(2):
+        empty.add(ASSETS[:3])
+        empty.commit(3)
+    assert empty.ordinals().tolist() == [1, 2, 3]
+    assert empty.count() == 3
+    assert words(empty, "신발") == [1, 2]
+
+
 def test_a_new_index_is_empty(empty: LexicalIndex) -> None:
     assert (empty.count(), empty.watermark) == (0, 0)
     assert words(empty, "여름") == []
