@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hybrid_search.adapters.faiss_index import FaissIndex
-from hybrid_search.errors import EngineFailure, IndexLocked
+from hybrid_search.errors import EngineFailure, IndexLocked, StorageFull
 from hybrid_search.ports import Vectors
 from hybrid_search.vector_plans import VectorPlan
 from tests.contracts.test_vector_index import PLANS
@@ -292,7 +292,7 @@ def test_a_full_disk_is_reported_and_nothing_is_published(
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr("hybrid_search.adapters.faiss_sealed._write_index", full)
-    with pytest.raises(EngineFailure, match="No space left"):
+    with pytest.raises(StorageFull, match="no space left"):
         index.fold()
     assert (index.describe().sealed, index.describe().tail, index.count()) == (50, 10, 60)
     assert FaissIndex(WIDTH, tmp_path).count() == 50
