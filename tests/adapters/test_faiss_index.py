@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hybrid_search.adapters.faiss_index import FaissIndex
-from hybrid_search.errors import EngineFailure, IndexLocked, StorageFull
+from hybrid_search.errors import IndexLocked, StorageFull
 from hybrid_search.ports import Vectors
 from hybrid_search.vector_plans import VectorPlan
 from tests.contracts.test_vector_index import PLANS
