@@ -22,6 +22,8 @@ from hybrid_search.wire.assets import asset_from_json, decode_base64, read_json
 
 MAX_LINE = 1 << 20
 """Bytes of one JSONL row."""
+MAX_NAME = 512
+"""Characters of an id in a report; a valid one is no longer."""
 _LISTS = {"tags"}
 
 
@@ -96,7 +98,8 @@ def _rows(
                 raise data
             yield row_from_json(data, root, max_bytes)
         except InvalidInput as failure:
-            yield Skipped(name if isinstance(name, str) and name else place, str(failure))
+            named = name[:MAX_NAME] if isinstance(name, str) else ""
+            yield Skipped(named or place, str(failure))
 
 
 def _jsonl(path: Path) -> Iterator[tuple[str, Any]]:
