@@ -269,6 +269,9 @@ class ServerSection(Section):
     """What is logged, at least."""
     log_requests: bool = False
     """Whether each request is logged, in a line: never its text, its body or its key."""
+    traces: bool = False
+    """Whether each request and each stage of a search is a span, sent by OpenTelemetry to where its
+    own variables say, ``OTEL_EXPORTER_OTLP_ENDPOINT`` first; needs ``hybrid_search[otel]``."""
     audit_mb: Annotated[int, Field(ge=1, le=10_000)] = 64
     """Size of the log of writes beyond which a new file is begun; five older ones are kept."""
     drain_seconds: Annotated[int, Field(ge=0, le=600)] = 10

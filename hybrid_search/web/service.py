@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from hybrid_search.assembly import Engine
 from hybrid_search.audit import AUDIT, AuditLog
 from hybrid_search.errors import Overloaded, SearchError
-from hybrid_search.pacing import paced
+from hybrid_search.pacing import Observer, paced
 from hybrid_search.web.access import Access
 from hybrid_search.web.lanes import Lane
 from hybrid_search.web.metrics import Metrics
@@ -35,6 +36,10 @@ class Service:
         self.engine = engine
         self.metrics = Metrics(engine)
         self.access = Access(engine.settings)
+        self.observers: list[Observer] = [self.metrics.observe_stage]
+        """Who is told of each stage of a read."""
+        self.around: Callable[[Scope], AbstractContextManager[object]] = nullcontext
+        """Entered for the time of each request."""
         settings = engine.settings
         self.audit = AuditLog(settings.data_dir / AUDIT, settings.server.audit_mb)
         section = settings.server
@@ -54,10 +59,14 @@ class Service:
         began = time.perf_counter()
 
         def run() -> _Result:
-            with paced(began, self._deadline, self.metrics.observe_stage):
+            with paced(began, self._deadline, self._observe):
                 return work()
 
         return await self._readers.run(run, request.is_disconnected)
+
+    def _observe(self, stage: str, seconds: float) -> None:
+        for observe in self.observers:
+            observe(stage, seconds)
 
     async def write(self, work: Callable[[], _Result], request: Request | None = None) -> _Result:
         """What ``work`` returns, run in one of the few threads for writes; once begun, it ends.
