@@ -55,7 +55,11 @@ class UnknownAsset(SearchError):
 
 
 class Overloaded(SearchError):
-    """A bounded queue is full; the same request may work a moment later."""
+    """A bounded queue is full; the same request may work after ``retry_seconds``."""
+
+    def __init__(self, message: str, retry_seconds: int = 1) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class DeadlineExceeded(Overloaded):

@@ -2,6 +2,8 @@
 
 A row that cannot be read is reported and passed over; it never stops the rest. Pictures are
 named by paths below the manifest's folder; nothing outside it is read, nothing is fetched.
+Memory is bounded by a row, never by what a file says of itself: lines, records, columns and the
+values of a batch have limits.
 """
 
 from __future__ import annotations
@@ -11,17 +13,26 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
+import pyarrow as pa
 from pyarrow import parquet
 from pyarrow.lib import ArrowException
 
 from hybrid_search.errors import InvalidAsset, InvalidInput
+from hybrid_search.picture_files import check_length, file_source
 from hybrid_search.records import Asset
 from hybrid_search.wire.assets import asset_from_json, decode_base64, read_json
 
 MAX_LINE = 1 << 20
-"""Bytes of one JSONL row."""
+"""Bytes of one JSONL row, characters of one CSV record."""
+MAX_NAME = 512
+"""Characters of an id in a report; a valid one is no longer."""
+MAX_COLUMNS = 1_000
+"""Columns of a CSV or Parquet manifest: every row costs a look at each."""
+_BATCH_BYTES = 64 << 20
+"""About so much of a Parquet file is unpacked at once."""
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _LISTS = {"tags"}
 
 
@@ -45,16 +56,20 @@ def read_assets(path: Path, max_bytes: int) -> Iterator[Row | Skipped]:
     """The rows of a manifest, or the pictures of a folder in order of name.
 
     ``max_bytes`` bounds a picture's file. Raises ``InvalidInput`` when the path itself is
-    neither a folder nor a manifest.
+    neither a folder nor a manifest, and on the way when it can be read no further.
     """
-    if path.is_dir():
-        return _from_folder(path, max_bytes)
     readers = {".jsonl": _jsonl, ".ndjson": _jsonl, ".csv": _csv, ".parquet": _parquet}
     reader = readers.get(path.suffix.lower())
-    if reader is None or not path.is_file():
-        known = ", ".join(readers)
-        raise InvalidInput(f"path: {path} is neither a folder nor a manifest ({known})")
-    return _rows(reader(path), path.parent, max_bytes)
+    try:
+        if path.is_dir():
+            return _from_folder(path, max_bytes)
+        known = reader is not None and path.is_file()
+    except OSError as failure:
+        raise _unreadable(path, failure) from None
+    if reader is None or not known:
+        accepted = ", ".join(readers)
+        raise InvalidInput(f"path: {_short(path)} is neither a folder nor a manifest ({accepted})")
+    return _rows(_readable(path, reader), path.parent, max_bytes)
 
 
 def read_stream(file: BinaryIO, max_bytes: int) -> Iterator[Row | Skipped]:
@@ -86,6 +101,23 @@ def estimate_rows(path: Path) -> int | None:
     return None
 
 
+def _readable(
+    path: Path, reader: Callable[[Path], Iterator[tuple[str, Any]]]
+) -> Iterator[tuple[str, Any]]:
+    try:
+        yield from reader(path)
+    except OSError as failure:
+        raise _unreadable(path, failure) from None
+
+
+def _unreadable(path: Path, failure: OSError) -> InvalidInput:
+    return InvalidInput(f"path: {_short(path)} cannot be read, {failure.strerror or failure}")
+
+
+def _short(path: Path) -> str:
+    return str(path) if len(str(path)) <= 200 else f"{str(path)[:200]}…"
+
+
 def _rows(
     decoded: Iterator[tuple[str, Any]], root: Path | None, max_bytes: int
 ) -> Iterator[Row | Skipped]:
@@ -96,12 +128,20 @@ def _rows(
                 raise data
             yield row_from_json(data, root, max_bytes)
         except InvalidInput as failure:
-            yield Skipped(name if isinstance(name, str) and name else place, str(failure))
+            named = name[:MAX_NAME] if isinstance(name, str) else ""
+            yield Skipped(named or place, str(failure))
 
 
 def _jsonl(path: Path) -> Iterator[tuple[str, Any]]:
+    _refuse_utf_16(path)
     with path.open("rb") as file:
         yield from _jsonl_lines(file, MAX_LINE)
+
+
+def _refuse_utf_16(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(2) in _UTF_16:
+            raise InvalidInput(f"path: {_short(path)} is UTF-16; save it as UTF-8")
 
 
 def _jsonl_lines(file: BinaryIO, longest: int) -> Iterator[tuple[str, Any]]:
@@ -128,17 +168,68 @@ def _decoded(line: bytes, longest: int) -> Any:
 
 
 def _csv(path: Path) -> Iterator[tuple[str, Any]]:
+    _refuse_utf_16(path)
     with path.open(encoding=_csv_encoding(path), errors="replace", newline="") as file:
-        rows = csv.DictReader(file)
+        lines = _CsvLines(file)
+        rows = csv.DictReader(lines)
+        _check_columns(path, rows)
         while True:
+            lines.begin()
             try:
                 row = next(rows)
             except StopIteration:
                 return
-            except csv.Error as failure:
-                yield f"line {rows.line_num}", InvalidAsset(f"CSV: {failure}")
+            except (csv.Error, InvalidAsset) as failure:
+                yield f"line {lines.number}", InvalidAsset(f"CSV: {failure}")
                 continue
-            yield f"line {rows.line_num}", _csv_fields(row)
+            yield f"line {lines.number}", _csv_fields(row)
+
+
+class _CsvLines:
+    """The lines of a file; no record, however many lines it spans, has more than ``MAX_LINE``.
+
+    It is no generator, which would end with the first record that is refused.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._taken = 0
+        self.number = 0
+
+    def begin(self) -> None:
+        """What comes belongs to the next record."""
+        self._taken = 0
+
+    def __iter__(self) -> _CsvLines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(MAX_LINE + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self._taken += len(line)
+        if self._taken <= MAX_LINE:
+            return line
+        while line and not line.endswith(("\n", "\r")):
+            line = self._file.readline(MAX_LINE)
+        raise InvalidAsset(f"a record of more than {MAX_LINE:,} characters, the limit")
+
+
+def _check_columns(path: Path, rows: csv.DictReader[str]) -> None:
+    """Raise ``InvalidInput`` for a header without which no row can be understood."""
+    try:
+        columns = len(rows.fieldnames or ())
+    except (csv.Error, InvalidAsset) as failure:
+        raise InvalidInput(f"path: {_short(path)}: CSV header: {failure}") from None
+    _refuse_columns(path, columns)
+
+
+def _refuse_columns(path: Path, columns: int) -> None:
+    if columns > MAX_COLUMNS:
+        raise InvalidInput(
+            f"path: {_short(path)} has {columns:,} columns, the limit is {MAX_COLUMNS:,}"
+        )
 
 
 def _csv_encoding(path: Path) -> str:
@@ -170,12 +261,24 @@ def _is_list(column: str) -> bool:
 def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
     number = 0
     try:
-        for batch in parquet.ParquetFile(path).iter_batches(batch_size=256):
-            for row in batch.to_pylist():
+        for batch in _batches(path):
+            # A value that many rows share is unpacked for one row at a time.
+            for index in range(batch.num_rows):
                 number += 1
-                yield f"row {number}", row
-    except (ArrowException, OSError) as failure:
-        yield f"row {number + 1}", InvalidAsset(f"Parquet: {failure}")
+                yield f"row {number}", batch.slice(index, 1).to_pylist()[0]
+    except (ArrowException, MemoryError, OSError) as failure:
+        yield f"row {number + 1}", InvalidAsset(f"Parquet: {str(failure)[:200]}")
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """Rows in batches of about ``_BATCH_BYTES``; values that repeat stay a dictionary."""
+    with parquet.ParquetFile(path) as head:
+        facts, columns = head.metadata, [column.path for column in head.schema]
+        _refuse_columns(path, facts.num_columns)
+    unpacked = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
+    size = _BATCH_BYTES * facts.num_rows // max(1, unpacked)
+    with parquet.ParquetFile(path, read_dictionary=columns, buffer_size=1 << 20) as file:
+        yield from file.iter_batches(batch_size=max(1, min(256, size)))
 
 
 def _from_folder(folder: Path, max_bytes: int) -> Iterator[Row | Skipped]:
@@ -190,7 +293,7 @@ def _from_folder(folder: Path, max_bytes: int) -> Iterator[Row | Skipped]:
         asset_id = unicodedata.normalize("NFC", name)
         try:
             asset = asset_from_json({"id": asset_id})
-            yield Row(asset, _file_source(folder, name, max_bytes))
+            yield Row(asset, file_source(folder, name, max_bytes))
         except InvalidInput as failure:
             yield Skipped(asset_id, str(failure))
 
@@ -205,27 +308,8 @@ def _picture_source(image: Any, root: Path | None, max_bytes: int) -> Callable[[
         image = decode_base64(image, InvalidAsset)
     if isinstance(image, bytes):
         data = image
+        check_length(len(data), max_bytes)
         return lambda: data
     if not isinstance(image, str) or root is None:
         raise InvalidAsset("image: must be a path below the manifest's folder, or bytes")
-    return _file_source(root, image, max_bytes)
-
-
-def _file_source(root: Path, name: str, max_bytes: int) -> Callable[[], bytes]:
-    """A reader of the file; raises ``InvalidAsset`` for a path that leads elsewhere."""
-    if "://" in name:
-        raise InvalidAsset(f"image: {name[:100]!r} is a URL; URLs are never fetched")
-    try:
-        path = (root / name).resolve()
-        inside = path.is_relative_to(root.resolve())
-        exists = inside and path.is_file()
-        size = path.stat().st_size if exists else 0
-    except (OSError, ValueError) as failure:
-        raise InvalidAsset(f"image: {name[:100]!r} is no path: {failure}") from None
-    if not inside:
-        raise InvalidAsset(f"image: {name[:100]!r} leads out of the manifest's folder")
-    if not exists:
-        raise InvalidAsset(f"image: no file at {name[:100]!r}")
-    if size > max_bytes:
-        raise InvalidAsset(f"image: {size:,} bytes, the limit is {max_bytes:,}")
-    return path.read_bytes
+    return file_source(root, image, max_bytes)

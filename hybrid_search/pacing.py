@@ -25,14 +25,15 @@ class _Pace:
     seconds: float
     observe: Observer
 
-    def check(self, what: str) -> None:
-        """Raise ``DeadlineExceeded`` once the time is over."""
-        taken = time.perf_counter() - self.began
-        if taken > self.seconds:
+    def check(self, what: str) -> float:
+        """The time; raises ``DeadlineExceeded`` once it is over."""
+        now = time.perf_counter()
+        if now - self.began > self.seconds:
             raise DeadlineExceeded(
-                f"given up after {taken:.1f} s, before {what}; the limit is {self.seconds:g} s"
-                " (server.deadline_seconds)"
+                f"given up after {now - self.began:.1f} s, before {what};"
+                f" the limit is {self.seconds:g} s (server.deadline_seconds)"
             )
+        return now
 
 
 _pace: ContextVar[_Pace | None] = ContextVar("pace", default=None)
@@ -67,8 +68,7 @@ class stage:  # noqa: N801  reads as a statement
     def __enter__(self) -> None:
         self._pace = _pace.get()
         if self._pace is not None:
-            self._pace.check(self._name)
-            self._began = time.perf_counter()
+            self._began = self._pace.check(self._name)
 
     def __exit__(
         self,

@@ -241,6 +241,10 @@ class ServerSection(Section):
     """Port to listen on; 0 takes a free one."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 32 * 1024 * 1024
     """Size of a request body."""
+    max_bulk_bytes: Annotated[int, Field(ge=1024, le=1 << 40)] = 1 << 30
+    """Size of the body of an upload in bulk: 413."""
+    max_bulk_rows: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    """Rows of an upload in bulk, each of which may be in the report: 413."""
     max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 32
     """Requests that read and are worked on at once; further ones wait."""
     max_waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
@@ -253,7 +257,8 @@ class ServerSection(Section):
     header_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
     """Seconds until a request's headers must be whole: 408."""
     body_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
-    """Seconds that a body may pause, or lag behind a kilobyte a second: 408."""
+    """Seconds that a body may pause, or lag behind a kilobyte a second: 408; that an answer may
+    stay unread, or the rest of a refused body may take to come: the connection is closed."""
     max_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Connections that may be open; further ones are answered 503."""
     rate_per_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 0
@@ -264,6 +269,9 @@ class ServerSection(Section):
     """What is logged, at least."""
     log_requests: bool = False
     """Whether each request is logged, in a line: never its text, its body or its key."""
+    traces: bool = False
+    """Whether each request and each stage of a search is a span, sent by OpenTelemetry to where its
+    own variables say, ``OTEL_EXPORTER_OTLP_ENDPOINT`` first; needs ``hybrid_search[otel]``."""
     audit_mb: Annotated[int, Field(ge=1, le=10_000)] = 64
     """Size of the log of writes beyond which a new file is begun; five older ones are kept."""
     drain_seconds: Annotated[int, Field(ge=0, le=600)] = 10

@@ -1,6 +1,7 @@
 """What comes in as JSON: aliases, filters and searches, refused by the name of the field."""
 
 import base64
+import math
 from typing import Any
 
 import pytest
@@ -165,6 +166,28 @@ def test_wrong_filters_are_refused(data: Any, named: str) -> None:
     assert named in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"brand": "\ud800"},
+        {"\ud800": "brand"},
+        {"brand": ["a", "\ud800"]},
+        {"brand": {"prefix": "\ud800"}},
+        {"brand": {"lt": "\ud800"}},
+        {"\ud800": {"exists": True}},
+        {"price": 10**400},
+        {"price": [1, -(10**400)]},
+        {"price": {"gte": 10**400}},
+        {"price": math.nan},
+    ],
+)
+def test_filters_by_what_no_field_can_hold_are_refused(data: Any) -> None:
+    with pytest.raises(InvalidQuery, match="filter: ") as refused:
+        filter_from_json(data)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 200
+
+
 def test_filters_at_their_limits() -> None:
     assert isinstance(filter_from_json(nested(8)), Not)
     assert filter_from_json({"a": list(range(256))}) == AnyOf("a", tuple(range(256)))
@@ -259,6 +282,13 @@ def test_a_list_is_overridden_in_part() -> None:
     assert fusion is not None
     assert fusion.lists["lexical"] == ListSettings(100, 0.0)
     assert fusion.lists["phrase"] == ListSettings(100, 1.0)
+
+
+def test_half_a_character_in_an_example_finds_nothing_and_breaks_nothing() -> None:
+    (example,) = query_from_json({"like": [{"id": "\ud800"}]}, DEFAULTS).examples
+    assert example.id == "?"
+    with pytest.raises(InvalidQuery, match=r"like\.0\.text"):
+        query_from_json({"like": [{"text": "\ud800"}]}, DEFAULTS)
 
 
 def test_pictures_become_examples() -> None:

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from hybrid_search import __version__
 from hybrid_search.assembly import Engine
+from hybrid_search.errors import InvalidConfig
 from hybrid_search.web import assets, monitoring, searching, sessions
 from hybrid_search.web.observed import Observed
 from hybrid_search.web.openapi import document
@@ -28,8 +29,13 @@ PAGE = Path(__file__).parent / "page"
 
 
 def create_app(engine: Engine) -> Starlette:
-    """The application over that engine, which it closes when it stops."""
+    """The application over that engine, which it closes when it stops.
+
+    Raises ``InvalidConfig`` where traces are wanted and OpenTelemetry is not installed.
+    """
     service = Service(engine)
+    if engine.settings.server.traces:
+        _trace(service)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -49,6 +55,17 @@ def create_app(engine: Engine) -> Starlette:
     )
     app.state.service = service
     return app
+
+
+def _trace(service: Service) -> None:
+    try:
+        # An extra: most who serve send no traces.
+        from hybrid_search.web.traces import exporting, trace_requests  # noqa: PLC0415
+    except ImportError:
+        raise InvalidConfig(
+            "server.traces = true needs OpenTelemetry; run: pip install 'hybrid_search[otel]'"
+        ) from None
+    trace_requests(service, exporting())
 
 
 def api(max_body: int) -> list[Operation]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Literal
 
 from anyio import from_thread
@@ -16,10 +16,10 @@ from typing_extensions import TypedDict
 from hybrid_search.assembly import Engine
 from hybrid_search.errors import InvalidAsset, UnknownAsset
 from hybrid_search.ingest import Indexer, IngestReport
-from hybrid_search.manifests import read_stream, row_from_json
+from hybrid_search.manifests import Row, Skipped, read_stream, row_from_json
 from hybrid_search.records import AssetId, PictureFacts, StoredAsset
 from hybrid_search.web.answers import cached, json_response
-from hybrid_search.web.operations import Operation, Parameter
+from hybrid_search.web.operations import Operation, Parameter, cut
 from hybrid_search.web.service import Service, service_of
 from hybrid_search.wire.answers import IngestReportJson, StoredAssetJson, stored_to_json
 from hybrid_search.wire.assets import AssetBody, read_json
@@ -103,7 +103,7 @@ def operations(max_body: int) -> list[Operation]:
             bulk,
             IngestReportJson,
             bodies=tuple((media, bytes) for media in NDJSON),
-            problems=(403, 415, 500, 503, 507),
+            problems=(403, 413, 415, 500, 503, 507),
             role="write",
         ),
     ]
@@ -156,7 +156,7 @@ async def put_asset(request: Request) -> Response:
         }
         return json_response(written, 201 if report.indexed else 200)
 
-    return await service.write(work)
+    return await service.write(work, request)
 
 
 def _result(report: IngestReport) -> Literal["indexed", "updated", "unchanged"]:
@@ -168,7 +168,7 @@ def _result(report: IngestReport) -> Literal["indexed", "updated", "unchanged"]:
 async def delete_asset(request: Request) -> Response:
     """Delete one asset."""
     service, asset_id = service_of(request), AssetId(request.path_params["id"])
-    if not await service.write(lambda: _indexer(service).delete([asset_id])):
+    if not await service.write(lambda: _indexer(service).delete([asset_id]), request):
         raise _unknown(asset_id)
     return Response(status_code=204)
 
@@ -179,9 +179,11 @@ async def bulk(request: Request) -> Response:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in NDJSON:
         raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not taken; {NDJSON[0]} is")
-    lines = io.BufferedReader(_Upload(request.stream()), 1 << 16)
-    most = service.engine.settings.pictures.max_bytes
-    report = await service.write(lambda: _indexer(service).ingest(read_stream(lines, most)))
+    settings = service.engine.settings
+    upload = _Upload(request.stream(), settings.server.max_bulk_bytes)
+    lines = read_stream(io.BufferedReader(upload, 1 << 16), settings.pictures.max_bytes)
+    rows = _at_most(lines, settings.server.max_bulk_rows)
+    report = await service.upload(lambda: _indexer(service).ingest(rows))
     told = report.as_json()
     request.scope["audited"] = {**told, "skipped": len(report.skipped)}
     return json_response(told)
@@ -190,8 +192,10 @@ async def bulk(request: Request) -> Response:
 class _Upload(io.RawIOBase):
     """A request's body as a file, for a worker thread that reads while it arrives."""
 
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], most: int) -> None:
         self._chunks = chunks
+        self._most = most
+        self._taken = 0
         self._rest = b""
 
     def readable(self) -> bool:
@@ -200,11 +204,31 @@ class _Upload(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """The number of bytes put into the buffer; 0 at the end."""
-        # Starlette ends a body with an empty chunk.
-        self._rest = self._rest or from_thread.run(anext, self._chunks, b"")
+        self._rest = self._rest or self._next()
         part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
         buffer[: len(part)] = part
         return len(part)
+
+    def _next(self) -> bytes:
+        # Starlette ends a body with an empty chunk.
+        chunk: bytes = from_thread.run(anext, self._chunks, b"")
+        self._taken += len(chunk)
+        if self._taken > self._most:
+            raise _too_much("body", f"{self._most:,} bytes", "max_bulk_bytes")
+        return chunk
+
+
+def _at_most(rows: Iterator[Row | Skipped], most: int) -> Iterator[Row | Skipped]:
+    """The rows; each is remembered until the answer, so there is an end to them."""
+    for number, row in enumerate(rows):
+        if number == most:
+            raise _too_much("rows", f"{most:,}", "max_bulk_rows")
+        yield row
+
+
+def _too_much(what: str, most: str, setting: str) -> HTTPException:
+    advice = "earlier batches are stored; send the rest in further requests"
+    return cut(413, f"{what}: more than {most}, the limit (server.{setting}); {advice}")
 
 
 async def _fields(request: Request) -> dict[str, Any]:
@@ -234,7 +258,7 @@ def _object(data: Any) -> dict[str, Any]:
 
 async def _read(request: Request, work: Callable[[Engine, AssetId], Any]) -> Any:
     service, asset_id = service_of(request), AssetId(request.path_params["id"])
-    return await service.read(lambda: work(service.engine, asset_id))
+    return await service.read(lambda: work(service.engine, asset_id), request)
 
 
 def _find(engine: Engine, asset_id: AssetId) -> StoredAsset:

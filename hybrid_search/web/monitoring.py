@@ -93,17 +93,17 @@ async def ready(request: Request) -> Response:
     service = service_of(request)
     if (reason := service.not_ready()) is not None:
         return problem(503, "Not ready", reason, {"Retry-After": RETRY_SECONDS})
-    await service.read(service.engine.catalog.last_sequence)
+    await service.look(service.engine.catalog.last_sequence)
     return json_response({"status": "ready"})
 
 
 async def metrics(request: Request) -> Response:
     """The metrics of requests and engine."""
     service = service_of(request)
-    return Response(await service.read(service.metrics.text), media_type=CONTENT_TYPE)
+    return Response(await service.look(service.metrics.text), media_type=CONTENT_TYPE)
 
 
 async def status(request: Request) -> Response:
     """The state of the engine."""
     service = service_of(request)
-    return json_response(await service.read(lambda: engine_status(service.engine)))
+    return json_response(await service.look(lambda: engine_status(service.engine)))

@@ -53,14 +53,20 @@ class Observed:
             return
         started, seen = time.perf_counter(), [0]
         scope["request_id"] = _id_of(scope)
-        with structlog.contextvars.bound_contextvars(request_id=scope["request_id"]):
+        named = structlog.contextvars.bound_contextvars(request_id=scope["request_id"])
+        with named, self._service.around(scope):
             try:
                 await self._app(scope, receive, _guarded(send, seen, scope))
+            except Exception:
+                # Starlette answers what nobody foresaw outside of here.
+                seen[0] = seen[0] or 500
+                raise
             finally:
                 self._finish(scope, seen[0], time.perf_counter() - started)
 
     def _finish(self, scope: Scope, status: int, seconds: float) -> None:
         name = scope.get("operation", "page")
+        scope["status"] = status
         self._service.metrics.observe(name, status, seconds)
         if self._logged:
             caller = scope.get("caller")

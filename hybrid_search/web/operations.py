@@ -85,7 +85,7 @@ def _route(path: str, operations: list[Operation]) -> Route:
             request = _received(request, operation.max_body)
         if not operation.limited:
             return await operation.endpoint(request)
-        with service_of(request).admitted():
+        with service_of(request).admitted(bool(operation.bodies)):
             if operation.writes:
                 return await _audited(request, operation)
             return await operation.endpoint(request)
@@ -124,27 +124,30 @@ def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
 
 def _received(request: Request, limit: int | None) -> Request:
     """The request, whose body is refused as soon as it is too large, or too slow to come."""
-    announced, taken, began = _announced(request), 0, time.perf_counter()
+    announced, taken, waited = _announced(request), 0, 0.0
     seconds = service_of(request).engine.settings.server.body_seconds
 
     async def receive() -> Message:
-        nonlocal taken
+        nonlocal taken, waited
+        began = time.perf_counter()
         try:
             with fail_after(seconds):
                 message = await request.receive()
         except TimeoutError:
-            raise _cut(408, f"body: nothing came for {seconds:g} s, the limit") from None
+            raise cut(408, f"body: nothing came for {seconds:g} s, the limit") from None
+        # Only the client's pauses: while an upload is stored here, its body waits for us.
+        waited += time.perf_counter() - began
         taken += len(message.get("body", b""))
         if limit is not None and max(announced, taken) > limit:
-            raise _cut(413, f"body: larger than {limit:,} bytes, the limit")
-        if time.perf_counter() - began > seconds + taken / LEAST_RATE:
-            raise _cut(408, f"body: slower than {LEAST_RATE:,} bytes a second, the limit")
+            raise cut(413, f"body: larger than {limit:,} bytes, the limit")
+        if waited > seconds + taken / LEAST_RATE:
+            raise cut(408, f"body: slower than {LEAST_RATE:,} bytes a second, the limit")
         return message
 
     return Request(request.scope, receive)
 
 
-def _cut(status: int, detail: str) -> HTTPException:
+def cut(status: int, detail: str) -> HTTPException:
     """A refusal after which the connection is closed: the rest of the body is not waited for."""
     return HTTPException(status, detail, {"Connection": "close"})
 

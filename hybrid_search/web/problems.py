@@ -81,7 +81,8 @@ def _unknown_asset(request: Request, failure: Exception) -> Response:
 
 
 def _overloaded(request: Request, failure: Exception) -> Response:
-    return problem(503, "Overloaded", str(failure), {"Retry-After": RETRY_SECONDS})
+    seconds = cast(Overloaded, failure).retry_seconds
+    return problem(503, "Overloaded", str(failure), {"Retry-After": str(seconds)})
 
 
 def _storage_full(request: Request, failure: Exception) -> Response:

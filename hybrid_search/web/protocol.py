@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hybrid_search.sections import ServerSection
 from hybrid_search.web.problems import MEDIA_TYPE, problem
+
+_Late = Literal["headers", "rest", "answer"]
+"""What may be late: headers, the rest of a body that was answered, who reads an answer."""
 
 
 def guarded_by(section: ServerSection) -> type[HttpToolsProtocol]:
@@ -27,9 +31,11 @@ class _Guarded(HttpToolsProtocol):
     limits: ServerSection
     _unfinished = 0
     """Bytes since the last request that were no whole headers yet."""
-    _timer: asyncio.TimerHandle | None = None
+    _taken = 0
+    """Bytes of the headers of this request; those behind a body count as well."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._timers: dict[_Late, asyncio.TimerHandle] = {}
         super().connection_made(transport)
         most = self.limits.max_connections
         if len(self.connections) > most:
@@ -38,49 +44,73 @@ class _Guarded(HttpToolsProtocol):
             self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._rest()
+        self._stop(*self._timers)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        waiting = self._timer is not None
-        if waiting:
+        if "headers" in self._timers:
             self._unfinished += len(data)
         super().data_received(data)
-        if self._timer is not None and self._unfinished > self.limits.max_header_bytes:
+        if "headers" not in self._timers:
+            self._watch_rest()
+        elif self._unfinished > self.limits.max_header_bytes:
             self._refuse(431, "Request header fields too large", self._too_large())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._stop("rest")
+        self._taken = 0
         self._watch()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._taken += len(name) + len(value) + 4
+        if "headers" not in self._timers and self._taken > self.limits.max_header_bytes:
+            self._refuse(431, "Request header fields too large", self._too_large())
+
     def on_headers_complete(self) -> None:
-        self._rest()
-        taken = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        self._stop("headers")
+        self._taken += len(self.url)
         served = self.app
-        if taken > self.limits.max_header_bytes:
+        if self._taken > self.limits.max_header_bytes:
             self.app = _refusing(431, "Request header fields too large", self._too_large())
         try:
             super().on_headers_complete()
         finally:
             self.app = served
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._start("answer", self.limits.body_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stop("answer")
+        super().resume_writing()
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "Bad request", msg)
 
     def _watch(self) -> None:
         self._unfinished = 0
-        if self._timer is None:
-            self._timer = self.loop.call_later(self.limits.header_seconds, self._too_slow)
+        self._start("headers", self.limits.header_seconds, self._too_slow)
 
-    def _rest(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _watch_rest(self) -> None:
+        """A body that goes on after its answer has no end that uvicorn waits for."""
+        if self.cycle is not None and self.cycle.response_complete:
+            self._start("rest", self.limits.body_seconds, self.transport.close)
+
+    def _start(self, late: _Late, seconds: float, then: Callable[[], None]) -> None:
+        if late not in self._timers and not self.transport.is_closing():
+            self._timers[late] = self.loop.call_later(seconds, then)
+
+    def _stop(self, *late: _Late) -> None:
+        for name in late:
+            if (timer := self._timers.pop(name, None)) is not None:
+                timer.cancel()
 
     def _too_slow(self) -> None:
-        self._timer = None
         seconds = self.limits.header_seconds
         detail = f"headers: not whole after {seconds} s, the limit"
         self._refuse(408, "Request timeout", f"{detail} (server.header_seconds)")
@@ -91,7 +121,7 @@ class _Guarded(HttpToolsProtocol):
 
     def _refuse(self, status: int, title: str, detail: str) -> None:
         """Answer and close; nothing, where an answer is under way already."""
-        self._rest()
+        self._stop("headers", "rest")
         if self.transport.is_closing():
             return
         if self.cycle is None or self.cycle.response_complete:

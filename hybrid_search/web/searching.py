@@ -128,7 +128,7 @@ async def suggest(request: Request) -> Response:
     body = parse_model(SuggestParameters, given, InvalidQuery)
 
     searcher = service.engine.searcher
-    found = await service.read(lambda: searcher.suggest(body.q, body.size))
+    found = await service.read(lambda: searcher.suggest(body.q, body.size), request)
     return json_response(found.as_json())
 
 
@@ -147,7 +147,7 @@ async def _answer(request: Request, to_query: Callable[[Service], Query]) -> Res
         answer = service.engine.searcher.search(to_query(service))
         return json_response(answer_to_json(answer))
 
-    return await service.read(work)
+    return await service.read(work, request)
 
 
 def _from_json(service: Service, data: bytes) -> Query:

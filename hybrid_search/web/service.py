@@ -5,59 +5,28 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
-from anyio import CapacityLimiter, fail_after, to_thread
 from starlette.requests import Request
+from starlette.types import Scope
 
 from hybrid_search.assembly import Engine
 from hybrid_search.audit import AUDIT, AuditLog
-from hybrid_search.errors import DeadlineExceeded, Overloaded, SearchError
-from hybrid_search.pacing import paced
-from hybrid_search.sections import ServerSection
+from hybrid_search.errors import Overloaded, SearchError
+from hybrid_search.pacing import Observer, paced
 from hybrid_search.web.access import Access
+from hybrid_search.web.lanes import Lane
 from hybrid_search.web.metrics import Metrics
 
 _Result = TypeVar("_Result")
 WRITERS = 4
 """Threads that writes may hold: they queue for one lock, and searches must not wait behind."""
-
-
-class Lane:
-    """A few threads, and a queue before them that is bounded in length and in time."""
-
-    def __init__(self, name: str, threads: int, section: ServerSection) -> None:
-        self.name = name
-        self._turns = CapacityLimiter(threads)
-        self._threads = CapacityLimiter(threads)
-        self._most = section.max_waiting
-        self._seconds = section.deadline_seconds
-
-    def waiting(self) -> int:
-        """How many wait for their turn."""
-        return self._turns.statistics().tasks_waiting
-
-    async def run(self, work: Callable[[], _Result]) -> _Result:
-        """What ``work`` returns, run in a thread.
-
-        Raises ``Overloaded`` when too many wait already, and ``DeadlineExceeded`` when its turn
-        does not come in time: it is not run then.
-        """
-        turn = object()
-        if self._turns.available_tokens < 1 and self.waiting() >= self._most:
-            raise Overloaded(f"{self._most} {self.name} wait, the limit; try again")
-        try:
-            with fail_after(self._seconds):
-                await self._turns.acquire_on_behalf_of(turn)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"{self.name}: no turn in {self._seconds:g} s, the limit; try again"
-            ) from None
-        try:
-            return await to_thread.run_sync(work, limiter=self._threads)
-        finally:
-            self._turns.release_on_behalf_of(turn)
+UPLOADS = 4
+"""Threads that uploads in bulk may hold, each as long as its client sends: writes have others."""
+MONITORS = 2
+"""Threads for monitors, who must hear how things are when all others are busy."""
+_KINDS = {False: "without a body", True: "with a body"}
 
 
 class Service:
@@ -67,6 +36,10 @@ class Service:
         self.engine = engine
         self.metrics = Metrics(engine)
         self.access = Access(engine.settings)
+        self.observers: list[Observer] = [self.metrics.observe_stage]
+        """Who is told of each stage of a read."""
+        self.around: Callable[[Scope], AbstractContextManager[object]] = nullcontext
+        """Entered for the time of each request."""
         settings = engine.settings
         self.audit = AuditLog(settings.data_dir / AUDIT, settings.server.audit_mb)
         section = settings.server
@@ -74,36 +47,62 @@ class Service:
         self._deadline = section.deadline_seconds
         self._readers = Lane("reads", section.max_in_flight, section)
         self._writers = Lane("writes", WRITERS, section)
-        self.metrics.watch({lane.name: lane.waiting for lane in (self._readers, self._writers)})
-        self._in_flight = 0
+        self._uploads = Lane("uploads", UPLOADS, section)
+        self._monitors = Lane("monitors", MONITORS, section)
+        lanes = (self._readers, self._writers, self._uploads, self._monitors)
+        self.metrics.watch({lane.name: lane.waiting for lane in lanes})
+        self._in_flight = {False: 0, True: 0}
         self._lacking: str | None = "the model is being loaded"
 
-    async def read(self, work: Callable[[], _Result]) -> _Result:
-        """What ``work`` returns, run in a thread; given up at the deadline."""
+    async def read(self, work: Callable[[], _Result], request: Request) -> _Result:
+        """What ``work`` returns, run in a thread; not once it is late or nobody waits for it."""
         began = time.perf_counter()
 
         def run() -> _Result:
-            with paced(began, self._deadline, self.metrics.observe_stage):
+            with paced(began, self._deadline, self._observe):
                 return work()
 
-        return await self._readers.run(run)
+        return await self._readers.run(run, request.is_disconnected)
 
-    async def write(self, work: Callable[[], _Result]) -> _Result:
-        """What ``work`` returns, run in one of the few threads for writes; once begun, it ends."""
-        return await self._writers.run(work)
+    def _observe(self, stage: str, seconds: float) -> None:
+        for observe in self.observers:
+            observe(stage, seconds)
+
+    async def write(self, work: Callable[[], _Result], request: Request | None = None) -> _Result:
+        """What ``work`` returns, run in one of the few threads for writes; once begun, it ends.
+
+        With a ``request`` it is not begun once nobody waits for it.
+        """
+        if request is None:
+            return await self._writers.run(work)
+        return await self._writers.run(work, request.is_disconnected)
+
+    async def upload(self, work: Callable[[], _Result]) -> _Result:
+        """What ``work`` returns, which reads a body while it comes."""
+        return await self._uploads.run(work)
+
+    async def look(self, work: Callable[[], _Result]) -> _Result:
+        """What ``work`` returns, which a monitor wants to know however busy the service is."""
+        return await self._monitors.run(work)
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """A place among the requests in flight; raises ``Overloaded`` when all are taken."""
-        if self._in_flight >= self._limit:
-            raise Overloaded(f"{self._limit} requests are here, the limit; try again")
-        self._in_flight += 1
-        self.metrics.in_flight.set(self._in_flight)
+    def admitted(self, with_body: bool) -> Iterator[None]:
+        """A place among the requests in flight; raises ``Overloaded`` when all are taken.
+
+        Those with a body have their own: it may be long in coming, and is held in memory.
+        """
+        if self._in_flight[with_body] >= self._limit:
+            told = f"{self._limit} requests {_KINDS[with_body]} are here, the limit; try again"
+            raise Overloaded(told, self._readers.retry_seconds())
+        self._count(with_body, 1)
         try:
             yield
         finally:
-            self._in_flight -= 1
-            self.metrics.in_flight.set(self._in_flight)
+            self._count(with_body, -1)
+
+    def _count(self, with_body: bool, more: int) -> None:
+        self._in_flight[with_body] += more
+        self.metrics.in_flight.inc(more)
 
     def warm_up(self) -> None:
         """Load model and dictionary aside, so that the first search need not wait."""

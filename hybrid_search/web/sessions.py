@@ -118,5 +118,5 @@ async def audit(request: Request) -> Response:
     """The last lines of the log."""
     service = service_of(request)
     asked = parse_model(AuditParameters, dict(request.query_params), InvalidQuery)
-    lines = await service.read(lambda: service.audit.newest(asked.size))
+    lines = await service.read(lambda: service.audit.newest(asked.size), request)
     return json_response({"lines": lines})

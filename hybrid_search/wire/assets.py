@@ -24,6 +24,8 @@ _RESERVED_FIELDS = {"and", "or", "not"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _SUFFIXED = re.compile(r"(?P<kind>text|tags)[_.](?P<language>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)$")
 
+MAX_SHOWN = 100
+"""Characters of a name in a message."""
 _BRANCHES = {"bool", "int", "float"}
 """Parts of an error's location that name a tried type, not a field."""
 
@@ -158,7 +160,7 @@ def explain_validation(failure: ValidationError) -> str:
 def _place(location: tuple[int | str, ...]) -> str:
     """The field as a caller writes it, without the branches of a union that were tried."""
     return ".".join(
-        str(part) for part in location if part not in _BRANCHES and "[" not in str(part)
+        str(part)[:MAX_SHOWN] for part in location if part not in _BRANCHES and "[" not in str(part)
     )
 
 

@@ -100,21 +100,32 @@ def _entry(name: str, value: Any, depth: int) -> Filter:
 
 
 def _condition(name: str, value: Any) -> Filter:
-    if not name or len(name) > MAX_NAME:
+    if not name or len(name) > MAX_NAME or not _holdable(name):
         raise InvalidQuery(f"filter: {shown(name)}: a name has 1 to {MAX_NAME} characters")
-    if isinstance(value, str | int | float):
+    if _holdable(value):
         return AnyOf(name, (value,))
-    if isinstance(value, list) and value and all(isinstance(v, str | int | float) for v in value):
+    if isinstance(value, list) and value and all(map(_holdable, value)):
         return AnyOf(name, tuple(value))
     if isinstance(value, Mapping) and value:
         return _operators(name, value)
     raise InvalidQuery(f"filter: {name} = {shown(value)} is no value, list or condition")
 
 
+def _holdable(value: Any) -> bool:
+    """Whether a field can hold it: a text without half a surrogate pair, or a finite number."""
+    try:
+        if isinstance(value, str):
+            value.encode()
+            return True
+        return isinstance(value, int | float) and math.isfinite(value)
+    except (UnicodeEncodeError, OverflowError):
+        return False
+
+
 def _operators(name: str, value: Mapping[str, Any]) -> Filter:
     if set(value) <= _RANGE_KEYS:
         return _range(name, value)
-    if set(value) == {"prefix"} and isinstance(value["prefix"], str):
+    if set(value) == {"prefix"} and isinstance(value["prefix"], str) and _holdable(value["prefix"]):
         return Prefix(name, value["prefix"])
     if set(value) == {"exists"} and isinstance(value["exists"], bool):
         return Exists(name) if value["exists"] else Not(Exists(name))
@@ -134,10 +145,9 @@ def _range(name: str, value: Mapping[str, Any]) -> Filter:
 
 def _between(name: str, low: Any, high: Any) -> Filter:
     bounds = [bound for bound in (low, high) if bound is not None]
-    numbers = [
-        isinstance(b, int | float) and not isinstance(b, bool) and math.isfinite(b) for b in bounds
-    ]
-    if not bounds or not (all(numbers) or all(isinstance(b, str) for b in bounds)):
+    numbers = [isinstance(b, int | float) and not isinstance(b, bool) for b in bounds]
+    alike = all(numbers) or all(isinstance(b, str) for b in bounds)
+    if not bounds or not alike or not all(map(_holdable, bounds)):
         raise InvalidQuery(f"filter: {name}: a range takes two numbers or two texts, one may lack")
     return Between(name, low, high)
 

@@ -55,10 +55,9 @@ class ExampleBody(BaseModel):
         if len(given) != 1:
             raise InvalidQuery("like: each example takes one of image, id and text")
         if self.id is not None:
-            return Example(id=AssetId(self.id), weight=self.weight)
+            return Example(id=AssetId(_whole(self.id)), weight=self.weight)
         if self.text is not None:
-            text = self.text.encode("utf-8", "replace").decode()
-            return Example(text=text, weight=self.weight)
+            return Example(text=_whole(self.text), weight=self.weight)
         return Example(picture=decode_base64(self.image or ""), weight=self.weight)
 
 
@@ -115,7 +114,7 @@ class SearchBody(BaseModel):
     @field_validator("q")
     @classmethod
     def _no_surrogates(cls, value: str) -> str:
-        return value.encode("utf-8", "replace").decode()
+        return _whole(value)
 
     def to_query(
         self,
@@ -161,6 +160,11 @@ class SearchBody(BaseModel):
             lists=lists,
             method=self.fusion or settings.method,
         )
+
+
+def _whole(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def restrict(settings: FusionSettings, mode: Mode) -> FusionSettings:

@@ -3,12 +3,14 @@
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import psutil
 import pytest
 
 from tests.web.conftest import serving
+from tests.web.links import BODY, LINES, START, all_from, answer_to, connected, healthy, status_of
 
 LIMITS = {
     "SERVER__HEADER_SECONDS": "1",
@@ -29,37 +31,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cli
 @pytest.fixture
 def client(server: tuple[httpx.Client, int]) -> httpx.Client:
     return server[0]
-
-
-def connected(client: httpx.Client) -> socket.socket:
-    return socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=20)
-
-
-def answer_to(client: httpx.Client, data: bytes) -> bytes:
-    """All that comes back until the server closes, or for a second after the last of it."""
-    with connected(client) as link:
-        link.sendall(data)
-        return all_from(link)
-
-
-def all_from(link: socket.socket) -> bytes:
-    link.settimeout(3)
-    found = b""
-    try:
-        while part := link.recv(65536):
-            found += part
-            if b"\r\n\r\n" in found:
-                link.settimeout(0.3)
-    except (TimeoutError, ConnectionResetError):
-        pass
-    return found
-
-
-def status_of(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
-
-
-START = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 
 
 def test_headers_over_the_limit(client: httpx.Client) -> None:
@@ -116,16 +87,6 @@ def test_headers_that_come_letter_by_letter(client: httpx.Client) -> None:
     assert time.monotonic() - began < 30
 
 
-BODY = (
-    b"PUT /v1/assets/slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    b"Content-Length: 5000\r\n\r\n"
-)
-LINES = (
-    b"POST /v1/assets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n"
-)
-
-
 @pytest.mark.parametrize("head", [BODY, LINES])
 def test_a_body_that_does_not_come(client: httpx.Client, head: bytes) -> None:
     answer = answer_to(client, head)
@@ -168,6 +129,59 @@ def test_slow_writers_do_not_keep_others_from_writing(client: httpx.Client) -> N
     assert answer.status_code in {200, 201}
     for link in links:
         link.close()
+
+
+def test_headers_behind_a_body_are_limited_too(server: tuple[httpx.Client, int]) -> None:
+    client, process = server
+    head = BODY.replace(b"Content-Length: 5000", b"Transfer-Encoding: chunked")
+    before, sent = psutil.Process(process).memory_info().rss, 0
+    with connected(client) as link:
+        link.sendall(head + b"2\r\n{}\r\n0\r\n")
+        with suppress(ConnectionResetError, BrokenPipeError):
+            while sent < 100 << 20:
+                link.sendall(b"X-A: " + b"a" * 1000 + b"\r\n")
+                sent += 1007
+    assert sent < 20 << 20
+    assert psutil.Process(process).memory_info().rss - before < 20 << 20
+
+
+def test_the_rest_of_an_answered_body_has_an_end(client: httpx.Client) -> None:
+    head = START + b"Content-Length: 50\r\n\r\n"
+    with connected(client) as link:
+        link.sendall(head)
+        healthy(link)
+        link.sendall(b"a")
+        link.settimeout(4)
+        assert link.recv(65536) == b""
+
+
+def test_after_a_whole_body_that_came_late_the_connection_serves_on(client: httpx.Client) -> None:
+    with connected(client) as link:
+        for _ in range(2):
+            link.sendall(START + b"Content-Length: 3\r\n\r\n")
+            healthy(link)
+            link.sendall(b"aaa")
+
+
+def test_who_does_not_read_is_not_kept(server: tuple[httpx.Client, int]) -> None:
+    client, process = server
+    with connected(client) as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        port = link.getsockname()[1]
+        with suppress(ConnectionResetError, BrokenPipeError, TimeoutError):
+            link.settimeout(1)
+            for _ in range(2_000):
+                link.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        deadline = time.monotonic() + 6
+        while port in peers_of(process):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def peers_of(process: int) -> set[int]:
+    """The ports of those whose connections are open."""
+    links = psutil.Process(process).net_connections("tcp")
+    return {link.raddr.port for link in links if link.raddr and link.status == "ESTABLISHED"}
 
 
 def test_more_connections_than_the_limit(client: httpx.Client) -> None:

@@ -10,14 +10,15 @@ import httpx
 import openapi_spec_validator
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
 
 from hybrid_search import __version__
 from hybrid_search.assembly import Engine, open_engine
 from hybrid_search.config import load_settings
 from hybrid_search.errors import DeadlineExceeded, Overloaded
 from hybrid_search.web.app import api, create_app
+from hybrid_search.web.lanes import Lane
 from hybrid_search.web.openapi import document
-from hybrid_search.web.service import Lane
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     (folder / "hybrid_search.toml").write_text("[server]\nmax_in_flight = 2\nmax_waiting = 1\n")
     with open_engine(load_settings(folder), write=True) as opened:
         yield opened
+
+
+HERE = Request({"type": "http"}, anyio.sleep_forever)  # type: ignore[arg-type]
 
 
 def client_of(app: Starlette) -> httpx.AsyncClient:
@@ -39,11 +43,15 @@ def test_blocking_work_does_not_stop_health_checks(engine: Engine) -> None:
     async def check() -> None:
         async with client_of(app) as client, anyio.create_task_group() as tasks:
             for _ in range(2):
-                tasks.start_soon(app.state.service.read, release.wait)
+                tasks.start_soon(app.state.service.read, release.wait, HERE)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(app.state.service.read, release.wait, HERE)
+            await anyio.wait_all_tasks_blocked()
+            paths = ("/healthz", "/metrics", "/v1/status", "/v1/assets/any")
             with anyio.fail_after(5):
-                answers = [await client.get("/healthz") for _ in range(3)]
+                statuses = [(await client.get(path)).status_code for path in paths]
             release.set()
-            assert {answer.status_code for answer in answers} == {200}
+            assert statuses == [200, 200, 200, 503]
 
     anyio.run(check)
 
@@ -54,12 +62,14 @@ def test_beyond_the_limit_a_request_is_told_to_come_again(engine: Engine) -> Non
 
     async def check() -> None:
         async with client_of(app) as client:
-            with service.admitted(), service.admitted(), service.admitted():
+            with service.admitted(False), service.admitted(False), service.admitted(False):
                 refused = await client.get("/v1/assets/any")
                 health = await client.get("/healthz")
+                other = await client.post("/v1/search", json={"q": "any"})
             assert (refused.status_code, health.status_code) == (503, 200)
             assert refused.headers["retry-after"] == "1"
-            assert "3 requests are here" in refused.json()["detail"]
+            assert "3 requests without a body are here" in refused.json()["detail"]
+            assert other.status_code == 200
             assert (await client.get("/v1/assets/any")).status_code == 404
 
     anyio.run(check)
@@ -119,6 +129,52 @@ def test_a_search_ends_before_the_stage_that_is_too_late(
 
     anyio.run(check)
     assert asked == []
+
+
+def test_work_that_nobody_waits_for_is_not_run(engine: Engine) -> None:
+    lane, ending, ran = Lane("reads", 1, engine.settings.server), threading.Event(), list[str]()
+
+    async def gone() -> bool:
+        return True
+
+    async def abandoned() -> None:
+        with pytest.raises(ClientDisconnect):
+            await lane.run(lambda: ran.append("abandoned"), gone)
+
+    async def check() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(lane.run, ending.wait)
+            await anyio.wait_all_tasks_blocked()
+            group.start_soon(abandoned)
+            await anyio.wait_all_tasks_blocked()
+            ending.set()
+        await lane.run(lambda: ran.append("after"))
+
+    anyio.run(check)
+    assert ran == ["after"]
+
+
+def test_when_to_come_again_follows_the_pace_of_the_work(engine: Engine) -> None:
+    section = engine.settings.server.model_copy(update={"max_waiting": 0, "deadline_seconds": 5})
+    lane, ending = Lane("writes", 1, section), threading.Event()
+
+    async def check() -> None:
+        assert lane.retry_seconds() == 1
+        for _ in range(3):
+            await lane.run(lambda: time.sleep(0.01))
+        assert lane.retry_seconds() == 1
+        lane._mean = 7.2
+        async with anyio.create_task_group() as group:
+            group.start_soon(lane.run, ending.wait)
+            await anyio.wait_all_tasks_blocked()
+            with pytest.raises(Overloaded) as refused:
+                await lane.run(lambda: None)
+            ending.set()
+        assert refused.value.retry_seconds == 8
+        lane._mean = 1e6
+        assert lane.retry_seconds() == 60
+
+    anyio.run(check)
 
 
 def test_not_ready_before_the_model_is_loaded(engine: Engine) -> None:
