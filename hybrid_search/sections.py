@@ -239,6 +239,8 @@ class ServerSection(Section):
     """Address to listen on; one that others reach needs keys: ``hybrid-search keys add``."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """Port to listen on; 0 takes a free one."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that serve; one of them writes. Each holds the model, and has the limits below."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 32 * 1024 * 1024
     """Size of a request body."""
     max_bulk_bytes: Annotated[int, Field(ge=1024, le=1 << 40)] = 1 << 30

@@ -218,11 +218,15 @@ def serve(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Leave writing to another process.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=64, help="Processes; one of them writes.")
+    ] = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Serve the API and the search page until stopped."""
-    serve_folder(load_settings(data_dir), host, port, read_only=read_only, json=json)
+    given = {"host": host, "port": port, "workers": workers}
+    serve_folder(load_settings(data_dir), given, read_only=read_only, json=json)
 
 
 @app.command()
@@ -238,7 +242,7 @@ def demo(
     settings = load_settings(data_dir or Path("hybrid-search-demo"))
     show_demo(settings, json=json)
     if not no_serve:
-        serve_folder(settings, None, port, read_only=False, json=json)
+        serve_folder(settings, {"port": port}, read_only=False, json=json)
 
 
 @app.command()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hybrid_search.cli.tables import console, print_json
 from hybrid_search.config import Settings
 from hybrid_search.web.server import serve
 
 
 def serve_folder(
-    settings: Settings, host: str | None, port: int | None, *, read_only: bool, json: bool
+    settings: Settings, given: Mapping[str, str | int | None], *, read_only: bool, json: bool
 ) -> None:
-    """Serve the data folder until stopped; the address is printed first."""
+    """Serve the data folder until stopped; the address is printed first.
+
+    What is ``given`` of the settings of the server counts in place of them.
+    """
 
     def announce(address: str) -> None:
         if json:
@@ -19,7 +24,6 @@ def serve_folder(
             console.print(f"search page   {address}\nAPI document  {address}openapi.json")
             console.print("stop with Ctrl+C", style="dim")
 
-    given = {"host": host, "port": port}
     chosen = {name: value for name, value in given.items() if value is not None}
     server = settings.server.model_copy(update=chosen)
     served = settings.model_copy(update={"server": server})

@@ -14,11 +14,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from hybrid_search import __version__
 from hybrid_search.assembly import Engine
 from hybrid_search.errors import InvalidConfig
 from hybrid_search.web import assets, monitoring, searching, sessions
+from hybrid_search.web.forwarding import Writer, taking_forwarded
 from hybrid_search.web.observed import Observed
 from hybrid_search.web.openapi import document
 from hybrid_search.web.operations import Operation, routes
@@ -28,12 +30,16 @@ from hybrid_search.web.service import Service
 PAGE = Path(__file__).parent / "page"
 
 
-def create_app(engine: Engine) -> Starlette:
+def create_app(engine: Engine, shared: Path | None = None) -> Starlette:
     """The application over that engine, which it closes when it stops.
+
+    At the ``shared`` socket the process that writes takes what others send; an engine that only
+    reads sends there what it cannot answer.
 
     Raises ``InvalidConfig`` where traces are wanted and OpenTelemetry is not installed.
     """
-    service = Service(engine)
+    writer = Writer(shared) if shared is not None and engine.indexer is None else None
+    service = Service(engine, writer)
     if engine.settings.server.traces:
         _trace(service)
 
@@ -41,7 +47,8 @@ def create_app(engine: Engine) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         service.warm_up()
         with engine:
-            yield
+            async with _beside(app, service, shared):
+                yield
 
     app = Starlette(
         routes=[
@@ -55,6 +62,19 @@ def create_app(engine: Engine) -> Starlette:
     )
     app.state.service = service
     return app
+
+
+@asynccontextmanager
+async def _beside(app: ASGIApp, service: Service, shared: Path | None) -> AsyncIterator[None]:
+    """What connects it with the other processes of its service, if there are any."""
+    if service.writer is not None:
+        yield
+        await service.writer.close()
+    elif shared is not None:
+        async with taking_forwarded(app, service.engine.settings.server, shared):
+            yield
+    else:
+        yield
 
 
 def _trace(service: Service) -> None:

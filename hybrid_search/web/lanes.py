@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from anyio import CapacityLimiter, fail_after, to_thread
+from prometheus_client import Gauge
 from starlette.requests import ClientDisconnect
 
 from hybrid_search.errors import DeadlineExceeded, Overloaded
@@ -29,7 +30,7 @@ async def _never() -> bool:
 class Lane:
     """A few threads, and a queue before them that is bounded in length and in time."""
 
-    def __init__(self, name: str, threads: int, section: ServerSection) -> None:
+    def __init__(self, name: str, threads: int, section: ServerSection, waiting: Gauge) -> None:
         self.name = name
         self._count = threads
         self._turns = CapacityLimiter(threads)
@@ -37,6 +38,7 @@ class Lane:
         self._most = section.max_waiting
         self._seconds = section.deadline_seconds
         self._mean = 0.0
+        self._shown = waiting
 
     def waiting(self) -> int:
         """How many wait for their turn."""
@@ -69,7 +71,7 @@ class Lane:
             told = f"{self._most} {self.name} wait, the limit; try again"
             raise Overloaded(told, self.retry_seconds())
         try:
-            with fail_after(self._seconds):
+            with self._shown.track_inprogress(), fail_after(self._seconds):
                 await self._turns.acquire_on_behalf_of(turn)
         except TimeoutError:
             told = f"{self.name}: no turn in {self._seconds:g} s, the limit; try again"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from hybrid_search.assembly import Engine
 from hybrid_search.ports import VectorStatus
 
+COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""Where Prometheus' own client adds up what several processes count."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STAGE_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -48,7 +52,10 @@ class Metrics:
             registry=self._registry,
         )
         self.in_flight = Gauge(
-            "hybrid_search_in_flight", "Requests being worked on.", registry=self._registry
+            "hybrid_search_in_flight",
+            "Requests being worked on.",
+            multiprocess_mode="livesum",
+            registry=self._registry,
         )
         self.stages = Histogram(
             "hybrid_search_stage_seconds",
@@ -59,13 +66,15 @@ class Metrics:
         )
         # Prometheus' own look-up takes longer than all the rest of a stage's bookkeeping.
         self._stage_observers = cache(lambda stage: self.stages.labels(stage).observe)
-        self._waiting = Gauge(
+        self.waiting = Gauge(
             "hybrid_search_waiting",
             "Requests that wait for their turn.",
             ("lane",),
+            multiprocess_mode="livesum",
             registry=self._registry,
         )
-        self._registry.register(_EngineCollector(engine))
+        self._engine = CollectorRegistry()
+        self._engine.register(_EngineCollector(engine))
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
         """Count one finished request."""
@@ -76,14 +85,17 @@ class Metrics:
         """Count one stage of a search."""
         self._stage_observers(stage)(seconds)
 
-    def watch(self, queues: Mapping[str, Callable[[], int]]) -> None:
-        """Show how many wait in each of the queues."""
-        for name, waiting in queues.items():
-            self._waiting.labels(name).set_function(waiting)
-
     def text(self) -> bytes:
-        """Everything in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        """Everything in the text format of Prometheus, the requests of all processes together."""
+        return generate_latest(self._counted()) + generate_latest(self._engine)
+
+    def _counted(self) -> CollectorRegistry:
+        """What is counted here, or by all processes where there are several."""
+        if COUNTS not in os.environ:
+            return self._registry
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return together
 
 
 class _EngineCollector(Collector):

@@ -59,6 +59,7 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
             metrics,
             media="text/plain",
             limited=False,
+            by_writer=True,
         ),
         Operation(
             "GET",
@@ -69,6 +70,7 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
             StatusJson,
             problems=(500, 503),
             limited=False,
+            by_writer=True,
         ),
         Operation(
             "GET",

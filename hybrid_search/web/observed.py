@@ -67,6 +67,8 @@ class Observed:
     def _finish(self, scope: Scope, status: int, seconds: float) -> None:
         name = scope.get("operation", "page")
         scope["status"] = status
+        if "forwarded" in scope:
+            return  # counted and logged where it was answered
         self._service.metrics.observe(name, status, seconds)
         if self._logged:
             caller = scope.get("caller")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -17,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from hybrid_search.keys import Role
-from hybrid_search.web.service import service_of
+from hybrid_search.web.service import Service, service_of
 
 LEAST_RATE = 1024
 """Bytes a second that a body must come at, after a pause that is granted once."""
@@ -57,6 +58,8 @@ class Operation:
     """Bytes of a body; ``None`` where the endpoint sets its own limits."""
     limited: bool = True
     """Whether it counts among the requests in flight; monitors are always let in."""
+    by_writer: bool = False
+    """Whether the process that writes answers it, though it changes nothing."""
     role: Role | None = "read"
     """What a caller's key must allow; ``None`` asks for no key."""
 
@@ -79,18 +82,26 @@ def _route(path: str, operations: list[Operation]) -> Route:
     async def serve(request: Request) -> Response:
         operation = by_method["GET" if request.method == "HEAD" else request.method]
         request.scope["operation"] = operation.name
-        caller = service_of(request).access.admit(request, operation.role)
+        service = service_of(request)
+        if service.writer is not None and (operation.writes or operation.by_writer):
+            request.scope["forwarded"] = True
+            with _place(service, operation):
+                return await service.writer.answer(request)
+        caller = service.access.admit(request, operation.role)
         request.scope["caller"] = caller
         if operation.bodies or operation.max_body is not None:
             request = _received(request, operation.max_body)
-        if not operation.limited:
-            return await operation.endpoint(request)
-        with service_of(request).admitted(bool(operation.bodies)):
+        with _place(service, operation):
             if operation.writes:
                 return await _audited(request, operation)
             return await operation.endpoint(request)
 
     return Route(path, serve, methods=list(by_method))
+
+
+def _place(service: Service, operation: Operation) -> AbstractContextManager[None]:
+    """A place among the requests in flight, for those that are counted."""
+    return service.admitted(bool(operation.bodies)) if operation.limited else nullcontext()
 
 
 async def _audited(request: Request, operation: Operation) -> Response:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Literal
 
+import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -16,23 +17,37 @@ _Late = Literal["headers", "rest", "answer"]
 """What may be late: headers, the rest of a body that was answered, who reads an answer."""
 
 
-def guarded_by(section: ServerSection) -> type[HttpToolsProtocol]:
-    """The protocol of one connection, within the limits of the settings."""
+class LimitedConfig(uvicorn.Config):
+    """Uvicorn's, with the limits of the settings for each connection."""
 
-    class Guarded(_Guarded):
-        limits = section
-
-    return Guarded
+    def __init__(self, app: Any, limits: ServerSection, **options: Any) -> None:
+        super().__init__(
+            app,
+            http=_Guarded,
+            ws="none",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=limits.drain_seconds,
+            **options,
+        )
+        self.limits = limits
 
 
 class _Guarded(HttpToolsProtocol):
     """Refuses with 431, 408 and 503 what takes too much, before a request has come to be."""
 
-    limits: ServerSection
+    config: LimitedConfig
     _unfinished = 0
     """Bytes since the last request that were no whole headers yet."""
     _taken = 0
     """Bytes of the headers of this request; those behind a body count as well."""
+
+    @property
+    def limits(self) -> ServerSection:
+        """Those of the settings."""
+        return self.config.limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._timers: dict[_Late, asyncio.TimerHandle] = {}

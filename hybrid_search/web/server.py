@@ -1,4 +1,4 @@
-"""One process that serves one data folder."""
+"""The service of one data folder, by one process or several."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from hybrid_search.errors import InvalidConfig
 from hybrid_search.web.access import check_address
 from hybrid_search.web.app import create_app
 from hybrid_search.web.logs import configure_logs
-from hybrid_search.web.protocol import guarded_by
+from hybrid_search.web.protocol import LimitedConfig
+from hybrid_search.web.workers import serve_together
 
 BACKLOG = 1024
 _log = logging.getLogger("hybrid_search.web")
@@ -33,19 +34,13 @@ def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -
     if warning := check_address(settings):
         _log.warning(warning)
     with _listen(section.host, section.port) as listener:
+        if section.workers > 1:
+            announce(_address(listener))
+            serve_together(settings, listener, write=write)
+            return
         app = create_app(open_engine(settings, write=write, background=True))
-        config = uvicorn.Config(
-            app,
-            http=guarded_by(section),
-            ws="none",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=section.drain_seconds,
-        )
         announce(_address(listener))
-        _run(uvicorn.Server(config), listener)
+        _run(uvicorn.Server(LimitedConfig(app, section)), listener)
 
 
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:

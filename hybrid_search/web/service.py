@@ -16,6 +16,7 @@ from hybrid_search.audit import AUDIT, AuditLog
 from hybrid_search.errors import Overloaded, SearchError
 from hybrid_search.pacing import Observer, paced
 from hybrid_search.web.access import Access
+from hybrid_search.web.forwarding import Writer
 from hybrid_search.web.lanes import Lane
 from hybrid_search.web.metrics import Metrics
 
@@ -32,8 +33,10 @@ _KINDS = {False: "without a body", True: "with a body"}
 class Service:
     """One engine behind the routes."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, writer: Writer | None = None) -> None:
         self.engine = engine
+        self.writer = writer
+        """The process that writes, where another one of this service does."""
         self.metrics = Metrics(engine)
         self.access = Access(engine.settings)
         self.observers: list[Observer] = [self.metrics.observe_stage]
@@ -45,14 +48,16 @@ class Service:
         section = settings.server
         self._limit = section.max_in_flight + section.max_waiting
         self._deadline = section.deadline_seconds
-        self._readers = Lane("reads", section.max_in_flight, section)
-        self._writers = Lane("writes", WRITERS, section)
-        self._uploads = Lane("uploads", UPLOADS, section)
-        self._monitors = Lane("monitors", MONITORS, section)
-        lanes = (self._readers, self._writers, self._uploads, self._monitors)
-        self.metrics.watch({lane.name: lane.waiting for lane in lanes})
+        self._readers = self._lane("reads", section.max_in_flight)
+        self._writers = self._lane("writes", WRITERS)
+        self._uploads = self._lane("uploads", UPLOADS)
+        self._monitors = self._lane("monitors", MONITORS)
         self._in_flight = {False: 0, True: 0}
         self._lacking: str | None = "the model is being loaded"
+
+    def _lane(self, name: str, threads: int) -> Lane:
+        waiting = self.metrics.waiting.labels(name)
+        return Lane(name, threads, self.engine.settings.server, waiting)
 
     async def read(self, work: Callable[[], _Result], request: Request) -> _Result:
         """What ``work`` returns, run in a thread; not once it is late or nobody waits for it."""

@@ -1,0 +1,206 @@
+"""A service under load: searches with writes beside them, below and above what it can do.
+
+A process of its own asks the service over many connections, in three parts: as much as a few
+clients ask (below saturation), far more clients than it takes (above), and the few again
+(after). A writer puts and deletes ads all the while. Printed for each part: searches a second,
+times, answers by status, memory of all processes of the service.
+
+    python bench/load.py --data-dir DATA --queries QUERIES.jsonl --minutes 10 --workers 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+FEW = 8
+"""Connections below saturation."""
+MANY = 400
+"""Connections above it: more than work and wait together."""
+WRITES_A_SECOND = 4
+SHARES = {"below": 0.6, "above": 0.2, "after": 0.2}
+"""The parts of the time."""
+
+
+@dataclass
+class Part:
+    """What one part of the run showed."""
+
+    name: str
+    clients: int
+    seconds: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+    writes: Counter[int] = field(default_factory=Counter)
+    ms: list[float] = field(default_factory=list)
+    """Of searches that were answered 200."""
+    late: float = 0.0
+    """Seconds from the beginning until the last answer that was none of 200."""
+    memory_mb: list[int] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, object]:
+        cuts = statistics.quantiles(self.ms, n=1000)
+        return {
+            "part": self.name,
+            "clients": self.clients,
+            "seconds": round(self.seconds, 1),
+            "searches_a_second": round(len(self.ms) / self.seconds, 1),
+            "ms_median": round(cuts[499], 1),
+            "ms_p99": round(cuts[989], 1),
+            "ms_p999": round(cuts[998], 1),
+            "searches": dict(sorted(self.statuses.items())),
+            "writes": dict(sorted(self.writes.items())),
+            "last_refusal_after_s": round(self.late, 2),
+            "memory_mb": [self.memory_mb[0], max(self.memory_mb), self.memory_mb[-1]],
+        }
+
+
+def main() -> None:
+    options = arguments()
+    queries = [json.loads(line).get("text") for line in options.queries.open(encoding="utf-8")]
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(shutil.copytree(options.data_dir, Path(folder) / "data"))
+        with service(data, options.workers) as (address, process):
+            parts = asyncio.run(run(address, process, [q for q in queries if q], options))
+    report = {"workers": options.workers, "cores": os.cpu_count(), "parts": parts}
+    print(json.dumps(report, indent=2)) if options.json else show(report)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", type=Path, required=True, help="an index; it is copied")
+    parser.add_argument("--queries", type=Path, required=True, help="JSONL with a text each")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+@contextmanager
+def service(data: Path, workers: int) -> Iterator[tuple[str, psutil.Process]]:
+    """The address of a service that is ready, and its process."""
+    command = [sys.executable, "-m", "hybrid_search.cli.main", "serve", "--port", "0", "--json"]
+    command += ["--data-dir", str(data), "--workers", str(workers)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            address = json.loads(process.stdout.readline())["address"]
+            wait_until_ready(address, 4 * workers)
+            yield address, psutil.Process(process.pid)
+        finally:
+            process.terminate()
+
+
+def wait_until_ready(address: str, times: int) -> None:
+    """Until so many new connections in turn are told that it is."""
+    ready = 0
+    while ready < times:
+        told = httpx.get(f"{address}readyz", timeout=60).status_code
+        ready = ready + 1 if told == 200 else 0
+        time.sleep(0.2)
+
+
+async def run(
+    address: str, process: psutil.Process, queries: list[str], options: argparse.Namespace
+) -> list[dict[str, object]]:
+    clients = {"below": FEW, "above": MANY, "after": FEW}
+    shown = []
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("load", total=len(SHARES))
+        for name, share in SHARES.items():
+            part = Part(name, clients[name])
+            await load(part, address, process, queries, options.minutes * 60 * share, options.seed)
+            shown.append(part.as_json())
+            progress.advance(task)
+    return shown
+
+
+async def load(
+    part: Part, address: str, process: psutil.Process, queries: list[str], seconds: float, seed: int
+) -> None:
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    began = time.perf_counter()
+    end = began + seconds
+    async with httpx.AsyncClient(base_url=address, timeout=120, limits=limits) as client:
+        tasks = [
+            ask(client, part, queries, random.Random(seed + number), began, end)
+            for number in range(part.clients)
+        ]
+        await asyncio.gather(*tasks, write(client, part, end), watch(part, process, end))
+    part.seconds = time.perf_counter() - began
+
+
+async def ask(
+    client: httpx.AsyncClient,
+    part: Part,
+    queries: list[str],
+    chance: random.Random,
+    began: float,
+    end: float,
+) -> None:
+    while (started := time.perf_counter()) < end:
+        answer = await client.get("/v1/search", params={"q": chance.choice(queries)})
+        now = time.perf_counter()
+        part.statuses[answer.status_code] += 1
+        if answer.status_code == 200:
+            part.ms.append((now - started) * 1000)
+        else:
+            part.late = now - began
+            # A client that is refused comes again; sooner than it is told to, here.
+            await asyncio.sleep(chance.uniform(0.05, 0.2))
+
+
+async def write(client: httpx.AsyncClient, part: Part, end: float) -> None:
+    number = 0
+    while time.perf_counter() < end:
+        number += 1
+        name = f"/v1/assets/load-{number % 50}"
+        if number % 5:
+            title = {"title": f"여름 세일 load {number}"}
+            answer = await client.put(name, json=title)
+        else:
+            answer = await client.delete(f"/v1/assets/load-{(number - 1) % 50}")
+        part.writes[answer.status_code] += 1
+        await asyncio.sleep(1 / WRITES_A_SECOND)
+
+
+async def watch(part: Part, process: psutil.Process, end: float) -> None:
+    while time.perf_counter() < end:
+        family = [process, *process.children(recursive=True)]
+        part.memory_mb.append(sum(p.memory_info().rss for p in family) >> 20)
+        await asyncio.sleep(1)
+
+
+def show(report: dict[str, object]) -> None:
+    parts = report["parts"]
+    assert isinstance(parts, list)
+    table = Table(title="{workers} process(es), {cores} cores".format(**report))
+    for name in parts[0]:
+        table.add_column(name, justify="right")
+    for part in parts:
+        table.add_row(*map(str, part.values()))
+    Console(width=200).print(table)
+
+
+if __name__ == "__main__":
+    main()
