@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 
 import httpx
@@ -48,6 +49,7 @@ class Part:
 
     name: str
     clients: int
+    began: float = field(default_factory=time.perf_counter)
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     writes: Counter[int] = field(default_factory=Counter)
@@ -91,7 +93,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--queries", type=Path, required=True, help="JSONL with a text each")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -129,45 +130,39 @@ async def run(
         task = progress.add_task("load", total=len(SHARES))
         for name, share in SHARES.items():
             part = Part(name, clients[name])
-            await load(part, address, process, queries, options.minutes * 60 * share, options.seed)
+            end = part.began + options.minutes * 60 * share
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(watch(part, process, end))
+                tasks.create_task(load(part, address, queries, end))
             shown.append(part.as_json())
             progress.advance(task)
     return shown
 
 
-async def load(
-    part: Part, address: str, process: psutil.Process, queries: list[str], seconds: float, seed: int
-) -> None:
+async def load(part: Part, address: str, queries: list[str], end: float) -> None:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    began = time.perf_counter()
-    end = began + seconds
     async with httpx.AsyncClient(base_url=address, timeout=120, limits=limits) as client:
-        tasks = [
-            ask(client, part, queries, random.Random(seed + number), began, end)
-            for number in range(part.clients)
+        asking = [
+            ask(client, part, random.sample(queries, len(queries)), end)
+            for _ in range(part.clients)
         ]
-        await asyncio.gather(*tasks, write(client, part, end), watch(part, process, end))
-    part.seconds = time.perf_counter() - began
+        await asyncio.gather(*asking, write(client, part, end))
+    part.seconds = time.perf_counter() - part.began
 
 
-async def ask(
-    client: httpx.AsyncClient,
-    part: Part,
-    queries: list[str],
-    chance: random.Random,
-    began: float,
-    end: float,
-) -> None:
-    while (started := time.perf_counter()) < end:
-        answer = await client.get("/v1/search", params={"q": chance.choice(queries)})
+async def ask(client: httpx.AsyncClient, part: Part, queries: list[str], end: float) -> None:
+    for query in cycle(queries):
+        if (started := time.perf_counter()) > end:
+            return
+        answer = await client.get("/v1/search", params={"q": query})
         now = time.perf_counter()
         part.statuses[answer.status_code] += 1
         if answer.status_code == 200:
             part.ms.append((now - started) * 1000)
         else:
-            part.late = now - began
+            part.late = now - part.began
             # A client that is refused comes again; sooner than it is told to, here.
-            await asyncio.sleep(chance.uniform(0.05, 0.2))
+            await asyncio.sleep(random.uniform(0.05, 0.2))
 
 
 async def write(client: httpx.AsyncClient, part: Part, end: float) -> None:
