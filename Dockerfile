@@ -7,11 +7,13 @@ ARG TORCH_INDEX=""
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/hybrid-search
 WORKDIR /src
-RUN /opt/hybrid-search/bin/pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch torchvision
+COPY constraints.txt ./
+RUN /opt/hybrid-search/bin/pip install --constraint constraints.txt \
+    ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch torchvision
 COPY pyproject.toml README.md LICENSE ./
 COPY fixtures fixtures
 COPY hybrid_search hybrid_search
-RUN /opt/hybrid-search/bin/pip install .
+RUN /opt/hybrid-search/bin/pip install --constraint constraints.txt .
 
 FROM python:3.12-slim
 # torch and Faiss bring their own libraries but for OpenMP's.
