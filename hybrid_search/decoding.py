@@ -107,7 +107,9 @@ class _Process:
     """One decoding process. Not safe to share between threads."""
 
     def __init__(self, memory_mb: int) -> None:
-        command = [sys.executable, "-P", "-m", "hybrid_search.decoding", str(memory_mb)]
+        # Decoders warn of what strangers' pictures hold: that is not for the log of a service.
+        options = ["-P", "-W", "ignore", "-m", "hybrid_search.decoding", str(memory_mb)]
+        command = [sys.executable, *options]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         self.too_slow = False
         """Whether it was ended for the time that a picture took."""

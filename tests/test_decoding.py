@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from hybrid_search.decoding import FEW, Decoders
 from hybrid_search.errors import InvalidPicture
 from hybrid_search.images import PictureLimits, check_picture, prepare_picture
 from hybrid_search.preparation import Preparation
+from tests.mutations import made, mutated
 
 INPUT = Preparation(64, 64)
 LIMITS = PictureLimits()
@@ -181,3 +183,14 @@ def test_a_large_picture_decoded_small_looks_the_same(kind: str, how: dict[str, 
     assert facts[0] == facts[1]
     difference = np.abs(INPUT(whole.rgb).astype(int) - INPUT(small.rgb))
     assert difference.mean() < 2.0
+
+
+def test_damaged_pictures_are_pictures_or_refused_and_nothing_else() -> None:
+    chance = random.Random(7)
+    originals = made()
+    with closing(Decoders(PictureLimits(), apart=True)) as decoders:
+        damaged = [mutated(chance.choice(originals), originals, chance) for _ in range(300)]
+        futures = decoders.prepare(damaged, Preparation(32, 32))
+        failures = [future.exception() for future in futures]
+    assert 0 < failures.count(None) < len(damaged)
+    assert {type(failure) for failure in failures} == {type(None), InvalidPicture}

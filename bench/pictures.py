@@ -1,0 +1,126 @@
+"""Damaged pictures through the decoders of a service: what is taken, refused, and what it costs.
+
+Each picture is one of a folder's, or a small one made here, with bytes changed, cut, repeated or
+exchanged with another's. It goes through the processes that decode for a service. The count of
+what leaks must be 0: anything but a picture or the one error that says why.
+
+    python bench/pictures.py --pictures 12000 --seed 1 --folder ../shared/data/odd
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from hybrid_search.decoding import Decoders
+from hybrid_search.errors import InvalidPicture
+from hybrid_search.images import PictureLimits
+from hybrid_search.preparation import Preparation
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests.mutations import made, mutated
+
+LARGEST = 300_000
+"""Bytes of an original: what is larger takes time for decoding, and tells nothing more."""
+AHEAD = 64
+"""Pictures that are mutated ahead of their decoding."""
+
+
+@dataclass
+class Seen:
+    """What became of the pictures."""
+
+    results: Counter[str] = field(default_factory=Counter)
+    leaks: list[str] = field(default_factory=list)
+    slowest_ms: float = 0.0
+    memory_mb: list[int] = field(default_factory=list)
+
+
+def main() -> None:
+    options = arguments()
+    chance = random.Random(options.seed)
+    originals = [*made(), *read(options.folder)]
+    seen = Seen()
+    preparation = Preparation(224, 224)
+    decoders = Decoders(PictureLimits(), workers=2, apart=True)
+    with ThreadPoolExecutor(2) as pool:
+        steps = range(0, options.pictures, AHEAD)
+        for start in track(steps, "pictures", console=Console(stderr=True)):
+            count = min(AHEAD, options.pictures - start)
+            batch = [mutated(chance.choice(originals), originals, chance) for _ in range(count)]
+            for _ in pool.map(lambda data: decode(decoders, data, preparation, seen), batch):
+                pass
+            seen.memory_mb.append(memory_mb())
+    decoders.close()
+    report(seen, options)
+    sys.exit(1 if seen.leaks else 0)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=int, default=12_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path("../shared/data/odd"))
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def read(folder: Path) -> list[bytes]:
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return [path.read_bytes() for path in files if 0 < path.stat().st_size <= LARGEST]
+
+
+def decode(decoders: Decoders, data: bytes, preparation: Preparation, seen: Seen) -> None:
+    began = time.perf_counter()
+    try:
+        decoders.pixels(data, preparation)
+        seen.results["taken"] += 1
+    except InvalidPicture as refusal:
+        seen.results[re.sub(r"\d[\d,.]*", "N", str(refusal))[:60]] += 1
+    except BaseException as leak:  # noqa: BLE001  what must not be is counted, and shown
+        seen.leaks.append(repr(leak)[:200])
+    seen.slowest_ms = max(seen.slowest_ms, (time.perf_counter() - began) * 1000)
+
+
+def memory_mb() -> int:
+    here = psutil.Process(os.getpid())
+    return sum(p.memory_info().rss for p in [here, *here.children(recursive=True)]) >> 20
+
+
+def report(seen: Seen, options: argparse.Namespace) -> None:
+    told = {
+        "pictures": options.pictures,
+        "seed": options.seed,
+        "taken": seen.results.pop("taken", 0),
+        "refused": sum(seen.results.values()),
+        "leaks": len(seen.leaks),
+        "slowest_ms": round(seen.slowest_ms, 1),
+        "memory_mb": [seen.memory_mb[0], max(seen.memory_mb), seen.memory_mb[-1]],
+    }
+    if options.json:
+        print(json.dumps({**told, "reasons": dict(seen.results), "leaked": seen.leaks}, indent=2))
+        return
+    table = Table("reason", "pictures", title=json.dumps(told))
+    for reason, count in seen.results.most_common(20):
+        table.add_row(reason, str(count))
+    for leak in seen.leaks:
+        table.add_row(leak, "leaked", style="red")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
