@@ -9,6 +9,7 @@ import anyio
 import httpx
 import openapi_spec_validator
 import pytest
+from prometheus_client import Gauge
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 
@@ -16,9 +17,14 @@ from hybrid_search import __version__
 from hybrid_search.assembly import Engine, open_engine
 from hybrid_search.config import load_settings
 from hybrid_search.errors import DeadlineExceeded, Overloaded
+from hybrid_search.sections import ServerSection
 from hybrid_search.web.app import api, create_app
 from hybrid_search.web.lanes import Lane
 from hybrid_search.web.openapi import document
+
+
+def one_at_a_time(section: ServerSection) -> Lane:
+    return Lane("reads", 1, section, Gauge("waiting", "Those who wait.", registry=None))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,7 @@ def test_beyond_the_limit_a_request_is_told_to_come_again(engine: Engine) -> Non
 
 def test_a_lane_is_bounded_in_length_and_in_time(engine: Engine) -> None:
     section = engine.settings.server.model_copy(update={"max_waiting": 1, "deadline_seconds": 0.3})
-    lane, ending, ran = Lane("reads", 1, section), threading.Event(), list[str]()
+    lane, ending, ran = one_at_a_time(section), threading.Event(), list[str]()
 
     async def late() -> None:
         with pytest.raises(DeadlineExceeded, match=r"no turn in 0.3 s"):
@@ -132,7 +138,7 @@ def test_a_search_ends_before_the_stage_that_is_too_late(
 
 
 def test_work_that_nobody_waits_for_is_not_run(engine: Engine) -> None:
-    lane, ending, ran = Lane("reads", 1, engine.settings.server), threading.Event(), list[str]()
+    lane, ending, ran = one_at_a_time(engine.settings.server), threading.Event(), list[str]()
 
     async def gone() -> bool:
         return True
@@ -156,7 +162,7 @@ def test_work_that_nobody_waits_for_is_not_run(engine: Engine) -> None:
 
 def test_when_to_come_again_follows_the_pace_of_the_work(engine: Engine) -> None:
     section = engine.settings.server.model_copy(update={"max_waiting": 0, "deadline_seconds": 5})
-    lane, ending = Lane("writes", 1, section), threading.Event()
+    lane, ending = one_at_a_time(section), threading.Event()
 
     async def check() -> None:
         assert lane.retry_seconds() == 1
