@@ -23,6 +23,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from starlette.applications import Starlette
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from hybrid_search.assembly import Engine, lock_writing, open_engine
 from hybrid_search.config import Settings
@@ -32,8 +33,6 @@ from hybrid_search.web.logs import configure_logs
 from hybrid_search.web.metrics import COUNTS
 from hybrid_search.web.protocol import LimitedConfig
 
-_HEALTHY_WITHIN = 60
-"""Seconds that a process may be busy without a sign of life, as while it loads a model."""
 _AGAIN = 0.05
 _log = logging.getLogger("hybrid_search.web")
 
@@ -56,7 +55,6 @@ def serve_together(settings: Settings, listener: socket.socket, *, write: bool) 
             section,
             factory=True,
             workers=section.workers,
-            timeout_worker_healthcheck=_HEALTHY_WITHIN,
         )
         _Workers(config, [listener]).run()
 
@@ -102,11 +100,23 @@ class _Workers(Multiprocess):
             raise IndexUnusable("server.workers: a process could not start, for the reason above")
 
     def keep_subprocess_alive(self) -> None:
-        """Start another process for one that has ended, and count it no more."""
-        before = {process.pid for process in self.processes}
-        super().keep_subprocess_alive()
-        for pid in before - {process.pid for process in self.processes}:
-            mark_process_dead(pid, os.environ[COUNTS])  # type: ignore[no-untyped-call]
+        """Start another process for one that has ended.
+
+        Uvicorn asks each for a sign of life too, and waits for that of one which ends just then.
+        """
+        for place, process in enumerate(self.processes):
+            if process.process.is_alive():
+                continue
+            process.join()
+            mark_process_dead(process.pid, os.environ[COUNTS])  # type: ignore[no-untyped-call]
+            if process.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+                return
+            _log.warning(
+                "the process %s ended by %s; another is started", process.pid, process.exitcode
+            )
+            self.processes[place] = Process(self.config, self.sockets)
+            self.processes[place].start()
 
     def handle_hup(self) -> None:
         """Nothing: the settings of a service that runs do not change."""
