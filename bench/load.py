@@ -35,7 +35,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 FEW = 8
-"""Connections below saturation."""
+"""Connections below saturation; together they ask at a rate that is set."""
 MANY = 400
 """Connections above it: more than work and wait together."""
 WRITES_A_SECOND = 4
@@ -49,6 +49,8 @@ class Part:
 
     name: str
     clients: int
+    rate: float
+    """Searches a second that are asked for; 0 asks as fast as answers come."""
     began: float = field(default_factory=time.perf_counter)
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -93,6 +95,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--queries", type=Path, required=True, help="JSONL with a text each")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=40.0, help="searches a second of the few")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -129,7 +132,7 @@ async def run(
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("load", total=len(SHARES))
         for name, share in SHARES.items():
-            part = Part(name, clients[name])
+            part = Part(name, clients[name], 0.0 if name == "above" else options.rate)
             end = part.began + options.minutes * 60 * share
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(watch(part, process, end))
@@ -163,6 +166,9 @@ async def ask(client: httpx.AsyncClient, part: Part, queries: list[str], end: fl
             part.late = now - part.began
             # A client that is refused comes again; sooner than it is told to, here.
             await asyncio.sleep(random.uniform(0.05, 0.2))
+        if part.rate:
+            due = started + random.uniform(0.5, 1.5) * part.clients / part.rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
 
 
 async def write(client: httpx.AsyncClient, part: Part, end: float) -> None:

@@ -66,6 +66,12 @@ def answers(engine: Engine) -> list[list[tuple[str, float]]]:
     return [[(hit.stored.asset.id, round(hit.score, 6)) for hit in part.hits] for part in found]
 
 
+def index_files(data: Path) -> list[Path]:
+    """Every file below the generations that holds anything, but for locks."""
+    found = sorted((data / "generations").rglob("*"))
+    return [p for p in found if p.is_file() and p.suffix != ".lock" and p.stat().st_size]
+
+
 def flip(path: Path, place: int) -> None:
     """Change one byte of the file, counted from its start."""
     data = bytearray(path.read_bytes())

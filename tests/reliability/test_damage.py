@@ -10,7 +10,7 @@ from hybrid_search.adapters.clip_embedder import ClipEmbedder
 from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import IndexCorrupt, SearchError
-from tests.reliability.damage import answers, filled, flip
+from tests.reliability.damage import answers, filled, flip, index_files
 
 Answers = list[list[tuple[str, float]]]
 
@@ -42,12 +42,6 @@ def no_embedding(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("pictures", "pixels"):
         monkeypatch.setattr(ClipEmbedder, name, pictures)
-
-
-def index_files(data: Path) -> list[Path]:
-    """Every file below the generations that holds anything, but for locks."""
-    found = sorted((data / "generations").rglob("*"))
-    return [p for p in found if p.is_file() and p.suffix != ".lock" and p.stat().st_size]
 
 
 def test_there_are_files_of_every_kind(whole: tuple[Path, Answers]) -> None:
