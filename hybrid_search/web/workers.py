@@ -50,12 +50,7 @@ def serve_together(settings: Settings, listener: socket.socket, *, write: bool) 
         os.environ[COUNTS] = folder
         worker = Worker(_share_of(settings), Path(folder) / "writer.sock", write)
         section = settings.server
-        config = LimitedConfig(
-            worker,
-            section,
-            factory=True,
-            workers=section.workers,
-        )
+        config = LimitedConfig(worker, section, factory=True, workers=section.workers)
         _Workers(config, [listener]).run()
 
 
