@@ -7,16 +7,20 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings
 from hybrid_search.errors import InvalidConfig
+from hybrid_search.sections import ServerSection
 from hybrid_search.web.access import check_address
 from hybrid_search.web.app import create_app
 from hybrid_search.web.logs import configure_logs
 from hybrid_search.web.protocol import guarded_by
+from hybrid_search.web.starting import answering_meanwhile
 
 BACKLOG = 1024
 _log = logging.getLogger("hybrid_search.web")
@@ -25,27 +29,34 @@ _log = logging.getLogger("hybrid_search.web")
 def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -> None:
     """Serve until a signal to stop; running requests may finish.
 
-    ``announce`` is told the address once connections are taken. Raises ``InvalidConfig`` for an
+    While the index is opened, every request but that for health is answered 503. ``announce`` is
+    told the address once it is open. Raises ``InvalidConfig`` for an
     address that cannot be listened on, and what opening the engine raises.
     """
     section = settings.server
     configure_logs(section.log_level)
     if warning := check_address(settings):
         _log.warning(warning)
+    config_of = partial(configured, section)
     with _listen(section.host, section.port) as listener:
-        app = create_app(open_engine(settings, write=write, background=True))
-        config = uvicorn.Config(
-            app,
-            http=guarded_by(section),
-            ws="none",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=section.drain_seconds,
-        )
+        with answering_meanwhile(listener, config_of):
+            app = create_app(open_engine(settings, write=write, background=True))
         announce(_address(listener))
-        _run(uvicorn.Server(config), listener)
+        _run(uvicorn.Server(config_of(app)), listener)
+
+
+def configured(section: ServerSection, app: ASGIApp) -> uvicorn.Config:
+    """How the application is served: with bounds on what comes before a request."""
+    return uvicorn.Config(
+        app,
+        http=guarded_by(section),
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=section.drain_seconds,
+    )
 
 
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:
