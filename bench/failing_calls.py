@@ -95,6 +95,7 @@ def every_one(base: Prepared, phase: str, call: str, every: int) -> Tried:
             one = failed_natively if kind == call else failed_in_python
             wrong = one(base, Path(scratch), phase, kind, number)
         if wrong is None:
+            print(f"{phase}, {call}: {tried.failures} failures", file=sys.stderr, flush=True)
             return tried
         tried.failures += 1
         tried.wrong += [f"{call} {number}: {said}" for said in wrong]

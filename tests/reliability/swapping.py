@@ -17,10 +17,10 @@ from tests.tiny_models import folder_model
 SETTINGS = "[storage]\nreserve_mb = 0\n[lexical]\nanalyzer = 'rules'\n"
 TEXTS = [f"Summer shoes {n}" for n in range(0, 40, 2)] + [f"여름 신발 {n}" for n in range(1, 40, 2)]
 LIKE = [AssetId(f"a{number}") for number in range(3, 9)]
-# Five hits: further down are near ties, which the last bits of a query's vector decide.
+# Texts have five hits: further down are near ties, which the last bits of their vectors decide.
 QUERIES = (
     *(Query(text, size=5, explain=True) for text in TEXTS),
-    *(Query(examples=(Example(id=name),), size=5, explain=True) for name in LIKE),
+    *(Query(examples=(Example(id=name),), explain=True) for name in LIKE),
 )
 Answer = dict[str, dict[str, float]]
 """The scores of each hit in each list, the best hit first."""
