@@ -24,31 +24,36 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from hybrid_search.assembly import open_engine
 from hybrid_search.parts import CATALOG
 from tests.reliability.damage import answers, filled
-from tests.reliability.flipping import fate_of, index_files, no_embedding
+from tests.reliability.flipping import Answer, fate_of, index_files, no_embedding
 
 
 def main() -> None:
     options = arguments()
     logging.disable()  # each repair is a warning
-    chance, fates = random.Random(options.seed), Counter[str]()
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "data"
         with open_engine(filled(data, Path(scratch) / "ads"), write=True) as engine:
             before = answers(engine)
-        files = index_files(data)
         with no_embedding() as embedding:
-            for number in range(options.flips):
-                path = data / CATALOG if number % 3 == 0 else chance.choice(files)
-                place = chance.randrange(path.stat().st_size)
-                fate = fate_of(data, before, path, place)
-                fates[f"{'index' if number % 3 else 'catalog'}: {fate}"] += 1
-                if "WRONG" in fate:
-                    print(f"wrong after byte {place} of {path.relative_to(data)}", file=sys.stderr)
-    report = {"flips": options.flips, "files": len(files) + 1, **dict(sorted(fates.items()))}
+            fates = flipped(data, before, options.flips, random.Random(options.seed))
+    report = {"flips": options.flips, **dict(sorted(fates.items()))}
     report |= {"encoder calls": embedding.call_count}
     print(json.dumps(report)) if options.json else Console().print(report)
     unnoticed = fates["index: unused"] + fates["index: told by verify"]
     sys.exit(any("WRONG" in name for name in fates) or unnoticed + embedding.call_count > 0)
+
+
+def flipped(data: Path, before: list[Answer], flips: int, chance: random.Random) -> Counter[str]:
+    """How often a byte of the catalog, or of an index, came to which fate."""
+    files, fates = index_files(data), Counter[str]()
+    for number in range(flips):
+        path = data / CATALOG if number % 3 == 0 else chance.choice(files)
+        place = chance.randrange(path.stat().st_size)
+        fate = fate_of(data, before, path, place)
+        fates[f"{'index' if number % 3 else 'catalog'}: {fate}"] += 1
+        if fate == "WRONG":
+            print(f"wrong after byte {place} of {path.relative_to(data)}", file=sys.stderr)
+    return fates
 
 
 def arguments() -> argparse.Namespace:

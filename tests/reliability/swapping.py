@@ -14,7 +14,15 @@ from hybrid_search.records import AssetId, Example, Query
 from tests.reliability.damage import filled
 from tests.tiny_models import folder_model
 
-SETTINGS = "[storage]\nreserve_mb = 0\n[lexical]\nanalyzer = 'rules'\n"
+SETTINGS = """
+[storage]
+reserve_mb = 0
+[lexical]
+analyzer = "rules"
+[embedding]
+precision = "fp32"
+"""
+"""Of one precision: on a busy machine a model is loaded now in 16 bits, now in 32."""
 TEXTS = [f"Summer shoes {n}" for n in range(0, 40, 2)] + [f"여름 신발 {n}" for n in range(1, 40, 2)]
 LIKE = [AssetId(f"a{number}") for number in range(3, 9)]
 # Texts have five hits: further down are near ties, which the last bits of their vectors decide.
