@@ -1,105 +1,143 @@
-"""How long a start takes by the number of ads, and what it answers until it is ready.
+"""How long a service takes to start, by size: to its first answer, and until it is ready.
 
-Makes ads without pictures, their copy embedded; ends the writer by kill -9 in the middle of its
-work, so that the start has to reconcile; then times a service until `/readyz` says 200, and notes
-what it said before.
+The ads and vectors are made up and have no picture files; nothing is embedded. Each size is
+started as it was closed, and as a crash leaves it: the files of the words' index were not written
+down, and the last tenth of the ads, at most 500, is in the catalog alone. `/readyz` is asked all
+the while; the last column has the answers that it gave before it was ready.
 
-    python bench/starts.py --sizes 1000 10000
+    python bench/starts.py --assets 1000 --assets 10000 --assets 50000
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
+import logging
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-COMMAND = [sys.executable, "-m", "hybrid_search.cli.main"]
-KOREAN = ("여름", "세일", "신발", "가방", "커피", "봄", "카메라")
-ENGLISH = ("summer", "sale", "shoes", "bag", "coffee", "spring", "camera")
-TAIL = 2_000
-"""Ads that come in while the writer is ended."""
+from hybrid_search.config import Settings, load_settings
+from hybrid_search.copy_vectors import copy_key
+from hybrid_search.images import digest_of
+from hybrid_search.parts import load_embedder, open_catalog
+from hybrid_search.ports import Draft
+from hybrid_search.rebuilding import rebuild
+from hybrid_search.records import Asset, AssetId, PictureFacts
+
+STEP = 500
+WORDS = ("여름", "신발", "겨울", "장갑", "특가", "summer", "winter", "shoes", "sale", "red", "blue")
 
 
 def main() -> None:
     options = arguments()
-    with tempfile.TemporaryDirectory() as name:
-        rows = [measure(Path(name) / str(size), size) for size in options.sizes]
-    if options.json:
-        print(json.dumps(rows, indent=2))
-        return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console().print(table)
+    logging.disable()
+    rows = [row for count in options.assets or [1000, 10_000, 50_000] for row in measured(count)]
+    print(json.dumps(rows)) if options.json else show(rows)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--assets", type=int, action="append")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
-def measure(folder: Path, size: int) -> dict[str, object]:
-    data = folder / "data"
-    ingest(data, manifest(folder, 0, size))
-    killed_ingest(data, manifest(folder, size, TAIL))
-    began, before = time.perf_counter(), Counter[int]()
-    command = [*COMMAND, "serve", "--data-dir", str(data), "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = json.loads(process.stdout.readline())["address"]
-        listening = time.perf_counter() - began
-        while (told := httpx.get(f"{address}readyz").status_code) != 200:
-            before[told] += 1
-            time.sleep(0.02)
-        ready = time.perf_counter() - began
-        assets = httpx.get(f"{address}v1/status").json()["assets"]
-        process.terminate()
-    return {
-        "ads": assets,
-        "listening_s": round(listening, 2),
-        "ready_s": round(ready, 2),
-        "answers_before": dict(before),
-    }
+def measured(count: int) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as scratch:
+        settings, late = load_settings(Path(scratch) / "data"), min(STEP, count // 10)
+        chance = np.random.default_rng(count)
+        store(settings, range(count - late), chance)
+        rebuild(settings)
+        closed = {"ads": count - late, "left by": "closing", **started(settings.data_dir)}
+        store(settings, range(count - late, count), chance)
+        for path in settings.data_dir.glob("generations/*/lexical/closed.json"):
+            path.unlink()
+        crashed = {"ads": count, "left by": "a crash", **started(settings.data_dir)}
+    return [closed, crashed]
 
 
-def manifest(folder: Path, first: int, count: int) -> Path:
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{first}.jsonl"
-    lines = [
-        {"id": f"a{n}", "title": f"{KOREAN[n % 7]} {ENGLISH[n // 7 % 7]} {n}"}
-        for n in range(first, first + count)
-    ]
-    path.write_text("\n".join(map(json.dumps, lines)), "utf-8")
-    return path
+def store(settings: Settings, numbers: range, chance: np.random.Generator) -> None:
+    """Put adverts and their vectors into the catalog, and into no index."""
+    embedder, fields = load_embedder(settings.embedding), settings.declared_fields()
+    keys = embedder.facts.key, copy_key(embedder.facts.key, fields)
+    with closing(open_catalog(settings, write=True)) as catalog:
+        for start in range(numbers.start, numbers.stop, STEP):
+            drafts = [
+                draft(number, chance) for number in range(start, min(start + STEP, numbers.stop))
+            ]
+            pictures = [part.picture.digest for part in drafts if part.picture is not None]
+            for key, digests in zip(
+                keys, (pictures, [part.content for part in drafts]), strict=True
+            ):
+                rows = chance.normal(size=(len(digests), embedder.facts.dimension))
+                units = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+                catalog.store_embeddings(key, dict(zip(digests, units, strict=True)))
+            catalog.put(drafts)
 
 
-def ingest(data: Path, path: Path) -> None:
-    command = [*COMMAND, "ingest", str(path), "--data-dir", str(data), "--json"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+def draft(number: int, chance: np.random.Generator) -> Draft:
+    title = f"{' '.join(chance.choice(WORDS, 8))} w{number}"
+    digest, content = digest_of(f"picture {number}".encode()), digest_of(title.encode())
+    facts = PictureFacts(digest, "JPEG", 800, 600, 90_000, "#aabbcc")
+    return Draft(Asset(AssetId(f"a{number}"), title=title), facts, content)
 
 
-def killed_ingest(data: Path, path: Path) -> None:
-    """Ingest until some of it is stored, and end it there."""
-    command = [*COMMAND, "ingest", str(path), "--data-dir", str(data), "--json"]
-    wal, size = data / "catalog.sqlite-wal", 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        while process.poll() is None and size < 200_000:
-            size = wal.stat().st_size if wal.exists() else 0
+def started(data: Path) -> dict[str, Any]:
+    """How long a service over the folder took, and what it answered meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = ["serve", "--data-dir", str(data), "--port", str(port), "--json"]
+    command = [sys.executable, "-m", "hybrid_search.cli.main", *words]
+    size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            told = answers(f"http://127.0.0.1:{port}", process, began)
+        finally:
+            process.send_signal(signal.SIGTERM)
+    return {"MB": size >> 20, **told}
+
+
+def answers(address: str, process: subprocess.Popen[bytes], began: float) -> dict[str, Any]:
+    said, first, opened = Counter[str](), 0.0, 0.0
+    while True:
+        assert process.poll() is None, "the service ended"
+        try:
+            answer = httpx.get(f"{address}/readyz", timeout=60)
+        except httpx.TransportError:
             time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
+            continue
+        since = round(time.monotonic() - began, 2)
+        first = first or since
+        if answer.status_code == 200:
+            return {"first answer": first, "opened": opened or since, "ready": since, **told(said)}
+        said[f"{answer.status_code} {answer.json()['detail']}"] += 1
+        opened = opened or (since if "opened" not in answer.json()["detail"] else 0.0)
+        time.sleep(0.01)
+
+
+def told(said: Counter[str]) -> dict[str, str]:
+    return {"before": "; ".join(f"{count} × {what}" for what, count in said.items())}
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console(width=200).print(table)
 
 
 if __name__ == "__main__":

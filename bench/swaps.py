@@ -1,8 +1,9 @@
-"""Generations are published while searches run: every answer is whole, none fails.
+"""Generations that are published under load: every answer is of one whole generation.
 
-A reader follows, as a service does, and is asked by several threads, while generations are built
-aside and published one after another. The content does not change, so an answer that differs
-would be one from half a generation, or from two.
+Two models serve an index in turn, each time by a generation that is built aside, published and
+taken over. Meanwhile several threads of the process that writes, and of a process that only reads,
+ask queries by words and by likeness, to which the two models give other answers. An answer that is
+of neither, or an error, is wrong.
 
     python bench/swaps.py --swaps 50 --queries 10000
 """
@@ -11,87 +12,97 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
-from itertools import cycle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
-
-from hybrid_search.assembly import Engine, open_engine
-from hybrid_search.config import load_settings
-from hybrid_search.rebuilding import rebuild
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.reliability.damage import QUERIES, answers, filled
-
-THREADS = 3
-Answers = list[list[tuple[str, float]]]
+from hybrid_search.assembly import open_engine
+from hybrid_search.config import load_settings
+from tests.reliability.swapping import Asking, Prepared, prepared, swap
 
 
 def main() -> None:
     options = arguments()
-    seen: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as name:
-        settings = filled(Path(name) / "data", Path(name) / "ads")
-        with open_engine(load_settings(settings.data_dir), background=True) as engine:
-            before = answers(engine)
-            ending = threading.Event()
-            threads = [
-                threading.Thread(target=ask, args=(engine, before, seen, ending))
-                for _ in range(THREADS)
-            ]
-            began = time.perf_counter()
-            for thread in threads:
-                thread.start()
-            generations = publish(settings.data_dir, engine, options.swaps)
-            while seen.total() < options.queries:
-                time.sleep(0.05)
-            ending.set()
-            for thread in threads:
-                thread.join()
-    seconds = round(time.perf_counter() - began, 1)
-    report = {"published": options.swaps, "served": len(generations), "seconds": seconds}
-    print(json.dumps({**report, "answers": dict(seen)}, indent=2))
-    sys.exit(set(seen) != {"right"} or len(generations) < options.swaps)
+    if options.reader:
+        return read_along(options.reader)
+    logging.disable()
+    with tempfile.TemporaryDirectory() as scratch:
+        report = measured(prepared(Path(scratch)), options.swaps, options.queries)
+    print(json.dumps(report)) if options.json else Console().print(report)
+    both = report["writer"], report["reader"]
+    sys.exit(any(part["wrong"] or min(part["of each model"]) == 0 for part in both))
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--swaps", type=int, default=50)
-    parser.add_argument("--queries", type=int, default=10_000)
+    parser.add_argument("--queries", type=int, default=10_000, help="at least, in the writer")
+    parser.add_argument("--reader", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
-def ask(engine: Engine, before: Answers, seen: Counter[str], ending: threading.Event) -> None:
-    for number in cycle(range(len(QUERIES))):
-        if ending.is_set():
-            return
-        try:
-            found = engine.searcher.search(QUERIES[number]).hits
-        except Exception as failure:  # noqa: BLE001  what must not be is counted
-            seen[repr(failure)[:100]] += 1
-            continue
-        same = [(hit.stored.asset.id, round(hit.score, 6)) for hit in found] == before[number]
-        seen["right" if same else "other"] += 1
+def measured(base: Prepared, swaps: int, queries: int) -> dict[str, Any]:
+    """What was asked, and what was wrong, in both processes."""
+    began, served = time.monotonic(), set[str]()
+    with (
+        open_engine(base.settings, write=True, background=True) as engine,
+        reading_along(base) as reader,
+        Asking(engine, base.allowed) as asking,
+    ):
+        for number in range(swaps):
+            served.add(swap(engine, base, number))
+        asking.wait_for(queries, 600)
+    return {
+        "generations": len(served),
+        "seconds": round(time.monotonic() - began),
+        "writer": told(asking),
+        "reader": reader,
+    }
 
 
-def publish(data: Path, engine: Engine, swaps: int) -> set[str]:
-    """The generations that the reader has served, one after another."""
-    served = set()
-    with Progress(console=Console(stderr=True)) as progress:
-        for _ in progress.track(range(swaps), description="swaps"):
-            before = engine.generation
-            rebuild(load_settings(data))
-            deadline = time.monotonic() + 60
-            while engine.generation == before and time.monotonic() < deadline:
-                time.sleep(0.02)
-            served.add(engine.generation)
-    return served
+def told(asking: Asking) -> dict[str, Any]:
+    return {
+        "queries": asking.asked,
+        "of each model": asking.by_model,
+        "wrong": len(asking.wrong),
+        "as": asking.wrong[:3],
+    }
+
+
+@contextmanager
+def reading_along(base: Prepared) -> Iterator[dict[str, Any]]:
+    """A process that asks while the context lasts; what it found is filled in at the end."""
+    found: dict[str, Any] = {}
+    data = base.settings.data_dir
+    (data.parent / "allowed.json").write_text(json.dumps(base.allowed))
+    command = [sys.executable, __file__, "--reader", str(data)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        yield found
+        found |= json.loads(reader.communicate("")[0])
+
+
+def read_along(data: Path) -> None:
+    """Ask until the input ends."""
+    allowed = json.loads((data.parent / "allowed.json").read_text())
+    with open_engine(load_settings(data), background=True) as engine:
+        print("ready", flush=True)
+        with Asking(engine, allowed, threads=1) as asking:
+            sys.stdin.read()
+    print(json.dumps(told(asking)))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
-from filelock import FileLock, Timeout
-
 from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
@@ -21,7 +19,6 @@ from hybrid_search.durable import check_room
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
 from hybrid_search.errors import (
     IndexCorrupt,
-    IndexLocked,
     IndexMissing,
     IndexUnusable,
     SearchError,
@@ -35,6 +32,7 @@ from hybrid_search.generations import (
     write_manifest,
 )
 from hybrid_search.ingest import Indexer, Target
+from hybrid_search.locks import alone
 from hybrid_search.parts import (
     embedding_of,
     load_embedder,
@@ -300,11 +298,7 @@ def lock_writing(settings: Settings, stack: ExitStack) -> None:
 
 def lock(path: Path, stack: ExitStack, does: str) -> None:
     """Hold the lock until the stack ends; raises ``IndexLocked`` while another process has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        stack.enter_context(FileLock(path, timeout=0))
-    except Timeout:
-        raise IndexLocked(f"another process {does}") from None
+    stack.enter_context(alone(path, f"another process {does}"))
 
 
 def _indexer(stores: Stores, serving: Serving, stack: ExitStack) -> Indexer:

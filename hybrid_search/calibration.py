@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hybrid_search.background import LEAST, SAMPLE, Asker, Background, measure, unpacked
-from hybrid_search.durable import with_checksum, without_checksum, write_whole
+from hybrid_search.durable import make_folder, with_checksum, without_checksum, write_whole
 from hybrid_search.ports import VectorIndex, Vectors
 from hybrid_search.repairs import Repairs
 
@@ -56,7 +56,7 @@ class BackgroundFile:
 
     def write(self, background: Background) -> None:
         """Keep what was measured."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         write_whole(self.path, with_checksum(background.packed()))
         self._look()
 

@@ -13,22 +13,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hybrid_search.errors import IndexCorrupt, StorageFull, is_full
+from hybrid_search.errors import EngineFailure, IndexCorrupt, StorageFull, is_full
 
 
 def sync(path: Path) -> None:
     """Force a file's content, or a folder's entries, onto the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with storing(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def publish(written: Path, final: Path) -> None:
     """Give a finished file or folder its final name, atomically and durably."""
     sync(written)
-    written.replace(final)
+    with storing(final):
+        written.replace(final)
     sync(final.parent)
 
 
@@ -36,20 +38,21 @@ def make_folder(path: Path) -> None:
     """Make the folder and those above it, each durably; nothing where it is there."""
     if not path.is_dir():
         make_folder(path.parent)
-        path.mkdir(exist_ok=True)
+        with storing(path):
+            path.mkdir(exist_ok=True)
         sync(path.parent)
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Put the bytes at ``path``; readers see the old content or the new, never a part.
 
-    Raises ``StorageFull`` when there is no room, and then leaves the old content.
+    Raises as ``storing`` does; what is there then is still one or the other.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with room_on_disk(path):
+        with storing(path):
             aside.write_bytes(data)
-            publish(aside, path)
+        publish(aside, path)
     except BaseException:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
@@ -57,14 +60,17 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def room_on_disk(path: Path) -> Iterator[None]:
-    """Say ``StorageFull`` where the system says that there is no space left."""
+def storing(path: Path) -> Iterator[None]:
+    """Say ``StorageFull`` where the system finds no space left, ``EngineFailure`` where it fails.
+
+    ``path`` is what the message names.
+    """
     try:
         yield
     except OSError as failure:
         if is_full(failure):
             raise StorageFull(f"no space left for {path}; free some and try again") from failure
-        raise
+        raise EngineFailure(f"{path} cannot be written: {failure.strerror or failure}") from failure
 
 
 def check_room(folder: Path, reserve_mb: int) -> None:
@@ -147,7 +153,8 @@ def damaged_copies(path: Path) -> list[Path]:
 def forget(path: Path) -> None:
     """Remove what ``write_twice`` wrote."""
     for copy in _copies(path):
-        copy.unlink(missing_ok=True)
+        with storing(copy):
+            copy.unlink(missing_ok=True)
     sync(path.parent)
 
 

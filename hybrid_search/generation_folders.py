@@ -11,6 +11,7 @@ import os
 import shutil
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from hybrid_search.durable import (
@@ -19,6 +20,7 @@ from hybrid_search.durable import (
     mend,
     publish,
     read_either,
+    storing,
     sync,
     write_twice,
 )
@@ -80,7 +82,8 @@ class GenerationFolders:
         known = self._published() if served is None else [*self._published(), served]
         numbers = [int(folder.name) for folder in known]
         folder = self._root / f".{max(numbers, default=0) + 1:06d}"
-        folder.mkdir(parents=True)
+        with storing(folder):
+            folder.mkdir(parents=True)
         return folder
 
     def publish(self, written: Path) -> Path:
@@ -132,10 +135,12 @@ class GenerationFolders:
     def _collect(self, keep: Iterable[Path | None]) -> None:
         """Remove what nobody holds."""
         for old in set(self._published()) - set(keep):
-            if _is_free(old):
-                # First out of sight: whoever opens it meanwhile finds nothing, and looks again.
-                gone = old.rename(old.with_name(f".{old.name}.old"))
-                shutil.rmtree(gone, ignore_errors=True)
+            # What cannot be removed now is removed after the next.
+            with suppress(OSError):
+                if _is_free(old):
+                    # First out of sight: whoever opens it meanwhile finds nothing, and looks again.
+                    gone = old.rename(old.with_name(f".{old.name}.old"))
+                    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _hold(folder: Path) -> Hold | None:

@@ -19,7 +19,7 @@ from hybrid_search import __version__
 from hybrid_search.adapters.tantivy_files import copy_index
 from hybrid_search.assembly import open_engine
 from hybrid_search.config import CONFIG_NAME, Settings
-from hybrid_search.durable import publish, room_on_disk, sync
+from hybrid_search.durable import publish, storing, sync
 from hybrid_search.errors import IndexCorrupt, IndexMissing, InvalidInput
 from hybrid_search.generation_folders import GenerationFolders
 from hybrid_search.inventory import differences, from_json, read_facts, take, to_json, write_facts
@@ -62,7 +62,7 @@ def snapshot(
         raise InvalidInput(f"snapshot: {target} exists already; name a new folder")
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with room_on_disk(target):
+        with storing(target):
             facts = _taken(settings, aside, target, os.link if link else _copy, progress)
             _sync_all(aside)
             publish(aside, target)
@@ -98,7 +98,7 @@ def restore(settings: Settings, source: Path, progress: Progress | None = None) 
     if target.exists() and any(target.iterdir()):
         raise InvalidInput(f"restore: {target} is not empty; name another with --data-dir")
     try:
-        with room_on_disk(target):
+        with storing(target):
             _fill(target, source, progress)
             _sync_all(target)
     except BaseException:

@@ -18,7 +18,7 @@ import numpy as np
 
 from hybrid_search.adapters import faiss_kinds
 from hybrid_search.adapters.faiss_exact import Mask, Positions, faiss
-from hybrid_search.durable import room_on_disk, sync
+from hybrid_search.durable import storing, sync
 from hybrid_search.errors import EngineFailure, IndexCorrupt
 from hybrid_search.generation_folders import Hold
 from hybrid_search.inventory import (
@@ -140,7 +140,7 @@ def room_for_rows(folder: Path, count: int, dimension: int) -> Vectors:
     shape, path = (count, dimension), folder / _ROWS
     rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     if sys.platform != "darwin":
-        with room_on_disk(path), path.open("r+b") as file:
+        with storing(path), path.open("r+b") as file:
             # A page that finds no room when it is written to, in memory, ends the process.
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return rows
@@ -249,7 +249,7 @@ def _holds_rows(layout: Layout) -> bool:
 
 def _write(folder: Path, sealed: Sealed) -> None:
     """Write what is not there yet, and at last the manifest; all of it durable."""
-    with room_on_disk(folder):
+    with storing(folder):
         np.save(folder / _ORDINALS, sealed.ordinals)
         np.save(folder / _DEAD, sealed.dead)
     if sealed.index is not None:
@@ -276,5 +276,5 @@ def write_layout(folder: Path, layout: Layout) -> None:
 
 def _write_index(path: Path, index: Any) -> None:
     """Through a file of ours, which says when the disk is full; Faiss's own does not."""
-    with room_on_disk(path), path.open("wb") as file:
+    with storing(path), path.open("wb") as file:
         faiss.write_index(index, faiss.PyCallbackIOWriter(file.write, 1 << 24))

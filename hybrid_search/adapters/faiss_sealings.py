@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from hybrid_search.adapters.faiss_sealed import Sealed, open_sealed
-from hybrid_search.errors import IndexCorrupt, IndexLocked
+from hybrid_search.errors import IndexCorrupt
 from hybrid_search.generation_folders import GenerationFolders
+from hybrid_search.locks import alone
 from hybrid_search.repairs import Repairs
 
 _LOOK_EVERY = 0.2
@@ -22,7 +21,8 @@ class Sealings:
     """What is sealed last, and a place for the next."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        refusal = "vectors: another process builds an index; try again"
+        self._lock = folder / "sealing.lock", refusal
         self._generations = GenerationFolders(folder)
         self._looked = 0.0
         self.trouble = ""
@@ -57,7 +57,7 @@ class Sealings:
             repairs.note(self._generations.mend())
         sealed = self.newest(hashes=hashes)
         while repairs is not None and self.trouble:
-            with self._alone():
+            with alone(*self._lock):
                 repairs.note(f"{self.trouble}; set aside, what it held comes from the catalog")
                 self._generations.set_aside(repairs)
             sealed = self.newest(hashes=hashes)
@@ -66,17 +66,8 @@ class Sealings:
     @contextmanager
     def writing(self) -> Iterator[Path]:
         """A folder for the next one; raises ``IndexLocked`` while another process writes one."""
-        with self._alone():
+        with alone(*self._lock):
             yield self._generations.begin()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self._folder / "sealing.lock", timeout=0):
-                yield
-        except Timeout:
-            raise IndexLocked("vectors: another process builds an index; try again") from None
 
     def publish(self, folder: Path) -> Sealed:
         """Let the one in that folder be the last; older than the one before are removed."""

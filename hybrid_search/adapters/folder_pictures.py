@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hybrid_search.durable import make_folder, room_on_disk, write_whole
+from hybrid_search.durable import make_folder, write_whole
 from hybrid_search.errors import EngineFailure, IndexCorrupt, StorageFull
 from hybrid_search.images import PictureLimits, check_picture, digest_of, shrink
 from hybrid_search.records import Digest
@@ -23,12 +23,8 @@ class FolderPictures:
         path = self._path(digest)
         if path.exists():
             return
-        try:
-            with room_on_disk(path):
-                make_folder(path.parent)
-            write_whole(path, data)
-        except OSError as failure:
-            raise EngineFailure(f"pictures: cannot write {path.name}: {failure}") from failure
+        make_folder(path.parent)
+        write_whole(path, data)
 
     def read(self, digest: Digest) -> bytes:
         """The bytes; raises ``IndexCorrupt`` when they are missing, or not what was kept."""
@@ -57,9 +53,9 @@ class FolderPictures:
             return path.read_bytes()
         data = shrink(check_picture(self.read(digest), self._limits).rgb, side)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             write_whole(path, data)
-        except (OSError, StorageFull):
+        except (EngineFailure, StorageFull):
             # A reader may sit on a read-only volume; the thumbnail is then made each time.
             return data
         return data

@@ -20,7 +20,7 @@ from hybrid_search.adapters.tantivy_files import check_files, forget, write_down
 from hybrid_search.adapters.tantivy_matches import appended, best_matches, ordinals_at
 from hybrid_search.adapters.tantivy_queries import QueryCompiler
 from hybrid_search.adapters.tantivy_suggestions import Suggestions
-from hybrid_search.durable import check_room, sync, write_whole
+from hybrid_search.durable import check_room, make_folder, sync, write_whole
 from hybrid_search.errors import (
     EngineFailure,
     IndexCorrupt,
@@ -156,8 +156,8 @@ class TantivyIndex:
             with _translated():
                 self._writer.wait_merging_threads()
             self._writer = None
-            # Without room for it, the next start looks at each segment's checksum instead.
-            with suppress(StorageFull):
+            # Without it, the next start looks at each segment's checksum instead.
+            with suppress(StorageFull, EngineFailure):
                 write_down(self._folder)
         if self._mirror is not None:
             self._mirror.cleanup()
@@ -331,7 +331,7 @@ class TantivyIndex:
         elif self._read_only:
             raise IndexMissing(f"no lexical index at {self._folder}")
         else:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             write_whole(self._folder / _FIELDS, self._fields.fingerprint.encode())
             write_whole(self._folder / _ANALYZER, self._analyzer.fingerprint.encode())
 

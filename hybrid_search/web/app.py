@@ -38,8 +38,7 @@ def create_app(engine: Engine, shared: Path | None = None) -> Starlette:
 
     Raises ``InvalidConfig`` where traces are wanted and OpenTelemetry is not installed.
     """
-    writer = Writer(shared) if shared is not None and engine.indexer is None else None
-    service = Service(engine, writer)
+    service = Service(engine, _writer(engine, shared))
     if engine.settings.server.traces:
         _trace(service)
 
@@ -62,6 +61,13 @@ def create_app(engine: Engine, shared: Path | None = None) -> Starlette:
     )
     app.state.service = service
     return app
+
+
+def _writer(engine: Engine, shared: Path | None) -> Writer | None:
+    """The process that writes, for one that does not."""
+    if shared is None or engine.indexer is not None:
+        return None
+    return Writer(shared, engine.settings.server.deadline_seconds)
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from string import punctuation
+from urllib.parse import quote
 
 import httpcore
 import uvicorn
@@ -17,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp
 
-from hybrid_search.errors import Overloaded
+from hybrid_search.errors import DeadlineExceeded, Overloaded
 from hybrid_search.sections import ServerSection
 from hybrid_search.web.protocol import LimitedConfig
 
@@ -30,25 +32,34 @@ _NOT_RETURNED = _NOT_FORWARDED | {b"transfer-encoding", b"date"}
 class Writer:
     """The process that writes, as the others see it."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, seconds: float) -> None:
+        self._seconds = seconds
         self._pool = httpcore.AsyncConnectionPool(uds=str(socket), max_connections=None)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request, *, writes: bool) -> Response:
         """Its answer to the request, which is passed on as it comes.
 
-        Raises ``Overloaded`` while no process writes, as for a moment after one has ended.
+        Raises ``Overloaded`` while no process writes, as for a moment after one has ended, and
+        where one is too late. What ``writes`` may take as long as it takes, once it has begun.
         """
+        waits = ("connect", "pool") if writes else ("connect", "pool", "read")
         asked = httpcore.Request(
             request.method,
-            f"http://writer{_target(request)}",
+            "http://writer/",
             headers=_headers(request),
             content=request.stream(),
-            extensions={"target": _target(request).encode("ascii")},
+            extensions={
+                "target": _target(request),
+                "timeout": dict.fromkeys(waits, self._seconds),
+            },
         )
         try:
             answer = await self._pool.handle_async_request(asked)
         except httpcore.ConnectError:
             raise Overloaded("the process that writes is starting; try again") from None
+        except httpcore.TimeoutException:
+            told = f"the process that writes did not answer in {self._seconds:g} s, the limit"
+            raise DeadlineExceeded(f"{told} (server.deadline_seconds)") from None
         except (httpcore.NetworkError, httpcore.RemoteProtocolError):
             told = (
                 "the process that writes ended before its answer, perhaps after its work; ask again"
@@ -88,11 +99,11 @@ class _Within(uvicorn.Server):
         yield
 
 
-def _target(request: Request) -> str:
-    """Path and query as they came, still encoded."""
+def _target(request: Request) -> bytes:
+    """Path and query as they came, still encoded; what should have been is."""
     path: bytes = request.scope["raw_path"]
     query: bytes = request.scope["query_string"]
-    return (path + b"?" + query if query else path).decode("ascii")
+    return quote(path + b"?" + query if query else path, safe=punctuation).encode("ascii")
 
 
 def _headers(request: Request) -> list[tuple[bytes, bytes]]:

@@ -94,7 +94,7 @@ class Metrics:
         if COUNTS not in os.environ:
             return self._registry
         together = CollectorRegistry()
-        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # it has no types
         return together
 
 

@@ -86,7 +86,7 @@ def _route(path: str, operations: list[Operation]) -> Route:
         if service.writer is not None and (operation.writes or operation.by_writer):
             request.scope["forwarded"] = True
             with _place(service, operation):
-                return await service.writer.answer(request)
+                return await service.writer.answer(request, writes=operation.writes)
         caller = service.access.admit(request, operation.role)
         request.scope["caller"] = caller
         if operation.bodies or operation.max_body is not None:

@@ -17,6 +17,7 @@ from hybrid_search.web.access import check_address
 from hybrid_search.web.app import create_app
 from hybrid_search.web.logs import configure_logs
 from hybrid_search.web.protocol import LimitedConfig
+from hybrid_search.web.starting import answering_meanwhile
 from hybrid_search.web.workers import serve_together
 
 BACKLOG = 1024
@@ -26,8 +27,9 @@ _log = logging.getLogger("hybrid_search.web")
 def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -> None:
     """Serve until a signal to stop; running requests may finish.
 
-    ``announce`` is told the address once connections are taken. Raises ``InvalidConfig`` for an
-    address that cannot be listened on, and what opening the engine raises.
+    ``announce`` is told the address: by one process once the index is open, until when every
+    request but that for health is answered 503; by several at once. Raises ``InvalidConfig`` for
+    an address that cannot be listened on, and what opening the engine raises.
     """
     section = settings.server
     configure_logs(section.log_level)
@@ -38,7 +40,8 @@ def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -
             announce(_address(listener))
             serve_together(settings, listener, write=write)
             return
-        app = create_app(open_engine(settings, write=write, background=True))
+        with answering_meanwhile(listener, section):
+            app = create_app(open_engine(settings, write=write, background=True))
         announce(_address(listener))
         _run(uvicorn.Server(LimitedConfig(app, section)), listener)
 

@@ -103,7 +103,7 @@ class _Workers(Multiprocess):
             if process.process.is_alive():
                 continue
             process.join()
-            mark_process_dead(process.pid, os.environ[COUNTS])  # type: ignore[no-untyped-call]
+            mark_process_dead(process.pid, os.environ[COUNTS])  # type: ignore[no-untyped-call]  # no types
             if process.exitcode == STARTUP_FAILURE:
                 self.should_exit.set()
                 return

@@ -36,5 +36,5 @@ def test_a_thumbnail_that_cannot_be_kept_is_still_shown(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "originals").write_bytes(b"a file where the folder should be")
-    with pytest.raises(EngineFailure, match="cannot write"):
+    with pytest.raises(EngineFailure, match="cannot be written"):
         FolderPictures(tmp_path, PictureLimits()).put(digest_of(b"x"), b"x")

@@ -22,10 +22,13 @@ QUERIES = (
 )
 
 
-def settings_of(folder: Path) -> Settings:
-    """Indexes that are sealed after a few assets, so that there are files of all kinds."""
+SEALED_SOON = "[vector]\nfold_after = 4\n[storage]\nreserve_mb = 0\n"
+"""Settings by which indexes are sealed after a few assets, so that there are files of all kinds."""
+
+
+def settings_of(folder: Path, text: str = SEALED_SOON) -> Settings:
+    """Those settings, of a data folder in which they are written down."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = "[vector]\nfold_after = 4\n[storage]\nreserve_mb = 0\n"
     (folder / "hybrid_search.toml").write_text(text)
     return load_settings(folder)
 
@@ -46,9 +49,9 @@ def rows(folder: Path, count: int, first: int = 0) -> Path:
     return path
 
 
-def filled(folder: Path, source: Path, count: int = 56) -> Settings:
+def filled(folder: Path, source: Path, count: int = 56, text: str = SEALED_SOON) -> Settings:
     """The settings of an index with so many adverts, one deleted and one replaced; closed."""
-    settings = settings_of(folder)
+    settings = settings_of(folder, text)
     with open_engine(settings, write=True) as engine:
         writer = engine.writer()
         writer.ingest(read_assets(rows(source, count), 1 << 20))
@@ -64,12 +67,6 @@ def answers(engine: Engine) -> list[list[tuple[str, float]]]:
     """What the queries find, with scores."""
     found = [engine.searcher.search(query) for query in QUERIES]
     return [[(hit.stored.asset.id, round(hit.score, 6)) for hit in part.hits] for part in found]
-
-
-def index_files(data: Path) -> list[Path]:
-    """Every file below the generations that holds anything, but for locks."""
-    found = sorted((data / "generations").rglob("*"))
-    return [p for p in found if p.is_file() and p.suffix != ".lock" and p.stat().st_size]
 
 
 def flip(path: Path, place: int) -> None:

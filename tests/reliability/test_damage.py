@@ -2,15 +2,17 @@
 
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hybrid_search.adapters.clip_embedder import ClipEmbedder
 from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import IndexCorrupt, SearchError
-from tests.reliability.damage import answers, filled, flip, index_files
+from hybrid_search.parts import CATALOG
+from tests.reliability.damage import answers, filled, flip
+from tests.reliability.flipping import fate_of, index_files, no_embedding
 
 Answers = list[list[tuple[str, float]]]
 
@@ -34,14 +36,11 @@ def copied(whole: tuple[Path, Answers], tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def no_embedding(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_embedded() -> Iterator[None]:
     """No picture is embedded, and of texts only those that are asked."""
-
-    def pictures(*_: object) -> None:
-        raise AssertionError("a picture was embedded")
-
-    for name in ("pictures", "pixels"):
-        monkeypatch.setattr(ClipEmbedder, name, pictures)
+    with no_embedding() as attempts:
+        yield
+    assert attempts.call_count == 0
 
 
 def test_there_are_files_of_every_kind(whole: tuple[Path, Answers]) -> None:
@@ -53,22 +52,23 @@ def test_there_are_files_of_every_kind(whole: tuple[Path, Answers]) -> None:
 
 
 def test_a_byte_in_any_file_of_a_generation(
-    whole: tuple[Path, Answers], tmp_path: Path, no_embedding: None
+    whole: tuple[Path, Answers], nothing_embedded: None
 ) -> None:
     data, before = whole
     chance = random.Random(7)
-    for number, path in enumerate(index_files(data)):
-        copy = tmp_path / str(number)
-        shutil.copytree(data, copy)
-        damaged = copy / path.relative_to(data)
-        flip(damaged, chance.randrange(damaged.stat().st_size))
-        with open_engine(load_settings(copy), write=True) as engine:
-            assert engine.repairs, path
-            assert answers(engine) == before, path
-        with open_engine(load_settings(copy), write=True) as engine:
-            assert engine.repairs == (), path
-            assert answers(engine) == before, path
-        shutil.rmtree(copy)
+    for path in index_files(data):
+        assert fate_of(data, before, path, chance.randrange(path.stat().st_size)) == "repaired", (
+            path
+        )
+
+
+def test_a_byte_of_the_catalog_makes_no_answer_wrong(
+    whole: tuple[Path, Answers], nothing_embedded: None
+) -> None:
+    data, before = whole
+    chance, size = random.Random(11), (data / CATALOG).stat().st_size
+    for place in (chance.randrange(size) for _ in range(5)):
+        assert fate_of(data, before, data / CATALOG, place) != "WRONG", place
 
 
 def test_a_reader_tells_of_damage_and_repairs_nothing(copied: Settings) -> None:
@@ -101,7 +101,7 @@ def test_both_copies_of_the_pointer(copied: Settings, whole: tuple[Path, Answers
 
 
 def test_both_copies_of_the_manifest(
-    copied: Settings, whole: tuple[Path, Answers], no_embedding: None
+    copied: Settings, whole: tuple[Path, Answers], nothing_embedded: None
 ) -> None:
     for name in ("MANIFEST", "MANIFEST.copy"):
         path = next(copied.data_dir.glob(f"generations/*/{name}"))
@@ -113,7 +113,7 @@ def test_both_copies_of_the_manifest(
 
 
 def test_an_index_that_lost_files_without_being_closed(
-    copied: Settings, whole: tuple[Path, Answers], no_embedding: None
+    copied: Settings, whole: tuple[Path, Answers], nothing_embedded: None
 ) -> None:
     lexical = next(copied.data_dir.glob("generations/*/lexical"))
     (lexical / "closed.json").unlink()
@@ -124,7 +124,7 @@ def test_an_index_that_lost_files_without_being_closed(
 
 
 def test_an_unclosed_index_is_checked_by_the_checksums_of_its_segments(
-    copied: Settings, whole: tuple[Path, Answers], no_embedding: None
+    copied: Settings, whole: tuple[Path, Answers], nothing_embedded: None
 ) -> None:
     lexical = next(copied.data_dir.glob("generations/*/lexical"))
     (lexical / "closed.json").unlink()

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from hybrid_search.assembly import open_engine
 from hybrid_search.durable import damaged_copies, read_either, write_twice
 from hybrid_search.errors import IndexCorrupt
 from hybrid_search.generation_folders import GenerationFolders
 from hybrid_search.repairs import KEPT, Repairs
+from tests.reliability.swapping import Asking, prepared, swap
 
 
 def made(folders: GenerationFolders, text: str = "x") -> Path:
@@ -123,3 +125,19 @@ def test_few_damaged_files_are_kept(tmp_path: Path) -> None:
     assert kept == [f"file{number}" for number in range(3, KEPT + 3)]
     repairs.note("")
     assert repairs.done == []
+
+
+def test_every_answer_is_of_one_whole_generation_while_others_are_published(
+    tmp_path: Path,
+) -> None:
+    """Five of them; ``bench/swaps.py`` has fifty, and a process that reads along."""
+    base = prepared(tmp_path)
+    with (
+        open_engine(base.settings, write=True, background=True) as engine,
+        Asking(engine, base.allowed, threads=2) as asking,
+    ):
+        served = {swap(engine, base, number) for number in range(5)}
+        asking.wait_for(500)
+    assert len(served) == 5
+    assert asking.wrong == []
+    assert min(asking.by_model) > 0

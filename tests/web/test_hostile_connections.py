@@ -161,6 +161,9 @@ def test_after_a_whole_body_that_came_late_the_connection_serves_on(client: http
             link.sendall(START + b"Content-Length: 3\r\n\r\n")
             healthy(link)
             link.sendall(b"aaa")
+        link.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            assert link.recv(1) != b"", "the connection was closed"
 
 
 def test_who_does_not_read_is_not_kept(server: tuple[httpx.Client, int]) -> None:

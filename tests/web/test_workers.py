@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> Iterator[t
     """The address of a service of two processes, and its process id."""
     data = tmp_path_factory.mktemp("pair") / "data"
     run("ingest", str(manifest), "--data-dir", str(data))
-    with serving(data, "--workers", "2") as (client, process):
+    with serving(data, "--workers", "2", SERVER__DEADLINE_SECONDS="2") as (client, process):
         until(lambda: len(workers(process)) == 2 and written(str(client.base_url)))
         yield str(client.base_url), process
 
@@ -96,6 +97,14 @@ def test_a_stream_and_an_id_with_every_character_pass_through(pair: tuple[str, i
         assert httpx.delete(path).status_code == 404
 
 
+def test_a_query_that_is_not_encoded_as_it_should_be_does_no_harm(pair: tuple[str, int]) -> None:
+    host, port = httpx.URL(pair[0]).host, httpx.URL(pair[0]).port
+    for _ in range(ROUNDS):
+        with socket.create_connection((host, port)) as link:
+            link.sendall(b"GET /v1/status?q=\xc3\xa9 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert link.recv(64).split()[1] in {b"200", b"400"}
+
+
 def test_another_process_writes_when_the_one_that_wrote_is_killed(pair: tuple[str, int]) -> None:
     address, process = pair
     for _ in range(2):
@@ -108,12 +117,15 @@ def test_another_process_writes_when_the_one_that_wrote_is_killed(pair: tuple[st
     assert text["candidates"] >= ROUNDS
 
 
-def test_searches_go_on_while_nobody_writes(pair: tuple[str, int]) -> None:
+def test_searches_go_on_while_the_one_that_writes_hangs(pair: tuple[str, int]) -> None:
     address, process = pair
     os.kill(writing(process), signal.SIGSTOP)
     try:
         found = httpx.get(f"{address}v1/search", params={"q": "circle"}, timeout=60)
         assert found.status_code == 200
+        late = httpx.get(f"{address}v1/status", timeout=60)
+        assert late.status_code == 503
+        assert "2 s, the limit (server.deadline_seconds)" in late.json()["detail"]
     finally:
         os.kill(writing(process), signal.SIGCONT)
 

@@ -1,0 +1,252 @@
+"""One call of the operating system that fails under a write, and what must hold after it."""
+
+import builtins
+import errno
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.config import Settings, load_settings
+from hybrid_search.errors import SearchError
+from hybrid_search.manifests import read_assets
+from hybrid_search.rebuilding import rebuild
+from hybrid_search.records import AssetId
+from hybrid_search.snapshots import read_snapshot, snapshot
+from hybrid_search.verifying import verify
+from tests.reliability.damage import answers, filled, rows
+
+SETTINGS = """
+[vector]
+fold_after = 20
+kind = "hnsw"
+exact_below = 0
+[storage]
+reserve_mb = 0
+[lexical]
+analyzer = "rules"
+"""
+Answers = list[list[tuple[str, float]]]
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+MENDED = "was written again"
+"""Of a file that is kept twice, when one of the two was lacking; nothing else is to be mended."""
+
+
+@dataclass
+class Scene:
+    """An index that is written, and what was acknowledged of it."""
+
+    settings: Settings
+    ads: Path
+    """Where manifests lie."""
+    engine: Engine
+    acknowledged: set[str] = field(default_factory=set)
+
+    @property
+    def kept(self) -> Path:
+        """Where a snapshot of it lies."""
+        return self.settings.data_dir.parent / "kept"
+
+    def ingest(self, first: int) -> None:
+        """Bring in three adverts that have a number from there on."""
+        report = self.engine.writer().ingest(read_assets(self.ads / f"{first}.jsonl", 1 << 20))
+        assert report.skipped == []
+        self.acknowledged |= {f"a{number}" for number in range(first, first + 3)}
+
+
+PHASES: dict[str, Callable[[Scene], object]] = {
+    "ingest": lambda scene: scene.ingest(1000),
+    "fold": lambda scene: scene.engine.vectors.fold(),
+    "rebuild": lambda scene: rebuild(scene.settings),
+    "snapshot": lambda scene: snapshot(scene.settings, scene.kept),
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A closed index, manifests of adverts that it has not, and what it answers."""
+
+    folder: Path
+    answers: Answers
+
+
+def prepared(folder: Path) -> Prepared:
+    """An index of 59 adverts, three of whose vectors wait to be folded."""
+    settings = filled(folder / "data", folder / "ads", text=SETTINGS)
+    for first in (1000, 2000, 3000):
+        rows(folder / "ads", 3, first)
+    with open_engine(settings, write=True) as engine:
+        Scene(settings, folder / "ads", engine).ingest(3000)
+        return Prepared(folder, answers(engine))
+
+
+@contextmanager
+def opened(base: Prepared, scratch: Path) -> Iterator[Scene]:
+    """A copy of it in the scratch folder, opened."""
+    shutil.copytree(base.folder / "data", scratch / "data")
+    settings = load_settings(scratch / "data")
+    with open_engine(settings, write=True) as engine:
+        known = {f"a{number}" for number in (*range(56), *range(3000, 3003))} - {"a1"}
+        yield Scene(settings, base.folder / "ads", engine, known)
+
+
+# ---------------------------------------------------------------------------- the failure
+
+
+@dataclass
+class Calls:
+    """Calls of one kind below a folder, of which the one with that number fails."""
+
+    below: Path
+    fails: int
+    seen: int = 0
+
+    def count(self, *paths: object) -> None:
+        """Raise ``OSError`` if this is the one."""
+        if any(str(path).startswith(str(self.below)) for path in paths):
+            self.seen += 1
+            if self.seen == self.fails:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(paths[0]))
+
+    @property
+    def failed(self) -> bool:
+        """Whether there were so many calls."""
+        return self.seen >= self.fails
+
+
+def _sync(calls: Calls, real: Callable[..., Any]) -> Callable[..., Any]:
+    def sync(descriptor: int) -> object:
+        calls.count(Path(f"/proc/self/fd/{descriptor}").readlink())
+        return real(descriptor)
+
+    return sync
+
+
+def _opening(calls: Calls, real: Callable[..., Any]) -> Callable[..., Any]:
+    def open_file(file: Any, mode: str = "r", *words: Any, **named: Any) -> object:
+        if isinstance(mode, str) and set(mode) & set("wax+"):
+            calls.count(file)
+        return real(file, mode, *words, **named)
+
+    return open_file
+
+
+def _opening_low(calls: Calls, real: Callable[..., Any]) -> Callable[..., Any]:
+    def open_file(path: Any, flags: int, *words: Any, **named: Any) -> object:
+        if flags & WRITES:
+            calls.count(path)
+        return real(path, flags, *words, **named)
+
+    return open_file
+
+
+def _renaming(calls: Calls, real: Callable[..., Any]) -> Callable[..., Any]:
+    def rename(source: Any, target: Any, **named: Any) -> object:
+        calls.count(source, target)
+        return real(source, target, **named)
+
+    return rename
+
+
+def _naming(calls: Calls, real: Callable[..., Any]) -> Callable[..., Any]:
+    def make(path: Any, *words: Any, **named: Any) -> object:
+        calls.count(path)
+        return real(path, *words, **named)
+
+    return make
+
+
+KINDS: dict[str, list[tuple[Any, str, Callable[..., Any]]]] = {
+    "fsync": [(os, "fsync", _sync)],
+    "rename": [(os, "rename", _renaming), (os, "replace", _renaming)],
+    "open": [
+        (io, "open", _opening),
+        (builtins, "open", _opening),
+        (os, "open", _opening_low),
+    ],
+    "mkdir": [(os, "mkdir", _naming)],
+    "unlink": [(os, "unlink", _naming)],
+}
+"""The calls that Python code makes, and what counts each."""
+
+
+@contextmanager
+def failing(kind: str, number: int, below: Path) -> Iterator[Calls]:
+    """The call of that kind with that number fails, once, where it is of a file below."""
+    calls = Calls(below, number)
+    with ExitStack() as stack:
+        for owner, name, counted in KINDS[kind]:
+            stack.enter_context(patch.object(owner, name, counted(calls, getattr(owner, name))))
+        yield calls
+
+
+# ------------------------------------------------------------------------------- what holds
+
+
+def told_by(phase: Callable[[Scene], object], scene: Scene) -> list[str]:
+    """What is wrong with the error that the phase ends with: nothing, where there is none."""
+    try:
+        phase(scene)
+    except SearchError as failure:
+        return [] if len(str(failure)) > 10 else [f"no message: {failure!r}"]
+    except BaseException as failure:  # noqa: BLE001  a panic of a library, too
+        return [f"not an error of ours: {failure!r}"]
+    return []
+
+
+def wrong_after(scene: Scene, phase: str, before: Answers) -> list[str]:
+    """What does not hold after the failure: while the engine is open, and in the next start."""
+    wrong = []
+    try:
+        found = answers(scene.engine)
+        if phase != "ingest" and found != before:
+            wrong.append("other answers than before")
+        scene.ingest(2000)
+        wrong += _lost(scene.engine, scene.acknowledged)
+        scene.engine.close()
+        wrong += _reopened(scene, phase)
+    except BaseException as failure:  # noqa: BLE001  whatever it is, it should not be
+        wrong.append(f"afterwards: {failure!r}")
+    return wrong
+
+
+def _reopened(scene: Scene, phase: str) -> list[str]:
+    with open_engine(scene.settings, write=True) as engine:
+        wrong = [f"repaired: {said}" for said in engine.repairs if not said.endswith(MENDED)]
+        wrong += _lost(engine, scene.acknowledged)
+        wrong += [problem for check in verify(scene.settings) for problem in check.problems]
+        if scene.kept.exists():
+            read_snapshot(scene.kept)
+            shutil.rmtree(scene.kept)
+        scene.engine = engine
+        PHASES[phase](scene)
+        return wrong + _lost(engine, scene.acknowledged)
+
+
+def _lost(engine: Engine, acknowledged: set[str]) -> list[str]:
+    """Acknowledged adverts that are not in the catalog and in each index."""
+    found = {name: engine.catalog.find(AssetId(name)) for name in acknowledged}
+    ordinals = {name: stored.ordinal for name, stored in found.items() if stored is not None}
+    words, vectors = set(engine.lexical.ordinals()), set(engine.vectors.ordinals())
+    pictured = {name for name, stored in found.items() if stored and stored.picture}
+    return [
+        f"lost: {name}"
+        for name in sorted(acknowledged)
+        if ordinals.get(name) not in words or (name in pictured and ordinals[name] not in vectors)
+    ]
+
+
+def failed_in_python(
+    base: Prepared, scratch: Path, phase: str, kind: str, number: int
+) -> list[str] | None:
+    """What was wrong when that call of Python code failed; ``None`` where there are not so many."""
+    with opened(base, scratch) as scene:
+        with failing(kind, number, scratch) as calls:
+            wrong = told_by(PHASES[phase], scene)
+        return [*wrong, *wrong_after(scene, phase, base.answers)] if calls.failed else None

@@ -1,0 +1,152 @@
+"""Generations of two models in turn, and threads that ask all the while."""
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.config import Settings
+from hybrid_search.rebuilding import use_model
+from hybrid_search.records import AssetId, Example, Query
+from tests.reliability.damage import filled
+from tests.tiny_models import folder_model
+
+SETTINGS = """
+[storage]
+reserve_mb = 0
+[lexical]
+analyzer = "rules"
+[embedding]
+precision = "fp32"
+"""
+"""Of one precision: on a busy machine a model is loaded now in 16 bits, now in 32."""
+TEXTS = [f"Summer shoes {n}" for n in range(0, 40, 2)] + [f"여름 신발 {n}" for n in range(1, 40, 2)]
+LIKE = [AssetId(f"a{number}") for number in range(3, 9)]
+# Texts have five hits: further down are near ties, which the last bits of their vectors decide.
+QUERIES = (
+    *(Query(text, size=5, explain=True) for text in TEXTS),
+    *(Query(examples=(Example(id=name),), explain=True) for name in LIKE),
+)
+Answer = dict[str, dict[str, float]]
+"""The scores of each hit in each list, the best hit first."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An index, the two models that it is served by in turn, and what each of them answers."""
+
+    settings: Settings
+    models: tuple[str, str]
+    """The first serves at the beginning."""
+    allowed: list[list[Answer]]
+    """Of each query, the answer of each model."""
+
+
+def prepared(folder: Path) -> Prepared:
+    """An index of 55 adverts that both models have embedded; the shipped one serves."""
+    settings = filled(folder / "data", folder / "ads", text=SETTINGS)
+    models = "embedded", f"local-dir:{folder_model(folder / 'other')}"
+    answers = {}
+    for model in models[::-1]:
+        use_model(settings, model)
+        with open_engine(settings) as engine:
+            answers[model] = [answer(engine, query) for query in QUERIES]
+    allowed = [list(pair) for pair in zip(*(answers[model] for model in models), strict=True)]
+    assert not any(is_same(one, other) for one, other in allowed), (
+        "a query that tells no model apart"
+    )
+    return Prepared(settings, models, allowed)
+
+
+def answer(engine: Engine, query: Query) -> Answer:
+    """The scores of each hit in each list, the best hit first."""
+    hits = engine.searcher.search(query).hits
+    return {
+        hit.stored.asset.id: {part.list: part.score or 0.0 for part in hit.contributions}
+        for hit in hits
+    }
+
+
+def is_same(one: Answer, other: Answer) -> bool:
+    """But for the last bits: those of a text's vector depend on what it is encoded with."""
+    return (
+        list(one)[:1] == list(other)[:1]
+        and one.keys() == other.keys()
+        and all(
+            lists.keys() == other[name].keys()
+            and all(abs(score - other[name][which]) < 1e-4 for which, score in lists.items())
+            for name, lists in one.items()
+        )
+    )
+
+
+def swap(engine: Engine, base: Prepared, number: int) -> str:
+    """Publish the generation with that number, and let the engine serve it; which one it is."""
+    model = base.models[(number + 1) % 2]
+    assert use_model(base.settings, model).published
+    engine.adopt()
+    return engine.generation
+
+
+@dataclass
+class Asking:
+    """Threads that ask without a pause while the context lasts."""
+
+    engine: Engine
+    allowed: list[list[Answer]]
+    threads: int = 3
+    asked: int = 0
+    by_model: list[int] = field(default_factory=lambda: [0, 0])
+    """How many answers were of each model."""
+    wrong: list[str] = field(default_factory=list)
+    """Answers that are of neither, and errors."""
+
+    def __enter__(self) -> "Asking":
+        self._ending, self._guard = threading.Event(), threading.Lock()
+        self._running = [
+            threading.Thread(target=self._ask, args=(seed,)) for seed in range(self.threads)
+        ]
+        for thread in self._running:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ending.set()
+        for thread in self._running:
+            thread.join()
+
+    def wait_for(self, count: int, seconds: float = 120) -> None:
+        """Until so many were asked."""
+        deadline = time.monotonic() + seconds
+        while self.asked < count:
+            assert time.monotonic() < deadline, f"{self.asked} queries, {self.wrong[:3]}"
+            time.sleep(0.01)
+
+    def _ask(self, seed: int) -> None:
+        chance = random.Random(seed)
+        while not self._ending.is_set():
+            place = chance.randrange(len(QUERIES))
+            try:
+                found = answer(self.engine, QUERIES[place])
+            except Exception as failure:  # noqa: BLE001  none is allowed
+                self._count(None, repr(failure))
+            else:
+                same = [is_same(found, allowed) for allowed in self.allowed[place]]
+                told = f"query {place}: {found}"
+                self._count(same.index(True) if any(same) else None, told)
+
+    def _count(self, model: int | None, said: str) -> None:
+        with self._guard:
+            self.asked += 1
+            if model is None:
+                self.wrong.append(said)
+            else:
+                self.by_model[model] += 1
