@@ -25,6 +25,7 @@ from hybrid_search.wire.answers import IngestReportJson, StoredAssetJson, stored
 from hybrid_search.wire.assets import AssetBody, read_json
 
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+_ONE = "/v1/assets/{id:path}"
 _VERSION = (
     Parameter("v", "The picture's digest: the answer may then be kept.", {"type": "string"}),
 )
@@ -47,12 +48,17 @@ class WrittenJson(TypedDict):
 
 
 def operations(max_body: int) -> list[Operation]:
-    """The routes of assets. Those that end in a fixed name stand before the bare id."""
-    show, one = (404, 500, 503), "/v1/assets/{id:path}"
+    """The routes of assets."""
+    return [*_reading(), *_writing(max_body)]
+
+
+def _reading() -> list[Operation]:
+    """Those that end in a fixed name stand before the bare id."""
+    show = (404, 500, 503)
     return [
         Operation(
             "GET",
-            f"{one}/image",
+            f"{_ONE}/image",
             "image",
             "The picture as it was given.",
             image,
@@ -62,7 +68,7 @@ def operations(max_body: int) -> list[Operation]:
         ),
         Operation(
             "GET",
-            f"{one}/thumbnail",
+            f"{_ONE}/thumbnail",
             "thumbnail",
             "The picture, small, as WebP.",
             thumbnail,
@@ -70,10 +76,15 @@ def operations(max_body: int) -> list[Operation]:
             parameters=_VERSION,
             problems=show,
         ),
-        Operation("GET", one, "asset", "The asset.", read_asset, StoredAssetJson, problems=show),
+        Operation("GET", _ONE, "asset", "The asset.", read_asset, StoredAssetJson, problems=show),
+    ]
+
+
+def _writing(max_body: int) -> list[Operation]:
+    return [
         Operation(
             "PUT",
-            one,
+            _ONE,
             "putAsset",
             "Store the asset, in place of an earlier version.",
             put_asset,
@@ -86,12 +97,12 @@ def operations(max_body: int) -> list[Operation]:
         ),
         Operation(
             "DELETE",
-            one,
+            _ONE,
             "deleteAsset",
             "Delete the asset.",
             delete_asset,
             statuses=(204,),
-            problems=(403, *show, 507),
+            problems=(403, 404, 500, 503, 507),
             max_body=max_body,
             role="write",
         ),
