@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import uvicorn
 
@@ -36,13 +37,13 @@ def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -
     if warning := check_address(settings):
         _log.warning(warning)
     with _listen(section.host, section.port) as listener:
+        told = partial(announce, _address(listener))
         if section.workers > 1:
-            announce(_address(listener))
-            serve_together(settings, listener, write=write)
+            serve_together(settings, listener, write=write, announce=told)
             return
         with answering_meanwhile(listener, section):
             app = create_app(open_engine(settings, write=write, background=True))
-        announce(_address(listener))
+        told()
         _run(uvicorn.Server(LimitedConfig(app, section)), listener)
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
@@ -37,8 +38,12 @@ _AGAIN = 0.05
 _log = logging.getLogger("hybrid_search.web")
 
 
-def serve_together(settings: Settings, listener: socket.socket, *, write: bool) -> None:
+def serve_together(
+    settings: Settings, listener: socket.socket, *, write: bool, announce: Callable[[], None]
+) -> None:
     """Serve by ``server.workers`` processes until a signal to stop.
+
+    It is announced as soon as it is clear that nobody else writes.
 
     Raises ``IndexLocked`` while another service writes, and ``IndexUnusable`` when a process
     cannot start at all.
@@ -46,6 +51,7 @@ def serve_together(settings: Settings, listener: socket.socket, *, write: bool) 
     if write:
         with ExitStack() as stack:
             lock_writing(settings, stack)
+    announce()
     with tempfile.TemporaryDirectory(prefix="hybrid-search-") as folder:
         os.environ[COUNTS] = folder
         worker = Worker(_share_of(settings), Path(folder) / "writer.sock", write)

@@ -97,6 +97,19 @@ def test_a_stream_and_an_id_with_every_character_pass_through(pair: tuple[str, i
         assert httpx.delete(path).status_code == 404
 
 
+def test_a_second_service_is_refused_before_it_says_where_it_is(pair: tuple[str, int]) -> None:
+    data = str(httpx.get(f"{pair[0]}v1/status").json()["data_dir"])
+    second = subprocess.run(
+        [*COMMAND, "serve", "--data-dir", data, "--port", "0", "--json", "--workers", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (second.returncode, second.stdout) == (3, "")
+    assert "another process writes" in second.stderr
+
+
 def test_a_query_that_is_not_encoded_as_it_should_be_does_no_harm(pair: tuple[str, int]) -> None:
     host, port = httpx.URL(pair[0]).host, httpx.URL(pair[0]).port
     for _ in range(ROUNDS):
