@@ -32,6 +32,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+# A process that is forked waits for ever for threads of OpenMP, which it does not have.
+os.environ["OMP_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.reliability.failing_calls import (
     KINDS,
