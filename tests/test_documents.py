@@ -60,6 +60,16 @@ def test_parameter(parameter: Parameter) -> None:
     assert f"`{parameter.name}`" in (ROOT / "docs/api.md").read_text("utf-8")
 
 
+def test_every_limit_names_the_test_that_goes_over_it() -> None:
+    table = (ROOT / "docs/limits.md").read_text("utf-8").split("\n\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 20
+    for row in rows:
+        named = re.search(r"`([a-z_/]+\.py)` \|$", row)
+        assert named, f"no test: {row}"
+        assert (ROOT / "tests" / named[1]).exists(), row
+
+
 def test_field_of_a_search() -> None:
     text = (ROOT / "docs/api.md").read_text("utf-8")
     assert [name for name in SearchBody.model_fields if f"| `{name}` |" not in text] == []

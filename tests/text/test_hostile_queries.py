@@ -121,6 +121,19 @@ def cost(index: LexicalIndex, text: str) -> float:
     return best
 
 
+@pytest.mark.parametrize(
+    ("fits", "over", "said"),
+    [
+        ("a" * 512, "a" * 513, "513 characters, the limit is 512"),
+        ("a " * 64, "a " * 65, "65 words, the limit is 64"),
+    ],
+)
+def test_a_query_at_the_limit_and_over_it(fits: str, over: str, said: str) -> None:
+    assert parse_query(fits).clauses
+    with pytest.raises(InvalidQuery, match=said):
+        parse_query(over)
+
+
 def test_random_texts(index: LexicalIndex) -> None:
     texts = list(random_texts())
     assert len(texts) == RANDOM

@@ -62,6 +62,44 @@ def test_blocking_work_does_not_stop_health_checks(engine: Engine) -> None:
     anyio.run(check)
 
 
+@pytest.mark.parametrize(
+    ("lane", "method", "path"),
+    [
+        ("_readers", "GET", "/v1/assets/any"),
+        ("_writers", "DELETE", "/v1/assets/any"),
+        ("_uploads", "POST", "/v1/assets"),
+    ],
+)
+def test_as_many_as_may_wait_and_one_more(
+    engine: Engine, lane: str, method: str, path: str
+) -> None:
+    app, release = create_app(engine), threading.Event()
+    kept: Lane = getattr(app.state.service, lane)
+    media = {"Content-Type": "application/x-ndjson"} if method == "POST" else {}
+
+    async def check() -> None:
+        async with client_of(app) as client, anyio.create_task_group() as tasks:
+            while kept._turns.available_tokens:
+                tasks.start_soon(kept.run, release.wait)
+                await anyio.wait_all_tasks_blocked()
+            answers: list[int] = []
+
+            async def ask() -> None:
+                answers.append((await client.request(method, path, headers=media)).status_code)
+
+            tasks.start_soon(ask)
+            while not kept.waiting():
+                await anyio.sleep(0.01)
+            refused = await client.request(method, path, headers=media)
+            assert refused.status_code == 503
+            assert f"1 {kept.name} wait, the limit" in refused.json()["detail"]
+            assert answers == []
+            release.set()
+        assert answers in ([200], [404])
+
+    anyio.run(check)
+
+
 def test_beyond_the_limit_a_request_is_told_to_come_again(engine: Engine) -> None:
     app = create_app(engine)
     service = app.state.service

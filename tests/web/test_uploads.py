@@ -92,6 +92,18 @@ def test_slow_uploads_do_not_keep_others_from_writing(client: httpx.Client) -> N
         assert time.monotonic() - began < 2
 
 
+def test_a_body_at_the_limit_and_over_it(client: httpx.Client) -> None:
+    def put(length: int) -> httpx.Response:
+        content = b'{"title": "padded"}'.ljust(length)
+        media = {"Content-Type": "application/json"}
+        return client.put("/v1/assets/padded", content=content, headers=media)
+
+    assert put(100_000).status_code in {200, 201}
+    refused = put(100_001)
+    assert refused.status_code == 413
+    assert "larger than 100,000 bytes" in refused.json()["detail"]
+
+
 def rows(count: int) -> bytes:
     return b"".join(b'{"id": "row-%d", "title": "row"}\n' % number for number in range(count))
 
