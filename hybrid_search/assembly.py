@@ -15,6 +15,7 @@ from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.background import Background
 from hybrid_search.config import Settings
 from hybrid_search.decoding import Decoders
+from hybrid_search.duplicates import Duplicate, Duplicates
 from hybrid_search.durable import check_room
 from hybrid_search.encoding import LazyEmbedder, QueryEncoder
 from hybrid_search.errors import (
@@ -41,7 +42,7 @@ from hybrid_search.parts import (
     open_pictures,
 )
 from hybrid_search.ports import Subject
-from hybrid_search.records import ListName
+from hybrid_search.records import ListName, StoredAsset
 from hybrid_search.repairs import Repairs
 from hybrid_search.search import Searcher
 from hybrid_search.serving import Serving, Stores, embedder_of, open_serving
@@ -71,6 +72,7 @@ class Engine:
         self._following: list[Periodic] = []
         self.indexer = indexer
         """``None`` when the engine was opened for reading."""
+        self._duplicates = Duplicates(stores.catalog, stores.pictures)
         self.trouble = ""
         """Why the generation that was published last could not be taken over; mostly empty."""
 
@@ -153,6 +155,10 @@ class Engine:
     def usual(self, subject: Subject) -> Background | None:
         """What is usual among the vectors of that index, as it was measured last."""
         return self._serving.vectors[subject].background.current()
+
+    def copies_of(self, stored: StoredAsset) -> list[Duplicate]:
+        """Live assets with a copy of its picture: identical ones first, then the nearest."""
+        return self._duplicates.of(stored, self.vectors)
 
     def writer(self) -> Indexer:
         """The indexer; raises ``IndexUnusable`` when the engine was opened for reading."""

@@ -180,6 +180,14 @@ class Retriever:
                     found.setdefault(facet_key(single), single)
         return list(found.values())
 
+    def admits(self, query: Query, ordinal: Ordinal) -> bool:
+        """Whether filter, excluded and required words let that version in."""
+        allowed = self._lexical.allowed(self.parse(query.text), query.filter)
+        if allowed is None:
+            return True
+        at = int(np.searchsorted(allowed, ordinal))
+        return at < len(allowed) and int(allowed[at]) == ordinal
+
     def phrases_held(self, retrieved: Retrieved) -> dict[Ordinal, int]:
         """How many of the quoted phrases each candidate of any list contains, where any."""
         candidates = list(dict.fromkeys(o for c in retrieved.lists for o in c.ordinals))

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -37,7 +38,7 @@ from hybrid_search.wire.answers import SuggestionsJson
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranking:
+class Ranking:
     """A fused order to page through, and what it was fused from."""
 
     key: str
@@ -45,6 +46,8 @@ class _Ranking:
     retrieved: Retrieved
     settings: FusionSettings
     did_you_mean: tuple[str, ...]
+    reused: bool
+    """Whether it was fused from what an earlier search had found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Searcher:
         self._lexical = lexical
         self._retriever = retriever
         self._fusion = fusion
-        self._rankings: LRUCache[str, _Ranking] = LRUCache(256)
+        self._rankings: LRUCache[str, Ranking] = LRUCache(256)
         self._guard = threading.Lock()
 
     def search(self, query: Query) -> Answer:
@@ -105,10 +108,12 @@ class Searcher:
             notes=(*ranking.retrieved.parsed.notes, *ranking.retrieved.notes, *notes),
             did_you_mean=ranking.did_you_mean,
             facets=facets,
-            lists=tuple(_report(c, ranking.settings) for c in ranking.retrieved.lists),
+            lists=list_reports(ranking),
             rank_constant=ranking.settings.rank_constant,
             fusion=ranking.settings.method,
             good_match=good,
+            token=ranking.key,
+            reused=query.reuse is not None and ranking.reused,
             took_ms=(time.perf_counter() - started) * 1000.0,
         )
 
@@ -127,6 +132,10 @@ class Searcher:
     def retrieve(self, query: Query) -> Retrieved:
         """The candidate lists, each to its window: what fusion settings are tried on."""
         return self._retriever.retrieve(query, query.fusion or self._fusion)
+
+    def admits(self, query: Query, ordinal: Ordinal) -> bool:
+        """Whether the query's filter and binding operators let that version in."""
+        return self._retriever.admits(query, ordinal)
 
     def phrases_held(self, retrieved: Retrieved) -> dict[Ordinal, int]:
         """How many of the quoted phrases each candidate holds, whichever list it came from."""
@@ -151,34 +160,47 @@ class Searcher:
 
     # --------------------------------------------------------------------------------- rank
 
-    def _place(self, query: Query, notes: list[str]) -> tuple[_Ranking, int]:
+    def _place(self, query: Query, notes: list[str]) -> tuple[Ranking, int]:
         """The fused order that the page is cut from, and where the page begins."""
         if query.cursor is None:
-            return self._rank(query), query.offset
+            return self.rank(query), query.offset
         key, position = _read_cursor(query.cursor)
         with self._guard:
             known = self._rankings.get(key)
-        if known is not None and key.startswith(_fingerprint(query)):
+        if known is not None and key.startswith(self._fingerprint(query)):
             return known, position
-        ranking = self._rank(query)
+        ranking = self.rank(query)
         if ranking.key.split(".")[0] != key.split(".")[0]:
             raise InvalidQuery("cursor: it belongs to another search")
         if ranking.key != key:
             notes.append("the index has changed since the first page; hits may repeat")
         return ranking, position
 
-    def _rank(self, query: Query) -> _Ranking:
+    def rank(self, query: Query) -> Ranking:
+        """All candidates in order; raises ``InvalidQuery`` and ``UnknownAsset``."""
         settings = query.fusion or self._fusion
-        retrieved = self.retrieve(query)
+        kept = self._kept(query)
+        retrieved = self.retrieve(query) if kept is None else kept
         with stage("fuse"):
-            kept = self.fused(retrieved, settings)
-        key = f"{_fingerprint(query)}.{retrieved.sequence}.{retrieved.calibration}"
+            hits = self.fused(retrieved, settings)
+        key = f"{self._fingerprint(query)}.{retrieved.sequence}.{retrieved.calibration}"
         if query.sort is not None:
-            kept = self._sorted(kept, query.sort)
-        ranking = _Ranking(key, kept, retrieved, settings, self._meant(retrieved))
+            hits = self._sorted(hits, query.sort)
+        meant = self._meant(retrieved)
+        ranking = Ranking(key, hits, retrieved, settings, meant, reused=kept is not None)
         with self._guard:
             self._rankings[key] = ranking
         return ranking
+
+    def _kept(self, query: Query) -> Retrieved | None:
+        """What the answer was fused from whose token the query has, while it is remembered."""
+        if query.reuse is None:
+            return None
+        if query.reuse.split("-")[0] != self._question(query):
+            raise InvalidQuery("reuse: the token belongs to another search")
+        with self._guard:
+            known = self._rankings.get(query.reuse)
+        return None if known is None else known.retrieved
 
     def _meant(self, retrieved: Retrieved) -> tuple[str, ...]:
         """Corrections, where words were looked for."""
@@ -197,6 +219,23 @@ class Searcher:
         having.sort(key=lambda hit: keys[hit.ordinal] or (0, ""), reverse=sort.descending)
         return (*having, *lacking)
 
+    def _fingerprint(self, query: Query) -> str:
+        """Names all of a query that decides its order: equal for its every page."""
+        settings = query.fusion or self._fusion
+        weights = [(name, one.weight) for name, one in settings.lists.items()]
+        fusion = _hashed((settings.rank_constant, settings.method, weights))
+        return f"{self._question(query)}-{fusion}"
+
+    def _question(self, query: Query) -> str:
+        """Names all of a query that decides its candidates: equal however they are fused."""
+        examples = [
+            (e.id, e.text, e.picture and digest_of(e.picture), e.weight) for e in query.examples
+        ]
+        lists = (query.fusion or self._fusion).lists
+        windows = [(name, one.window) for name, one in lists.items()]
+        parts = (query.text, examples, query.filter, query.min_similarity, query.sort, windows)
+        return _hashed(parts)
+
     def _strict(self, hits: list[FusedHit], retrieved: Retrieved) -> list[FusedHit]:
         """Without the lower tier where more holders of a phrase exist than the list could give."""
         cut = any(c.name == "phrase" and not c.exhausted for c in retrieved.lists)
@@ -205,7 +244,7 @@ class Searcher:
     # ------------------------------------------------------------------------------- render
 
     def _page(
-        self, ranking: _Ranking, start: int, size: int
+        self, ranking: Ranking, start: int, size: int
     ) -> tuple[list[tuple[int, FusedHit]], int]:
         """Up to ``size`` live hits with their ranks, and where the next page begins."""
         page: list[tuple[int, FusedHit]] = []
@@ -218,26 +257,27 @@ class Searcher:
         return page, position
 
     def _render(
-        self, ranking: _Ranking, page: list[tuple[int, FusedHit]], query: Query
+        self, ranking: Ranking, page: list[tuple[int, FusedHit]], query: Query
     ) -> tuple[Hit, ...]:
         ordinals = [hit.ordinal for _, hit in page]
         stored = self._catalog.fetch(ordinals)
-        explained = self._explain(ranking, [hit for _, hit in page]) if query.explain else {}
+        explained = self.explained(ranking, [hit for _, hit in page]) if query.explain else {}
         hits = []
         for rank, fused in page:
             hit = Hit(rank, fused.score, stored[fused.ordinal], fused.phrases, lift=fused.lift)
             if query.highlight or query.explain:
-                hit = self._highlighted(ranking, hit)
+                hit = self.highlighted(ranking, hit)
             hits.append(replace(hit, contributions=explained.get(fused.ordinal, ())))
         return tuple(hits)
 
-    def _highlighted(self, ranking: _Ranking, hit: Hit) -> Hit:
+    def highlighted(self, ranking: Ranking, hit: Hit) -> Hit:
+        """The hit with where the query's words stand in its copy."""
         spans = self._lexical.highlight(ranking.retrieved.parsed, hit.stored.asset)
         fields = tuple(dict.fromkeys(span.field for span in spans))
         return replace(hit, matched_fields=fields, highlights=spans)
 
-    def _explain(
-        self, ranking: _Ranking, page: list[FusedHit]
+    def explained(
+        self, ranking: Ranking, page: Sequence[FusedHit]
     ) -> dict[Ordinal, tuple[Contribution, ...]]:
         """Each hit's contributions; of lists that lack it, its score there and why it is absent."""
         lists, settings = ranking.retrieved.lists, ranking.settings
@@ -254,6 +294,11 @@ class Searcher:
 
 def _absent(part: Contribution, score: float | None) -> Contribution:
     return replace(part, score=score, absent="not_matched" if score is None else "below_window")
+
+
+def list_reports(ranking: Ranking) -> tuple[ListReport, ...]:
+    """What each list did, in their order."""
+    return tuple(_report(found, ranking.settings) for found in ranking.retrieved.lists)
 
 
 def _report(candidates: CandidateList, settings: FusionSettings) -> ListReport:
@@ -281,14 +326,8 @@ def _sort_key(stored: StoredAsset, field: str, fields: Fields) -> tuple[int, flo
     return 1, normalise(single).text
 
 
-def _fingerprint(query: Query) -> str:
-    """Names all of a query that decides its order: equal for its every page."""
-    examples = [
-        (e.id, e.text, e.picture and digest_of(e.picture), e.weight) for e in query.examples
-    ]
-    parts = (query.text, examples, query.filter, query.fusion, query.min_similarity, query.sort)
-    text = repr(parts)
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+def _hashed(parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _cursor(key: str, position: int) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.small_corpus import write_manifest
+
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "assets.jsonl"
 
 
@@ -123,3 +125,20 @@ def test_analyze_shows_terms_and_runs_cases(tmp_path: Path) -> None:
     assert missed.returncode == 1
     assert "must not match" in missed.stdout
     assert run("analyze").returncode == 2
+
+
+def test_an_asset_is_explained_and_shown(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path / "source")
+    where = ("--data-dir", str(tmp_path / "data"))
+    run("ingest", str(manifest), *where)
+    explained = json.loads(run("explain", "phrase", '"여름 신발"', *where, "--json").stdout)
+    assert (explained["rank"], explained["hit"]["phrases"]) == (1, 1)
+    table = run("explain", "red", "summer", "--parameter", "filter=brand:Sky", *where).stdout
+    assert "the filter, or an excluded or required word, leaves it out" in table
+    assert "rank_constant = 60" in table
+    shown = json.loads(run("show", "red", *where, "--json").stdout)
+    assert [copy["asset"]["id"] for copy in shown["duplicates"]] == ["red-again"]
+    assert [version["ordinal"] for version in shown["versions"]] == [shown["ordinal"]]
+    assert "identical: red-again" in run("show", "red", *where).stdout
+    missing = run("show", "none", *where)
+    assert (missing.returncode, missing.stderr) == (1, "error: no asset has the id 'none'\n")

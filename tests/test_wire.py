@@ -16,6 +16,7 @@ from hybrid_search.records import (
     Asset,
     AssetId,
     Between,
+    Example,
     Exists,
     Filter,
     FusionSettings,
@@ -33,7 +34,8 @@ from hybrid_search.wire.assets import (
     decode_base64,
 )
 from hybrid_search.wire.filters import filter_from_json, filter_from_terms
-from hybrid_search.wire.queries import query_from_json
+from hybrid_search.wire.parameters import query_from_parameters
+from hybrid_search.wire.queries import SearchBody, query_from_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
@@ -250,6 +252,21 @@ def test_searches_over_their_limits_are_refused(body: dict[str, Any], named: str
     assert named in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "weight"),
+    [("like", 1.0), ("like.2", 2.0), ("unlike.0.5", -0.5), ("like.-10", -10.0)],
+)
+def test_an_example_has_its_weight_behind_a_point(name: str, weight: float) -> None:
+    (example,) = query_from_parameters([(name, "ad.1")], DEFAULTS).examples
+    assert (example.id, example.weight) == ("ad.1", weight)
+
+
+@pytest.mark.parametrize("name", ["like.", "like.x", "like.nan", "like.inf", "like_text.10.1"])
+def test_a_weight_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(InvalidQuery, match="WEIGHT takes -10 to 10"):
+        query_from_parameters([(name, "a")], DEFAULTS)
+
+
 @given(st.binary(max_size=100))
 def test_base64_gives_the_bytes_back(data: bytes) -> None:
     text = base64.b64encode(data).decode()
@@ -293,7 +310,8 @@ def test_half_a_character_in_an_example_finds_nothing_and_breaks_nothing() -> No
 
 def test_pictures_become_examples() -> None:
     like = [{"id": "a", "weight": -1}, {"image": "AAE="}]
-    found = query_from_json({"like": like, "image": "Ag=="}, DEFAULTS, [b"upload"])
+    body = SearchBody.model_validate({"like": like, "image": "Ag=="})
+    found = body.to_query(DEFAULTS, [Example(picture=b"upload")])
     assert [example.id for example in found.examples] == ["a", None, None, None]
     assert [e.picture for e in found.examples] == [None, b"\0\1", b"\2", b"upload"]
     assert found.examples[0].weight == -1

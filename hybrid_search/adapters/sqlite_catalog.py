@@ -71,6 +71,12 @@ class SqliteCatalog:
         rows = self._over.many(STORED + "WHERE live AND id IN ({})", [asset_id])
         return next(map(stored_asset, rows), None)
 
+    def versions(self, asset_id: AssetId, limit: int) -> list[StoredAsset]:
+        """Every version that was stored under the id, dead ones included, newest first."""
+        sql = STORED + "WHERE id = ? ORDER BY ordinal DESC LIMIT ?"
+        with self._over.reading() as connection:
+            return [stored_asset(row) for row in connection.execute(sql, (asset_id, limit))]
+
     def newest(self, limit: int, before: Ordinal | None = None) -> list[Ordinal]:
         """Live ordinals in falling order, below ``before`` if given."""
         sql = "SELECT ordinal FROM assets WHERE live AND ordinal < ? ORDER BY ordinal DESC LIMIT ?"

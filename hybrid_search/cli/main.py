@@ -24,6 +24,7 @@ from hybrid_search.cli.keeping import (
 )
 from hybrid_search.cli.keys import keys_app
 from hybrid_search.cli.lab import index_app
+from hybrid_search.cli.looking import explain_asset, show_asset
 from hybrid_search.cli.models import show_models
 from hybrid_search.cli.rebuilding import print_rebuilt, rebuild_parts
 from hybrid_search.cli.serving import serve_folder
@@ -42,7 +43,7 @@ from hybrid_search.cli.tables import (
 from hybrid_search.config import load_settings, with_vectors
 from hybrid_search.errors import IndexUnusable, InvalidInput, SearchError, UnknownAsset
 from hybrid_search.experiments.evaluation import evaluate, read_queries
-from hybrid_search.records import FusionMethod
+from hybrid_search.records import Example, FusionMethod
 from hybrid_search.status import engine_status, rebuilt_to_json
 from hybrid_search.wire.answers import answer_to_json
 from hybrid_search.wire.parameters import query_from_parameters
@@ -59,6 +60,8 @@ app.add_typer(index_app, name="index")
 app.add_typer(model_app, name="model")
 app.add_typer(keys_app, name="keys")
 app.command("calibrate")(calibrate_index)
+app.command("explain")(explain_asset)
+app.command("show")(show_asset)
 app.command("verify")(verify_folder)
 app.command("repair")(repair_folder)
 app.command("snapshot")(take_snapshot)
@@ -345,7 +348,8 @@ def _answer(
     json: bool,
 ) -> None:
     settings = load_settings(data_dir)
-    query = query_from_parameters(pairs, settings.fusion.settings(), pictures)
+    examples = [Example(picture=picture) for picture in pictures]
+    query = query_from_parameters(pairs, settings.fusion.settings(), examples)
     with open_engine(settings) as engine:
         answer = engine.searcher.search(query)
     if json:

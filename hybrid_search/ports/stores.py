@@ -86,6 +86,10 @@ class Catalog(Protocol):
         """The live version of the asset."""
         ...
 
+    def versions(self, asset_id: AssetId, limit: int) -> list[StoredAsset]:
+        """Every version that was stored under the id, dead ones included, newest first."""
+        ...
+
     def newest(self, limit: int, before: Ordinal | None = None) -> list[Ordinal]:
         """Live ordinals in falling order, below ``before`` if given."""
         ...

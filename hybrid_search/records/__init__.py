@@ -9,10 +9,12 @@ from hybrid_search.records.answers import (
     Answer,
     CandidateList,
     Contribution,
+    Explanation,
     FacetValue,
     FusedHit,
     Hit,
     ListReport,
+    Otherwise,
     Span,
 )
 from hybrid_search.records.assets import (
@@ -62,6 +64,7 @@ __all__ = [
     "Digest",
     "Example",
     "Exists",
+    "Explanation",
     "FacetValue",
     "Filter",
     "FusedHit",
@@ -74,6 +77,7 @@ __all__ = [
     "Not",
     "OneOf",
     "Ordinal",
+    "Otherwise",
     "PictureFacts",
     "Prefix",
     "Query",

@@ -132,6 +132,34 @@ class ListReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Otherwise:
+    """Where an asset would stand if one setting were another."""
+
+    setting: str
+    """``rank_constant`` or ``weight.LIST``."""
+    value: float
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an asset stands where it does in the answer to a query, or does not stand in it."""
+
+    rank: int | None
+    """From 1; ``None`` when no list has it as a candidate, or it was left out."""
+    hit: Hit
+    """As in an answer; what it shows of rank and score counts only with a ``rank``."""
+    candidates: int
+    admitted: bool
+    """Whether filter and excluded words let it in."""
+    lists: tuple[ListReport, ...]
+    rank_constant: float
+    fusion: FusionMethod
+    otherwise: tuple[Otherwise, ...]
+    """Other settings, one changed at a time, in the order of the lists."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A page of hits and how it came about."""
 
@@ -153,4 +181,8 @@ class Answer:
     fusion: FusionMethod
     good_match: bool
     """Whether any list found what stands out from chance."""
+    token: str
+    """Names the candidates that this answer was fused from."""
+    reused: bool
+    """Whether they are those of an earlier answer, as the query asked for."""
     took_ms: float

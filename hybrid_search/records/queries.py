@@ -70,6 +70,8 @@ class Query:
     cursor: str | None = None
     fusion: FusionSettings | None = None
     """``None`` asks for the configured settings."""
+    reuse: str | None = None
+    """The token of an answer to the same search: its candidates are fused anew, not looked for."""
     min_similarity: float | None = None
     """Cosine below which pictures are no candidates."""
     sort: Sort | None = None

@@ -30,6 +30,7 @@ class Caller:
     name: str
     """Of the key, or the address where there are no keys."""
     role: Role
+    keyed: bool = False
 
 
 class Access:
@@ -67,7 +68,7 @@ class Access:
         key = self.known(secret, address)
         if not key.may(role):
             raise HTTPException(403, f"the key {key.name} may {key.role}; this needs {role}")
-        return Caller(key.name, key.role)
+        return Caller(key.name, key.role, keyed=True)
 
     def _count(self, rate: int, what: str, whose: str) -> None:
         if rate and not self._limiter.hit(RateLimitItemPerMinute(rate), what, whose):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Literal
 
@@ -14,21 +15,31 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from hybrid_search.assembly import Engine
-from hybrid_search.errors import InvalidAsset, UnknownAsset
+from hybrid_search.duplicates import duplicate_to_json
+from hybrid_search.errors import InvalidAsset, InvalidQuery, UnknownAsset
 from hybrid_search.ingest import Indexer, IngestReport
 from hybrid_search.manifests import Row, Skipped, read_stream, row_from_json
-from hybrid_search.records import AssetId, PictureFacts, StoredAsset
+from hybrid_search.records import AssetId, Ordinal, PictureFacts, StoredAsset
 from hybrid_search.web.answers import cached, json_response
 from hybrid_search.web.operations import Operation, Parameter, cut
 from hybrid_search.web.service import Service, service_of
-from hybrid_search.wire.answers import IngestReportJson, StoredAssetJson, stored_to_json
+from hybrid_search.wire.answers import (
+    DuplicatesJson,
+    IngestReportJson,
+    StoredAssetJson,
+    VersionsJson,
+    stored_to_json,
+)
 from hybrid_search.wire.assets import AssetBody, read_json
 
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _ONE = "/v1/assets/{id:path}"
 _VERSION = (
     Parameter("v", "The picture's digest: the answer may then be kept.", {"type": "string"}),
+    Parameter("ordinal", "Of an earlier version that is wanted.", {"type": "integer"}),
 )
+MAX_VERSIONS = 50
+"""Versions of an asset that are shown."""
 
 
 class UploadBody(AssetBody):
@@ -64,7 +75,7 @@ def _reading() -> list[Operation]:
             image,
             media="image/*",
             parameters=_VERSION,
-            problems=show,
+            problems=(422, *show),
         ),
         Operation(
             "GET",
@@ -74,6 +85,24 @@ def _reading() -> list[Operation]:
             thumbnail,
             media="image/webp",
             parameters=_VERSION,
+            problems=(422, *show),
+        ),
+        Operation(
+            "GET",
+            f"{_ONE}/versions",
+            "versions",
+            "What was stored under this id, newest first.",
+            versions,
+            VersionsJson,
+            problems=show,
+        ),
+        Operation(
+            "GET",
+            f"{_ONE}/duplicates",
+            "duplicates",
+            "Assets with a copy of its picture.",
+            duplicates,
+            DuplicatesJson,
             problems=show,
         ),
         Operation("GET", _ONE, "asset", "The asset.", read_asset, StoredAssetJson, problems=show),
@@ -126,11 +155,35 @@ async def read_asset(request: Request) -> Response:
     return json_response(stored_to_json(stored))
 
 
+async def versions(request: Request) -> Response:
+    """All that was stored under an id."""
+
+    def work(engine: Engine, asset_id: AssetId) -> VersionsJson:
+        known = engine.catalog.versions(asset_id, MAX_VERSIONS)
+        if not known:
+            raise _unknown(asset_id)
+        live = bool(engine.catalog.live([known[0].ordinal]))
+        return {"live": live, "versions": [stored_to_json(one) for one in known]}
+
+    return json_response(await _read(request, work))
+
+
+async def duplicates(request: Request) -> Response:
+    """Copies of the picture of an asset."""
+
+    def work(engine: Engine, asset_id: AssetId) -> DuplicatesJson:
+        copies = engine.copies_of(_find(engine, asset_id))
+        return {"duplicates": [duplicate_to_json(copy) for copy in copies]}
+
+    return json_response(await _read(request, work))
+
+
 async def image(request: Request) -> Response:
     """The original bytes."""
+    wanted = _ordinal(request)
 
     def work(engine: Engine, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
-        facts = _picture(engine, asset_id)
+        facts = _picture(engine, asset_id, wanted)
         return engine.pictures.read(facts.digest), facts
 
     data, facts = await _read(request, work)
@@ -139,9 +192,10 @@ async def image(request: Request) -> Response:
 
 async def thumbnail(request: Request) -> Response:
     """A small picture, made on the first request."""
+    wanted = _ordinal(request)
 
     def work(engine: Engine, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
-        facts = _picture(engine, asset_id)
+        facts = _picture(engine, asset_id, wanted)
         return engine.pictures.thumbnail(facts.digest, engine.settings.pictures.thumbnail), facts
 
     data, facts = await _read(request, work)
@@ -279,11 +333,30 @@ def _find(engine: Engine, asset_id: AssetId) -> StoredAsset:
     return stored
 
 
-def _picture(engine: Engine, asset_id: AssetId) -> PictureFacts:
-    facts = _find(engine, asset_id).picture
+def _ordinal(request: Request) -> Ordinal | None:
+    """The earlier version that is asked for, if one is."""
+    given = request.query_params.get("ordinal")
+    if given is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,18}", given):
+        raise InvalidQuery(f"ordinal: {given[:60]!r} is no version's number")
+    return Ordinal(int(given))
+
+
+def _picture(engine: Engine, asset_id: AssetId, wanted: Ordinal | None = None) -> PictureFacts:
+    facts = _version(engine, asset_id, wanted).picture
     if facts is None:
         raise UnknownAsset(f"the asset {asset_id[:100]!r} has no picture")
     return facts
+
+
+def _version(engine: Engine, asset_id: AssetId, wanted: Ordinal | None) -> StoredAsset:
+    if wanted is None:
+        return _find(engine, asset_id)
+    stored = engine.catalog.fetch([wanted]).get(wanted)
+    if stored is None or stored.asset.id != asset_id:
+        raise UnknownAsset(f"the asset {asset_id[:100]!r} has no version {wanted}")
+    return stored
 
 
 def _unknown(asset_id: AssetId) -> UnknownAsset:

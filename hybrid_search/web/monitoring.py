@@ -14,13 +14,19 @@ from hybrid_search.web.answers import json_response
 from hybrid_search.web.metrics import CONTENT_TYPE
 from hybrid_search.web.operations import Operation
 from hybrid_search.web.problems import RETRY_SECONDS, problem
-from hybrid_search.web.service import service_of
+from hybrid_search.web.service import LoadJson, service_of
 
 
 class HealthJson(TypedDict):
     """That the service answers."""
 
     status: str
+
+
+class ServiceStatusJson(StatusJson):
+    """The state of an engine, and of the process that serves it."""
+
+    service: LoadJson
 
 
 def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
@@ -67,7 +73,7 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
             "status",
             "What is indexed, and how.",
             status,
-            StatusJson,
+            ServiceStatusJson,
             problems=(500, 503),
             limited=False,
             by_writer=True,
@@ -106,6 +112,8 @@ async def metrics(request: Request) -> Response:
 
 
 async def status(request: Request) -> Response:
-    """The state of the engine."""
+    """The state of the engine, and of the service around it."""
     service = service_of(request)
-    return json_response(await service.look(lambda: engine_status(service.engine)))
+    known = await service.look(lambda: engine_status(service.engine))
+    told: ServiceStatusJson = {**known, "service": service.load()}
+    return json_response(told)

@@ -57,9 +57,10 @@ class Observed:
         with named, self._service.around(scope):
             try:
                 await self._app(scope, receive, _guarded(send, seen, scope))
-            except Exception:
+            except Exception as failure:
                 # Starlette answers what nobody foresaw outside of here.
                 seen[0] = seen[0] or 500
+                scope["failure"] = type(failure).__name__
                 raise
             finally:
                 self._finish(scope, seen[0], time.perf_counter() - started)
@@ -70,6 +71,8 @@ class Observed:
         if "forwarded" in scope:
             return  # counted and logged where it was answered
         self._service.metrics.observe(name, status, seconds)
+        if status >= 500:
+            self._service.failed(scope, name, status)
         if self._logged:
             caller = scope.get("caller")
             _log.info(

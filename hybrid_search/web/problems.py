@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import NotRequired, cast
 
@@ -61,14 +61,24 @@ def handlers() -> dict[int | type[Exception], ExceptionHandler]:
     return {
         InvalidInput: _invalid_input,
         UnknownAsset: _unknown_asset,
-        Overloaded: _overloaded,
-        StorageFull: _storage_full,
-        IndexUnusable: _index_unusable,
-        SearchError: _engine_failure,
+        Overloaded: _remembered(_overloaded),
+        StorageFull: _remembered(_storage_full),
+        IndexUnusable: _remembered(_index_unusable),
+        SearchError: _remembered(_engine_failure),
         HTTPException: _http_exception,
         ClientDisconnect: _gone,
         Exception: _unexpected,
     }
+
+
+def _remembered(handler: Callable[[Request, Exception], Response]) -> ExceptionHandler:
+    """The handler, with what went wrong left where the status of the service can tell of it."""
+
+    def answer(request: Request, failure: Exception) -> Response:
+        request.scope["failure"] = str(failure)[:300]
+        return handler(request, failure)
+
+    return answer
 
 
 def _invalid_input(request: Request, failure: Exception) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData, UploadFile
@@ -11,18 +11,33 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hybrid_search.errors import InvalidQuery
-from hybrid_search.records import Query
+from hybrid_search.errors import InvalidQuery, UnknownAsset
+from hybrid_search.explaining import explain
+from hybrid_search.records import AssetId, Example, Query
 from hybrid_search.web.answers import json_response
 from hybrid_search.web.operations import Operation, Parameter, parameters_of
 from hybrid_search.web.service import Service, service_of
 from hybrid_search.wire.answers import AnswerJson, SuggestionsJson, answer_to_json
 from hybrid_search.wire.assets import parse_model, read_json
-from hybrid_search.wire.parameters import BY_LIST, REPEATED, SINGLE, query_from_parameters
+from hybrid_search.wire.explanations import ExplanationJson, explanation_to_json
+from hybrid_search.wire.parameters import (
+    BY_LIST,
+    REPEATED,
+    SINGLE,
+    WEIGHED,
+    query_from_parameters,
+    weight_in,
+)
 from hybrid_search.wire.queries import MAX_EXAMPLES, SearchBody, query_from_json
 
 MAX_FIELDS = 100
 _PROBLEMS = (404, 422, 500, 503)
+_EXPLAIN = "/v1/assets/{id:path}/explain"
+_BODIES: tuple[tuple[str, Any], ...] = (
+    ("application/json", SearchBody),
+    ("image/*", bytes),
+    ("multipart/form-data", bytes),
+)
 
 
 def operations(max_body: int) -> list[Operation]:
@@ -47,11 +62,7 @@ def operations(max_body: int) -> list[Operation]:
             search_by_body,
             AnswerJson,
             parameters=parameters,
-            bodies=(
-                ("application/json", SearchBody),
-                ("image/*", bytes),
-                ("multipart/form-data", bytes),
-            ),
+            bodies=_BODIES,
             problems=(400, *_PROBLEMS, 413, 415),
             max_body=max_body,
         ),
@@ -67,6 +78,28 @@ def operations(max_body: int) -> list[Operation]:
         ),
         Operation(
             "GET",
+            _EXPLAIN,
+            "explain",
+            "Say why this asset stands where it does for a search, or does not.",
+            explain_by_parameters,
+            ExplanationJson,
+            parameters=parameters,
+            problems=_PROBLEMS,
+        ),
+        Operation(
+            "POST",
+            _EXPLAIN,
+            "explainByBody",
+            "Say the same for a search by a body.",
+            explain_by_body,
+            ExplanationJson,
+            parameters=parameters,
+            bodies=_BODIES,
+            problems=(400, *_PROBLEMS, 413, 415),
+            max_body=max_body,
+        ),
+        Operation(
+            "GET",
             "/v1/suggest",
             "suggest",
             "Complete what is being typed, and correct it.",
@@ -76,6 +109,9 @@ def operations(max_body: int) -> list[Operation]:
             problems=(422, 500, 503),
         ),
     ]
+
+
+_ToQuery = Callable[[Service], Query]
 
 
 class SuggestParameters(BaseModel):
@@ -96,28 +132,47 @@ def search_parameters() -> tuple[Parameter, ...]:
     texts = {"type": "array", "items": {"type": "string"}}
     repeated = [Parameter(name, says, texts) for name, says in REPEATED.items()]
     lists = [Parameter(f"{n}.LIST", says, {"type": "number"}) for n, says in BY_LIST.items()]
-    return (*single, *repeated, *lists)
+    weighed = Parameter("like.WEIGHT", WEIGHED, texts)
+    return (*single, *repeated, weighed, *lists)
 
 
 async def search_by_parameters(request: Request) -> Response:
     """Search by the query string."""
-    pairs = request.query_params.multi_items()
-    return await _answer(request, lambda service: _from_pairs(service, pairs))
+    return await _answer(request, _in_parameters(request))
 
 
 async def search_by_body(request: Request) -> Response:
     """Search by JSON, by one picture's bytes with a query string, or by a form."""
+    return await _answer(request, await _in_body(request))
+
+
+async def explain_by_parameters(request: Request) -> Response:
+    """Explain one asset's place in a search by the query string."""
+    return await _explain(request, _in_parameters(request))
+
+
+async def explain_by_body(request: Request) -> Response:
+    """Explain one asset's place in a search by a body."""
+    return await _explain(request, await _in_body(request))
+
+
+def _in_parameters(request: Request) -> _ToQuery:
+    pairs = request.query_params.multi_items()
+    return lambda service: _from_pairs(service, pairs)
+
+
+async def _in_body(request: Request) -> _ToQuery:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "application/json":
         data = await request.body()
-        return await _answer(request, lambda service: _from_json(service, data))
+        return lambda service: _from_json(service, data)
     if media.startswith("image/") or media == "application/octet-stream":
-        pairs, picture = request.query_params.multi_items(), await request.body()
-        return await _answer(request, lambda service: _from_pairs(service, pairs, [picture]))
+        pairs, picture = request.query_params.multi_items(), Example(picture=await request.body())
+        return lambda service: _from_pairs(service, pairs, [picture])
     if media == "multipart/form-data":
         async with request.form(max_files=MAX_EXAMPLES, max_fields=MAX_FIELDS) as form:
-            pairs, pictures = await _parts(form)
-        return await _answer(request, lambda service: _from_pairs(service, pairs, pictures))
+            fields, pictures = await _parts(form)
+        return lambda service: _from_pairs(service, fields, pictures)
     taken = "application/json, image/*, multipart/form-data"
     raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not taken; one of {taken} is")
 
@@ -139,7 +194,7 @@ async def similar(request: Request) -> Response:
     return await _answer(request, lambda service: _from_pairs(service, pairs))
 
 
-async def _answer(request: Request, to_query: Callable[[Service], Query]) -> Response:
+async def _answer(request: Request, to_query: _ToQuery) -> Response:
     """Parse, search and render in one thread: a slow encode never holds up the others."""
     service = service_of(request)
 
@@ -150,24 +205,38 @@ async def _answer(request: Request, to_query: Callable[[Service], Query]) -> Res
     return await service.read(work, request)
 
 
+async def _explain(request: Request, to_query: _ToQuery) -> Response:
+    service, asset_id = service_of(request), AssetId(request.path_params["id"])
+
+    def work() -> Response:
+        engine = service.engine
+        stored = engine.catalog.find(asset_id)
+        if stored is None:
+            raise UnknownAsset(f"no asset has the id {asset_id[:100]!r}")
+        explained = explain(engine.searcher, to_query(service), stored)
+        return json_response(explanation_to_json(explained))
+
+    return await service.read(work, request)
+
+
 def _from_json(service: Service, data: bytes) -> Query:
     return query_from_json(read_json(data), service.engine.settings.fusion.settings())
 
 
 def _from_pairs(
-    service: Service, pairs: list[tuple[str, str]], pictures: Sequence[bytes] = ()
+    service: Service, pairs: list[tuple[str, str]], pictures: Sequence[Example] = ()
 ) -> Query:
     return query_from_parameters(pairs, service.engine.settings.fusion.settings(), pictures)
 
 
-async def _parts(form: FormData) -> tuple[list[tuple[str, str]], list[bytes]]:
-    """A form's fields, and the bytes of its files, which must be named ``image``."""
+async def _parts(form: FormData) -> tuple[list[tuple[str, str]], list[Example]]:
+    """A form's fields, and its files, which must be named ``image`` or ``image.WEIGHT``."""
     pairs, pictures = [], []
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
-            if name != "image":
+            if name.partition(".")[0] != "image":
                 raise InvalidQuery(f"{name[:60]!r}: files of a form must be named image")
-            pictures.append(await value.read())
+            pictures.append(Example(picture=await value.read(), weight=weight_in(name)))
         else:
             pairs.append((name, value))
     if not pairs and not pictures:

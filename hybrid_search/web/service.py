@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.types import Scope
+from typing_extensions import TypedDict
 
 from hybrid_search.assembly import Engine
 from hybrid_search.audit import AUDIT, AuditLog
@@ -27,7 +30,27 @@ UPLOADS = 4
 """Threads that uploads in bulk may hold, each as long as its client sends: writes have others."""
 MONITORS = 2
 """Threads for monitors, who must hear how things are when all others are busy."""
+FAILURES_KEPT = 20
+"""Failures that are remembered for whoever asks how the service is."""
 _KINDS = {False: "without a body", True: "with a body"}
+
+
+class FailureJson(TypedDict):
+    """A request that failed by no fault of whoever asked."""
+
+    at: str
+    operation: str
+    status: int
+    detail: str
+    request_id: str
+
+
+class LoadJson(TypedDict):
+    """What this process of the service is busy with, and its last failures, newest first."""
+
+    in_flight: int
+    waiting: dict[str, int]
+    failures: list[FailureJson]
 
 
 class Service:
@@ -53,6 +76,8 @@ class Service:
         self._uploads = self._lane("uploads", UPLOADS)
         self._monitors = self._lane("monitors", MONITORS)
         self._in_flight = {False: 0, True: 0}
+        self.failures: deque[FailureJson] = deque(maxlen=FAILURES_KEPT)
+        """The last requests that failed by no fault of whoever asked, oldest first."""
         self._lacking: str | None = "the model is being loaded"
 
     def _lane(self, name: str, threads: int) -> Lane:
@@ -108,6 +133,26 @@ class Service:
     def _count(self, with_body: bool, more: int) -> None:
         self._in_flight[with_body] += more
         self.metrics.in_flight.inc(more)
+
+    def failed(self, scope: Scope, operation: str, status: int) -> None:
+        """Remember a request that failed by no fault of whoever asked."""
+        told: FailureJson = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "operation": operation,
+            "status": status,
+            "detail": scope.get("failure", ""),
+            "request_id": scope["request_id"],
+        }
+        self.failures.append(told)
+
+    def load(self) -> LoadJson:
+        """What it is busy with, as a JSON object."""
+        lanes = (self._readers, self._writers, self._uploads, self._monitors)
+        return {
+            "in_flight": sum(self._in_flight.values()),
+            "waiting": {lane.name: lane.waiting() for lane in lanes},
+            "failures": list(self.failures)[::-1],
+        }
 
     def warm_up(self) -> None:
         """Load model and dictionary aside, so that the first search need not wait."""

@@ -30,10 +30,14 @@ class SessionBody(BaseModel):
 
 
 class SessionJson(TypedDict):
-    """Who is signed in."""
+    """Who asks, and what they may do.
+
+    ``keyed`` is false where no key is asked for: then everybody on the machine may do everything.
+    """
 
     name: str
     role: Role
+    keyed: bool
 
 
 class AuditParameters(BaseModel):
@@ -67,6 +71,15 @@ def operations() -> list[Operation]:
             role=None,
         ),
         Operation(
+            "GET",
+            "/v1/session",
+            "session",
+            "Who asks, and what they may do.",
+            session,
+            SessionJson,
+            problems=(500, 503),
+        ),
+        Operation(
             "DELETE",
             "/v1/session",
             "signOut",
@@ -94,7 +107,7 @@ async def sign_in(request: Request) -> Response:
     body = parse_model(SessionBody, read_json(await request.body()), InvalidQuery)
     address = request.client.host if request.client else ""
     key = service_of(request).access.known(body.key, address)
-    signed: SessionJson = {"name": key.name, "role": key.role}
+    signed: SessionJson = {"name": key.name, "role": key.role, "keyed": True}
     response = json_response(signed)
     response.set_cookie(
         COOKIE,
@@ -105,6 +118,13 @@ async def sign_in(request: Request) -> Response:
         samesite="strict",
     )
     return response
+
+
+async def session(request: Request) -> Response:
+    """The caller, by key or by address."""
+    caller = request.scope["caller"]
+    told: SessionJson = {"name": caller.name, "role": caller.role, "keyed": caller.keyed}
+    return json_response(told)
 
 
 async def sign_out(request: Request) -> Response:

@@ -41,6 +41,31 @@ class StoredAssetJson(TypedDict):
     updated_at: str
 
 
+class VersionsJson(TypedDict):
+    """What was stored under an id, newest first; the first one counts unless it was deleted."""
+
+    live: bool
+    versions: list[StoredAssetJson]
+
+
+class DuplicateJson(StoredAssetJson):
+    """An asset with a copy of a picture.
+
+    ``band`` is ``identical`` for the same bytes and ``near`` for the same picture to the eye:
+    ``distance`` is in how many of 256 bits their hashes of brightness differ.
+    """
+
+    band: str
+    similarity: float
+    distance: int
+
+
+class DuplicatesJson(TypedDict):
+    """The copies of a picture, identical ones first, then the nearest."""
+
+    duplicates: list[DuplicateJson]
+
+
 class SpanJson(TypedDict):
     """A matched stretch of a field: characters [start, end) of its ``index``-th text."""
 
@@ -109,7 +134,8 @@ class FacetValueJson(TypedDict):
 class AnswerJson(TypedDict):
     """A page of results and how it came about.
 
-    ``good_match`` is false when no list found anything that stands out from chance.
+    ``good_match`` is false when no list found anything that stands out from chance. ``token`` names
+    its candidates: a search with it as ``reuse`` fuses them anew, and says so by ``reused``.
     """
 
     hits: list[HitJson]
@@ -120,6 +146,8 @@ class AnswerJson(TypedDict):
     did_you_mean: list[str]
     facets: dict[str, list[FacetValueJson]]
     good_match: bool
+    token: str
+    reused: bool
     fusion: str
     rank_constant: float
     lists: list[ListReportJson]
@@ -175,9 +203,11 @@ def answer_to_json(answer: Answer) -> AnswerJson:
             for field, values in answer.facets.items()
         },
         "good_match": answer.good_match,
+        "token": answer.token,
+        "reused": answer.reused,
         "fusion": answer.fusion,
         "rank_constant": answer.rank_constant,
-        "lists": [_report(report) for report in answer.lists],
+        "lists": [report_to_json(report) for report in answer.lists],
         "sequence": answer.sequence,
         "took_ms": round(answer.took_ms, 3),
     }
@@ -240,7 +270,8 @@ def _contribution(part: Contribution) -> ContributionJson:
     }
 
 
-def _report(report: ListReport) -> ListReportJson:
+def report_to_json(report: ListReport) -> ListReportJson:
+    """What one list did, as a JSON object."""
     return {
         "list": report.name,
         "window": report.window,

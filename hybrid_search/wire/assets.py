@@ -18,7 +18,7 @@ from hybrid_search.records import Asset, AssetId, AttributeValue
 from hybrid_search.wire.showing import shown
 
 MAX_ATTRIBUTES = 100
-RESERVED_ENDINGS = ("similar", "image", "thumbnail")
+RESERVED_ENDINGS = ("similar", "explain", "image", "thumbnail", "versions", "duplicates")
 """Last path segments of routes: an id that ends in one could not be told from the route."""
 _RESERVED_FIELDS = {"and", "or", "not"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")

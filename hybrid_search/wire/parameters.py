@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hybrid_search.errors import InvalidQuery
-from hybrid_search.records import AllOf, Filter, FusionSettings, Query
+from hybrid_search.records import AllOf, Example, Filter, FusionSettings, Query
 from hybrid_search.wire.assets import parse_model, read_json
 from hybrid_search.wire.filters import filter_from_json, filter_from_terms
-from hybrid_search.wire.queries import SearchBody
+from hybrid_search.wire.queries import MAX_WEIGHT, SearchBody
 
 SINGLE = (
-    *("q", "size", "offset", "cursor", "mode", "fusion", "rank_constant"),
+    *("q", "size", "offset", "cursor", "reuse", "mode", "fusion", "rank_constant"),
     *("min_similarity", "sort", "highlight", "explain"),
 )
 """Fields of ``SearchBody`` that a parameter of the same name sets."""
@@ -25,6 +26,8 @@ REPEATED = {
     "unlike_text": "A description that hits shall not look like.",
 }
 """Parameters that may be given several times, and what each says."""
+WEIGHED = "like, unlike, like_text and unlike_text with a weight: like.2, unlike_text.0.5."
+"""What the parameters of examples with a weight behind a point say."""
 _EXAMPLES = {
     "like": ("id", 1.0),
     "unlike": ("id", -1.0),
@@ -41,9 +44,9 @@ BY_LIST = {
 def query_from_parameters(
     pairs: Iterable[tuple[str, str]],
     defaults: FusionSettings,
-    pictures: Sequence[bytes] = (),
+    pictures: Sequence[Example] = (),
 ) -> Query:
-    """The query in these parameters; ``pictures`` are further examples to be like.
+    """The query in these parameters; ``pictures`` are further examples.
 
     Raises ``InvalidQuery`` that names the wrong parameter.
     """
@@ -55,9 +58,9 @@ def query_from_parameters(
             conditions.append(value)
         elif name == "facet":
             body["facets"].append(value)
-        elif name in _EXAMPLES:
-            by, weight = _EXAMPLES[name]
-            body["like"].append({by: value, "weight": weight})
+        elif what in _EXAMPLES:
+            by, weight = _EXAMPLES[what]
+            body["like"].append({by: value, "weight": weight * weight_in(name)})
         elif what in BY_LIST and point:
             body["lists"].setdefault(ranked, {})[what] = value
         else:
@@ -67,9 +70,28 @@ def query_from_parameters(
     )
 
 
+def weight_in(name: str) -> float:
+    """The weight behind the point in the name of an example, 1 where there is none.
+
+    Raises ``InvalidQuery``.
+
+    >>> weight_in("like"), weight_in("image.-0.5")
+    (1.0, -0.5)
+    """
+    what, point, text = name.partition(".")
+    try:
+        weight = float(text) if point else 1.0
+    except ValueError:
+        weight = math.nan
+    if not abs(weight) <= MAX_WEIGHT:
+        raise InvalidQuery(f"{name[:60]!r}: {what}.WEIGHT takes -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}")
+    return weight
+
+
 def _set_once(body: dict[str, Any], name: str, value: str) -> None:
     if name not in SINGLE:
-        known = ", ".join((*SINGLE, *REPEATED, *(f"{name}.LIST" for name in BY_LIST)))
+        behind = ("like.WEIGHT", *(f"{name}.LIST" for name in BY_LIST))
+        known = ", ".join((*SINGLE, *REPEATED, *behind))
         raise InvalidQuery(f"{name[:60]!r} is no parameter; known are {known}")
     if name in body:
         raise InvalidQuery(f"{name}: given twice")

@@ -27,6 +27,8 @@ Mode = Literal["hybrid", "text", "vector"]
 
 MAX_SIZE = 200
 MAX_EXAMPLES = 20
+MAX_WEIGHT = 10.0
+"""Of an example, to either side."""
 MAX_DEPTH = 10_000
 """How far a page may lie from the first hit: offset + size."""
 _MODE_LISTS: dict[Mode, tuple[ListName, ...]] = {
@@ -46,7 +48,7 @@ class ExampleBody(BaseModel):
     """The id of an indexed asset that has a picture."""
     text: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     """A description, to be mixed with the pictures."""
-    weight: Annotated[float, Field(ge=-10.0, le=10.0, allow_inf_nan=False)] = 1.0
+    weight: Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT, allow_inf_nan=False)] = 1.0
     """How much it counts against the other examples; negative asks for pictures unlike it."""
 
     def to_example(self) -> Example:
@@ -91,6 +93,10 @@ class SearchBody(BaseModel):
     """Hits to pass over; prefer ``cursor``, which stays stable while assets are written."""
     cursor: str | None = None
     """The ``cursor`` of the page before, with the same search."""
+    reuse: str | None = None
+    """The ``token`` of an answer to the same search: its candidates are fused anew by the weights,
+    rank constant and method given here, instead of being looked for; where they are no longer
+    remembered they are looked for."""
     mode: Mode = "hybrid"
     """Which lists answer: all, those of words, or those of vectors."""
     fusion: FusionMethod | None = None
@@ -119,10 +125,10 @@ class SearchBody(BaseModel):
     def to_query(
         self,
         defaults: FusionSettings,
-        pictures: Sequence[bytes] = (),
+        pictures: Sequence[Example] = (),
         where: Filter | None = None,
     ) -> Query:
-        """The same as a record; ``pictures`` are further examples to be like.
+        """The same as a record; ``pictures`` are further examples.
 
         ``where`` is the filter when the body has none. Raises ``InvalidQuery``.
         """
@@ -132,7 +138,7 @@ class SearchBody(BaseModel):
         examples = [example.to_example() for example in self.like]
         if self.image is not None:
             examples.append(Example(picture=decode_base64(self.image)))
-        examples += [Example(picture=picture) for picture in pictures]
+        examples += pictures
         if len(examples) > MAX_EXAMPLES:
             raise InvalidQuery(f"like: {len(examples)} examples, the limit is {MAX_EXAMPLES}")
         return Query(
@@ -142,6 +148,7 @@ class SearchBody(BaseModel):
             size=self.size,
             offset=self.offset,
             cursor=self.cursor,
+            reuse=self.reuse,
             fusion=self._settings(defaults),
             min_similarity=self.min_similarity,
             sort=None if self.sort is None else _sort(self.sort),
@@ -191,8 +198,6 @@ def _override(base: ListSettings, body: ListBody | None) -> ListSettings:
     )
 
 
-def query_from_json(
-    data: Mapping[str, Any], defaults: FusionSettings, pictures: Sequence[bytes] = ()
-) -> Query:
+def query_from_json(data: Mapping[str, Any], defaults: FusionSettings) -> Query:
     """The query in a decoded JSON object; raises ``InvalidQuery`` that names the wrong part."""
-    return parse_model(SearchBody, data, InvalidQuery).to_query(defaults, pictures)
+    return parse_model(SearchBody, data, InvalidQuery).to_query(defaults)

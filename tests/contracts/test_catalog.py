@@ -73,6 +73,17 @@ def test_a_new_version_replaces_the_earlier_one(catalog: Catalog) -> None:
     assert catalog.fetch([old])[old].asset.title == "old"
 
 
+def test_versions_come_newest_first_and_outlive_the_asset(catalog: Catalog) -> None:
+    catalog.put([draft("a", "하나"), draft("b", "other")])
+    catalog.put([draft("a", "둘", "p1")])
+    catalog.delete([AssetId("a")])
+    found = catalog.versions(AssetId("a"), 10)
+    assert [(one.ordinal, one.asset.title) for one in found] == [(3, "둘"), (1, "하나")]
+    assert found[0].picture == facts("p1")
+    assert [one.ordinal for one in catalog.versions(AssetId("a"), 1)] == [3]
+    assert catalog.versions(AssetId("none"), 10) == []
+
+
 def test_an_id_twice_in_one_put_leaves_the_last_alive(catalog: Catalog) -> None:
     first, second = catalog.put([draft("a", "1"), draft("a", "2")])
     assert catalog.live([first, second]) == {second}

@@ -74,7 +74,7 @@ def test_a_browser_signs_in_and_out(guarded: httpx.Client, kept: tuple[Path, Key
     with httpx.Client(base_url=guarded.base_url, timeout=60) as browser:
         assert browser.post("/v1/session", json={"key": "hs_wrong"}).status_code == 401
         signed = browser.post("/v1/session", json={"key": kept[1]["write"]})
-        assert signed.json() == {"name": "some-write", "role": "write"}
+        assert signed.json() == {"name": "some-write", "role": "write", "keyed": True}
         cookie = signed.headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "SameSite=strict" in cookie

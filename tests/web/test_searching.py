@@ -243,3 +243,44 @@ def test_sorting_orders_all_matches_by_a_field(client: httpx.Client) -> None:
     other = client.get(SEARCH, params={"sort": "-price", "cursor": page["cursor"]})
     assert other.status_code == 422
     assert client.get(SEARCH, params={"sort": "-"}).status_code == 422
+
+
+def test_a_search_is_fused_anew_by_its_token(client: httpx.Client) -> None:
+    asked = {"q": "summer shoes", "explain": "true"}
+    first = client.get(SEARCH, params=asked).json()
+    assert first["reused"] is False
+    again = client.get(
+        SEARCH, params={**asked, "reuse": first["token"], "weight.lexical": 0, "rank_constant": 5}
+    ).json()
+    assert again["reused"] is True
+    assert {r["list"]: r["weight"] for r in again["lists"]}["lexical"] == 0
+    assert again["token"] != first["token"]
+    refused = client.get(SEARCH, params={"q": "other", "reuse": first["token"]})
+    assert refused.status_code == 422
+    assert "reuse" in refused.json()["detail"]
+
+
+def test_a_place_is_explained_in_every_form_of_a_search(client: httpx.Client, red: bytes) -> None:
+    path = "/v1/assets/red/explain"
+    by_parameter = client.get(path, params={"q": "red circle"}).json()
+    assert by_parameter == client.post(path, json={"q": "red circle"}).json()
+    assert (by_parameter["rank"], by_parameter["admitted"]) == (1, True)
+    assert {other["setting"] for other in by_parameter["otherwise"]} == {
+        *(f"weight.{part['list']}" for part in by_parameter["lists"]),
+        "rank_constant",
+    }
+    by_form = client.post(path, files={"image": red}, data={"q": "circle"}).json()
+    assert "image_to_image" in [part["list"] for part in by_form["hit"]["lists"]]
+    filtered = client.get(path, params={"q": "red", "filter": "brand:Sky"}).json()
+    assert (filtered["rank"], filtered["admitted"]) == (None, False)
+    assert client.get("/v1/assets/none/explain", params={"q": "red"}).status_code == 404
+
+
+def test_pictures_of_a_form_have_weights(client: httpx.Client, red: bytes) -> None:
+    towards = ids(client.post(SEARCH, files={"image": red}))
+    away = ids(client.post(SEARCH, files={"image.-1": red}))
+    assert towards[0] == "red"
+    assert away[-1] in {"red", "red-again"}
+    refused = client.post(SEARCH, files={"image.many": red})
+    assert refused.status_code == 422
+    assert "image.WEIGHT" in refused.json()["detail"]

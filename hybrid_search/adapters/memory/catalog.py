@@ -77,6 +77,12 @@ class MemoryCatalog:
             known = self._live.get(asset_id)
             return None if known is None else self._versions[known]
 
+    def versions(self, asset_id: AssetId, limit: int) -> list[StoredAsset]:
+        """Every version that was stored under the id, dead ones included, newest first."""
+        with self._guard:
+            known = [one for one in self._versions.values() if one.asset.id == asset_id]
+        return known[::-1][:limit]
+
     def newest(self, limit: int, before: Ordinal | None = None) -> list[Ordinal]:
         """Live ordinals in falling order, below ``before`` if given."""
         with self._guard:
