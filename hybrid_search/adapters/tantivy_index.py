@@ -35,7 +35,7 @@ from hybrid_search.fields import UNDECLARED, Fields, changes, read_fields
 from hybrid_search.ports import Completion, FacetBucket, LexicalMatches, Ordinals
 from hybrid_search.records import Asset, Filter, Ordinal, Span, StoredAsset
 from hybrid_search.text.analysis import Analyzer
-from hybrid_search.text.highlight import highlight
+from hybrid_search.text.highlight import Highlighter
 from hybrid_search.text.query_language import Clause, ParsedQuery
 from hybrid_search.text.synonyms import NoSynonyms, Synonyms
 
@@ -100,6 +100,7 @@ class TantivyIndex:
         self._analyzer = analyzer
         self._fields = fields or UNDECLARED
         self._synonyms = synonyms or NoSynonyms()
+        self._highlighter = Highlighter(analyzer, self._synonyms)
         self._schema = new_schema()
         self._guard = threading.Lock()
         self._read_only = read_only
@@ -238,7 +239,7 @@ class TantivyIndex:
 
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
-        return highlight(query, self._fields.copy_of(asset), self._analyzer, self._synonyms)
+        return self._highlighter.highlight(query, self._fields.copy_of(asset))
 
     def facet(
         self,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeAlias
+
+from cachetools import LRUCache
 
 from hybrid_search.records import CopyField, Span
 from hybrid_search.text.analysis import Analysed, Analyzer, Term, analyse
@@ -42,23 +47,67 @@ class _Wanted:
         return found
 
 
-def highlight(
-    query: ParsedQuery, copy: Iterable[CopyField], analyzer: Analyzer, synonyms: Synonyms
-) -> tuple[Span, ...]:
-    """The matching stretches of every searched text, in their order and by start, merged."""
-    wanted = [clause for clause in query.clauses if clause.occur != "not"]
-    anywhere = _Wanted.of([c for c in wanted if c.field is None], analyzer, synonyms)
-    inside = {
-        field: _Wanted.of([c for c in wanted if c.field in {None, field}], analyzer, synonyms)
-        for field in {c.field for c in wanted} - {None}
-    }
-    runs: dict[str, int] = defaultdict(int)
-    spans: list[Span] = []
-    for run in copy:
-        found = inside.get(run.field, anywhere).found_in(analyse(run.text, analyzer))
-        spans += [Span(run.name, s, e, runs[run.name]) for s, e in _merged(found)]
-        runs[run.name] += 1
-    return tuple(spans)
+KEPT_CHARACTERS = 300_000
+"""Of copy, whose analysis is kept: about 20 MB."""
+_WantedBy: TypeAlias = dict[str | None, _Wanted]
+
+
+class Highlighter:
+    """Finds what matches in copy. Safe to call from several threads.
+
+    Copy that was shown lately is not analysed again: while somebody types or moves a slider, the
+    same ads come back with each answer.
+    """
+
+    def __init__(self, analyzer: Analyzer, synonyms: Synonyms) -> None:
+        self._analyzer = analyzer
+        self._synonyms = synonyms
+        self._analysed: LRUCache[str, Analysed] = LRUCache(KEPT_CHARACTERS, getsizeof=_size)
+        self._wanted: LRUCache[tuple[int, ParsedQuery], _WantedBy] = LRUCache(16)
+        self._guard = threading.Lock()
+
+    def highlight(self, query: ParsedQuery, copy: Iterable[CopyField]) -> tuple[Span, ...]:
+        """The matching stretches of every searched text, in their order and by start, merged."""
+        wanted = self._wanted_by(query)
+        runs: dict[str, int] = defaultdict(int)
+        spans: list[Span] = []
+        for run in copy:
+            found = wanted.get(run.field, wanted[None]).found_in(self._analyse(run.text))
+            spans += [Span(run.name, s, e, runs[run.name]) for s, e in _merged(found)]
+            runs[run.name] += 1
+        return tuple(spans)
+
+    def _analyse(self, text: str) -> Analysed:
+        with self._guard:
+            known = self._analysed.get(text)
+        if known is None:
+            known = analyse(text, self._analyzer)
+            with self._guard, suppress(ValueError):  # longer than all that is kept
+                self._analysed[text] = known
+        return known
+
+    def _wanted_by(self, query: ParsedQuery) -> _WantedBy:
+        """What is looked for in each field that the query names, and by ``None`` in all others."""
+        key = (self._synonyms.version, query)
+        with self._guard:
+            known = self._wanted.get(key)
+        if known is None:
+            wanted = [clause for clause in query.clauses if clause.occur != "not"]
+            known = {
+                field: _Wanted.of(
+                    [c for c in wanted if c.field in {None, field}], self._analyzer, self._synonyms
+                )
+                for field in {None, *(c.field for c in wanted)}
+            }
+            with self._guard:
+                self._wanted[key] = known
+        return known
+
+
+def _size(analysed: Analysed) -> int:
+    """In characters, as far as memory goes: two views of them, and what they are kept in."""
+    ends = [term.end for term in analysed.exact[-1:]]
+    return 16 + max(ends, default=0)
 
 
 def find_sequence(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -52,7 +53,8 @@ def create_app(engine: Engine, shared: Path | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *routes(api(engine.settings.server.max_body_bytes)),
-            Route("/", _index),
+            Route("/", _page("index.html")),
+            Route("/status", _page("status.html")),
             Mount("/static", StaticFiles(directory=PAGE), name="static"),
         ],
         middleware=[Middleware(Observed, service), *_cors(engine.settings.server.cors_origins)],
@@ -125,5 +127,10 @@ def _cors(origins: Sequence[str]) -> list[Middleware]:
     ]
 
 
-async def _index(request: object) -> FileResponse:
-    return FileResponse(PAGE / "index.html")
+def _page(name: str) -> Callable[[Request], Awaitable[FileResponse]]:
+    """What answers with that file of the page."""
+
+    async def page(request: Request) -> FileResponse:
+        return FileResponse(PAGE / name)
+
+    return page

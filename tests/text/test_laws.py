@@ -12,7 +12,7 @@ from hybrid_search.errors import InvalidQuery
 from hybrid_search.records import Asset, AssetId, CopyField, Ordinal, StoredAsset
 from hybrid_search.text.analysis import analyse
 from hybrid_search.text.atoms import atoms
-from hybrid_search.text.highlight import highlight
+from hybrid_search.text.highlight import Highlighter
 from hybrid_search.text.kiwi import KiwiAnalyzer
 from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import parse_query
@@ -75,7 +75,8 @@ def test_a_phrase_matches_exactly_when_a_scan_does(
     ],
 )
 def test_highlights_point_into_the_original(text: str, query: str, shown: list[str]) -> None:
-    spans = highlight(parse_query(query), [CopyField("title", text)], KIWI, NoSynonyms())
+    highlighter = Highlighter(KIWI, NoSynonyms())
+    spans = highlighter.highlight(parse_query(query), [CopyField("title", text)])
     marked = [unicodedata.normalize("NFC", text[span.start : span.end]) for span in spans]
     assert marked == shown
 

@@ -43,7 +43,7 @@ PARAMETERS = [
 PATHS = [
     "/v1/search", "/v1/suggest", "/v1/status", "/v1/assets", "/v1/audit", "/v1/session", "/v1/",
     "/",
-    "/metrics", "/readyz", "/openapi.json", "/static/page.js", "/static/../x", "/nothing",
+    "/metrics", "/readyz", "/openapi.json", "/static/search.js", "/static/../x", "/nothing",
 ]  # fmt: skip
 MEDIA = [
     "application/json", "image/jpeg", "image/png", "multipart/form-data", "application/x-ndjson",

@@ -66,7 +66,7 @@ def test_every_operation_asks_for_a_key_and_for_its_role(
 
 
 def test_what_is_open_without_a_key(guarded: httpx.Client) -> None:
-    for path in ("/healthz", "/readyz", "/", "/static/page.js", "/openapi.json"):
+    for path in ("/healthz", "/readyz", "/", "/static/search.js", "/openapi.json"):
         assert guarded.get(path).status_code == 200
 
 

@@ -51,7 +51,7 @@ def test_the_page_loads_only_its_own_files(client: httpx.Client) -> None:
     assert page.headers["content-type"].startswith("text/html")
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert page.headers["x-content-type-options"] == "nosniff"
-    for name in ("page.js", "page.css", "icon.svg"):
+    for name in ("search.js", "page.css", "icon.svg"):
         assert f"/static/{name}" in page.text
         assert client.get(f"/static/{name}").status_code == 200
     assert client.get("/static/../app.py").status_code == 404

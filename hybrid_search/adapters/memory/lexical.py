@@ -29,7 +29,7 @@ from hybrid_search.records import (
 from hybrid_search.text.analysis import Analysed, Analyzer, analyse
 from hybrid_search.text.atoms import atoms, phrase_terms
 from hybrid_search.text.facets import readings
-from hybrid_search.text.highlight import find_sequence, highlight
+from hybrid_search.text.highlight import Highlighter, find_sequence
 from hybrid_search.text.normalise import normalise
 from hybrid_search.text.query_language import Clause, ParsedQuery, corrected, plain_words
 from hybrid_search.text.spelling import Vocabulary
@@ -82,6 +82,7 @@ class MemoryLexical:
         self._analyzer = analyzer
         self._fields = fields or UNDECLARED
         self._synonyms = synonyms or NoSynonyms()
+        self._highlighter = Highlighter(analyzer, self._synonyms)
         self._pending: dict[Ordinal, _Entry] = {}
         self._seen: dict[Ordinal, _Entry] = {}
         self._watermark = 0
@@ -187,7 +188,7 @@ class MemoryLexical:
 
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
-        return highlight(query, self._fields.copy_of(asset), self._analyzer, self._synonyms)
+        return self._highlighter.highlight(query, self._fields.copy_of(asset))
 
     def facet(
         self,

@@ -1,0 +1,76 @@
+// The mood board: pictures, ads and words that results shall be like or unlike, each with a weight.
+import { pathOf, call, thumbnailOf } from "./api.js";
+import { button, byId, clear, make } from "./elements.js";
+import { decoded, encoded } from "./pictures.js";
+import * as state from "./state.js";
+import { short, t } from "./words.js";
+
+const known = new Map();
+
+// Show what the board holds; ads are looked up once for their title and picture.
+export function showBoard() {
+  const examples = state.board();
+  byId("board").hidden = examples.length === 0;
+  clear(byId("examples"), examples.map((example, at) => chip(example, at)));
+}
+
+function chip(example, at) {
+  const name = make("span", { class: "name", dir: "auto" }, nameOf(example));
+  const place = make("span", { class: "thumb" });
+  picture(example, place, name);
+  const shown = make("output", {}, signed(example.weight));
+  const slider = make("input", { type: "range", min: "-2", max: "2", step: "0.25", value: String(example.weight),
+    "aria-label": t("weight_of", { what: nameOf(example) }),
+    oninput: () => { shown.value = signed(Number(slider.value)); },
+    onchange: () => weigh(at, Number(slider.value)) });
+  return make("li", { class: example.weight < 0 ? "example unlike" : "example" }, place,
+    make("span", { class: "about" }, name, make("span", { class: "weight" }, slider, shown)),
+    button("×", () => state.change((_, all) => all.splice(at, 1)),
+      { class: "plain remove", "aria-label": t("remove", { what: nameOf(example) }) }));
+}
+
+const signed = (weight) => `${weight < 0 ? "−" : "+"}${short(Math.abs(weight))}`;
+
+// A weight of nothing says nothing: the example goes.
+const weigh = (at, weight) =>
+  state.change((_, all) => { if (weight) all[at].weight = weight; else all.splice(at, 1); });
+
+function nameOf({ kind, value }) {
+  if (kind === "text") return `“${value}”`;
+  return kind === "picture" ? t("your_picture") : (known.get(value)?.asset.title || value);
+}
+
+async function picture({ kind, value }, place, name) {
+  if (kind === "text") return place.append("Aa");
+  if (kind === "picture") return place.append(make("img", { src: decoded(value).url, alt: "" }));
+  if (!known.has(value)) known.set(value, await call(pathOf(value)).catch(() => null));
+  const stored = known.get(value);
+  if (stored?.picture) place.append(make("img", { src: thumbnailOf(value, stored.picture), alt: "" }));
+  name.textContent = nameOf({ kind, value });
+}
+
+export const like = (id) => state.addExample({ kind: "id", value: id, weight: 1 });
+export const unlike = (id) => state.addExample({ kind: "id", value: id, weight: -1 });
+
+// Take a picture that was dropped, pasted or picked into the board.
+export async function takePicture(file, fail) {
+  if (!file) return;
+  try {
+    state.addExample({ kind: "picture", value: await encoded(file), weight: 1 });
+  } catch {
+    fail(t("picture_refused", { what: file.name || t("your_picture") }));
+  }
+}
+
+byId("board-words").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const field = byId("board-text");
+  if (field.value.trim()) state.addExample({ kind: "text", value: field.value.trim(), weight: 1 });
+  field.value = "";
+});
+byId("board-clear").addEventListener("click", () => state.change((_, all) => all.splice(0)));
+byId("share").addEventListener("click", async ({ target }) => {
+  await navigator.clipboard.writeText(location.href);
+  target.textContent = t("shared");
+  setTimeout(() => (target.textContent = t("share")), 2000);
+});

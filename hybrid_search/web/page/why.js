@@ -1,0 +1,102 @@
+// Why an ad stands where it does: each list's part of its score, how it was found, and where it
+// would stand at other weights.
+import { pathOf, search } from "./api.js";
+import { byId, clear, make } from "./elements.js";
+import { closeSide, openSide } from "./side.js";
+import { knows, number, short, t } from "./words.js";
+
+const COLOURS = { phrase: 1, lexical: 2, text_to_image: 3, copy_semantic: 4, image_to_image: 5 };
+let shown = null;
+let token = null;
+
+export const listName = (list) => (knows(`list_${list}`) ? t(`list_${list}`) : list);
+
+// The candidates that explanations speak of: those of the answer on show.
+export const speakOf = (answer) => { token = answer?.token ?? null; };
+
+export async function explain(id, opener) {
+  shown = id;
+  openSide("why", t("why_title"), opener);
+  try {
+    const found = await search({ reuse: token, cursor: null }, { path: pathOf(id, "explain") });
+    if (shown === id) clear(byId("side-body"), ...explanation(found));
+  } catch (failure) {
+    clear(byId("side-body"), make("p", { class: "error" }, failure.message));
+  }
+}
+
+// Explain again what is open, after the search has changed; an ad that is gone closes the drawer.
+export function explainAgain() {
+  if (byId("side").dataset.shows === "why") explain(shown, null).catch(closeSide);
+}
+
+function explanation(found) {
+  const { hit } = found;
+  return [
+    make("h3", { dir: "auto" }, hit.asset.title || hit.id),
+    make("p", { class: "place" }, place(found)),
+    hit.phrases > 0 && make("p", { class: "tier" }, t("holds_phrase")),
+    hit.matched_fields.length > 0 && make("p", {}, t("found_in", { fields: hit.matched_fields.map(fieldName).join(", ") })),
+    parts(found),
+    found.rank && make("p", { class: "sum" }, `${t("score_total")} ${number(hit.score, 4)}`,
+      hit.lift !== 1 && make("span", { class: "faint" }, ` · ${t("lifted", { lift: number(hit.lift, 2) })}`)),
+    found.otherwise.length > 0 && otherwise(found),
+    plans(found),
+  ];
+}
+
+const fieldName = (field) => (knows(`f_${field}`) ? t(`f_${field}`) : field);
+
+function place(found) {
+  if (found.rank) return t("rank_of", { rank: number(found.rank), count: number(found.candidates) });
+  return found.admitted ? t("not_ranked") : t("not_admitted");
+}
+
+function parts(found) {
+  const most = Math.max(...found.hit.lists.map((part) => part.contribution), 1e-9);
+  const head = ["", "col_rank", "col_score", "col_weight", "col_believed", "col_gives"];
+  return make("table", { class: "parts" },
+    make("thead", {}, make("tr", {}, head.map((name) => make("th", { scope: "col" }, name && t(name))))),
+    make("tbody", {}, found.hit.lists.map((part, at) => row(part, found.lists[at], most))));
+}
+
+function row(part, report, most) {
+  const bar = make("span", { class: `bar list-${COLOURS[part.list]}` });
+  bar.style.width = `${(100 * part.contribution) / most}%`;
+  const rank = part.rank ? number(part.rank) : t(part.absent, { count: number(report.window) });
+  return make("tr", { class: part.rank ? "" : "absent" },
+    make("th", { scope: "row" }, listName(part.list), make("span", { class: "track" }, bar)),
+    make("td", {}, rank),
+    make("td", {}, part.score === null ? "–" : number(part.score, 3)),
+    make("td", {}, short(part.weight)),
+    make("td", {}, part.rank ? number(part.confidence, 2) : "–"),
+    make("td", {}, number(part.contribution, 4)));
+}
+
+// One row a setting: the rank at each value that was tried, and now.
+function otherwise(found) {
+  const rows = new Map();
+  for (const { setting, value, rank } of found.otherwise)
+    rows.set(setting, [...(rows.get(setting) ?? []), { value, rank }]);
+  return make("section", {}, make("h4", {}, t("otherwise")),
+    make("table", { class: "otherwise" }, make("tbody", {}, [...rows].map(([setting, tried]) =>
+      make("tr", {}, make("th", { scope: "row" }, settingName(setting)),
+        make("td", {}, tried.map((one) => step(one, found.rank))))))));
+}
+
+const settingName = (setting) =>
+  setting === "rank_constant" ? t("rank_constant") : listName(setting.slice("weight.".length));
+
+function step({ value, rank }, now) {
+  const change = rank === now ? "same" : rank && (!now || rank < now) ? "better" : "worse";
+  return make("span", { class: `step ${change}` }, make("small", {}, `${short(value)} → `),
+    rank ? number(rank) : "–");
+}
+
+function plans(found) {
+  return make("section", {}, make("h4", {}, t("plan")),
+    make("dl", { class: "plans" }, found.lists.map((report) => [
+      make("dt", {}, listName(report.list)),
+      make("dd", {}, [report.plan, report.evidence].filter(Boolean).join(" · ")),
+    ])));
+}
