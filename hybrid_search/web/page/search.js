@@ -146,13 +146,15 @@ function showControls() {
   showAsset();
 }
 
-// While somebody types, the results follow; only what was meant becomes a step to go back to.
-const typed = settled(() => state.change((parameters) => parameters.set("q", box.value), { push: false }), 40);
+// While somebody types, the results follow.
+const draft = () => state.change((parameters) => parameters.set("q", box.value), { draft: true });
+const typed = settled(draft, 40);
 
 box.addEventListener("input", typed);
 byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
-  look(box.value);
+  draft();
+  state.settle();
 });
 for (const name of ["sort", "mode"])
   byId(name).addEventListener("change", ({ target }) => state.change((p) => p.set(name, target.value)));

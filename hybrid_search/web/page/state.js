@@ -8,6 +8,7 @@ const KINDS = { like: ["id", 1], unlike: ["id", -1], like_text: ["text", 1], unl
 const listeners = [];
 let parameters = new URLSearchParams();
 let examples = [];
+let drafting = false;
 
 function weight(text) {
   const value = text === undefined || text === "" ? 1 : Number(text);
@@ -52,16 +53,24 @@ function address() {
   for (const { kind, value, weight } of examples)
     if (kind === "picture") fragment.append("picture", weight === 1 ? value : `${value}~${weight}`);
   const hash = fragment.toString();
-  return `${location.pathname}?${search}${hash ? `#${hash}` : ""}`;
+  return location.pathname + (search.size ? `?${search}` : "") + (hash ? `#${hash}` : "");
 }
 
-// Change the search; `push` makes it a step that the browser's back button undoes.
-export function change(how, { push = true } = {}) {
+// Change the search. It is a step that the browser's back button undoes, unless `push` says no;
+// of drafts that follow each other, as while typing, only the first is.
+export function change(how, { push = true, draft = false } = {}) {
   how(parameters, examples);
   for (const name of [...parameters.keys()]) if (!parameters.get(name)) parameters.delete(name);
-  history[push ? "pushState" : "replaceState"](null, "", address());
+  const step = push && !(draft && drafting) && address() !== current();
+  history[step ? "pushState" : "replaceState"](null, "", address());
+  drafting = draft && (step || drafting);
   for (const listener of listeners) listener();
 }
+
+const current = () => location.pathname + location.search + location.hash;
+
+// What is drafted is meant.
+export const settle = () => { drafting = false; };
 
 export const value = (name) => parameters.get(name) ?? "";
 export const values = (name) => parameters.getAll(name);
@@ -82,6 +91,7 @@ export const addExample = (example) =>
 
 read();
 addEventListener("popstate", () => {
+  drafting = false;
   read();
   for (const listener of listeners) listener();
 });

@@ -1,0 +1,104 @@
+"""What the tests of the page do again and again."""
+
+from collections.abc import Callable
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+
+ALONE = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+"""What keeps Chromium from talking to anybody but the server of the test."""
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+class Watched:
+    """Pages of one site, and all that went wrong in them."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self._browser = browser
+        self.address = address
+        self.errors: list[str] = []
+        self.foreign: list[str] = []
+        self.expected: tuple[str, ...] = ()
+        """Parts of messages that a test provokes."""
+        self._contexts: list[BrowserContext] = []
+
+    def open(self, path: str, **how: Any) -> Page:
+        """A page whose results are there; ``how`` is given to the browser's context."""
+        how = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", **how}
+        context = self._browser.new_context(base_url=self.address, **how)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        context.set_default_timeout(15_000)
+        self._contexts.append(context)
+        page = context.new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda failure: self.errors.append(str(failure)))
+        page.on("request", lambda request: self._asked(request.url))
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(path)
+        if "/status" not in path:
+            settled(page)
+        return page
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+        unexpected = [e for e in self.errors if not any(part in e for part in self.expected)]
+        assert unexpected == []
+        assert self.foreign == []
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.errors.append(message.text)
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.address, "blob:")):
+            self.foreign.append(url)
+
+
+def settled(page: Page) -> None:
+    """Once the results of the address are shown."""
+    page.wait_for_function(
+        "() => document.getElementById('took').textContent !== ''"
+        " && !document.getElementById('hits').hasAttribute('aria-busy')"
+        " || document.querySelector('#rescue button, #sign-in:not([hidden])')"
+    )
+
+
+def answered(page: Page, act: Callable[[], object], path: str = "/v1/search") -> Response:
+    """The answer to the search of the page's results that the act causes, once it is shown."""
+
+    def of_results(response: Response) -> bool:
+        asked = response.url + (response.request.post_data or "")
+        return path in response.url and "facet" not in asked
+
+    with page.expect_response(of_results) as found:
+        act()
+    settled(page)
+    # The answer is there before it is drawn.
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    return found.value
+
+
+def look_for(page: Page, words: str) -> Response:
+    """Search as somebody who fills in the box and presses Enter."""
+    box = page.locator("#q")
+    return answered(page, lambda: (box.fill(words), box.press("Enter")))
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator(".card .title").all_inner_texts()
+
+
+def shown_ids(page: Page) -> list[str]:
+    """The ordinals of the cards, in order."""
+    return page.evaluate("() => [...document.querySelectorAll('.card')].map((card) => card.id)")
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds against the rules of WCAG 2.2 AA and its own good practice."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]

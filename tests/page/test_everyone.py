@@ -1,0 +1,157 @@
+"""For everyone: by keyboard, with a screen reader, on a small and on a large screen."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from hybrid_search.web.app import PAGE
+from tests.page.browsing import Watched, answered, look_for, settled, violations
+
+STATES = ("found", "empty", "board", "why", "tune", "asset", "add", "status")
+
+
+def brought(watched: Watched, state: str, **how: object) -> Page:
+    """A page in one of the states that people see."""
+    page = watched.open("/status" if state == "status" else "/?q=coffee", **how)
+    if state == "status":
+        expect(page.locator(".panel").first).to_be_visible()
+    if state == "empty":
+        look_for(page, "+zzzzqqq")
+    if state == "board":
+        answered(page, page.locator(".card .actions button").first.click)
+        page.locator("#q").press_sequentially("s")
+        expect(page.locator("#completions li").first).to_be_visible()
+    if state == "why":
+        page.locator(".card .why").first.click()
+        expect(page.locator(".parts")).to_be_visible()
+    if state == "tune":
+        page.locator("#tune").click()
+    if state == "asset":
+        page.locator(".card .title").first.click()
+        expect(page.locator("#strip-alike img").first).to_be_visible()
+    if state == "add":
+        page.locator("#add").click()
+        expect(page.locator("#edit form")).to_be_visible()
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("state", STATES)
+def test_no_violation_in_any_state(watched: Watched, state: str, scheme: str) -> None:
+    language = "ko-KR" if scheme == "dark" else "en-US"
+    page = brought(watched, state, color_scheme=scheme, locale=language)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (3840, 2160)])
+def test_nothing_runs_over_the_edge(watched: Watched, state: str, width: int, height: int) -> None:
+    page = brought(watched, state, viewport={"width": width, "height": height})
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    if state in {"found", "board"}:
+        assert violations(page) == []
+
+
+def test_a_small_screen_has_its_filters_behind_a_button(watched: Watched) -> None:
+    page = watched.open("/?q=coffee", viewport={"width": 360, "height": 740})
+    expect(page.locator("#filters")).to_be_hidden()
+    page.locator("#filters-open").click()
+    expect(page.locator("#filters")).to_be_visible()
+    answered(page, page.locator("#facets input").first.check)
+    expect(page.locator("#chips .chip")).to_have_count(1)
+
+
+def test_the_keyboard_alone_is_enough(page: Page) -> None:
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.type("coffee")
+    answered(page, lambda: page.keyboard.press("Enter"))
+    page.keyboard.press("Escape")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    seen: list[str] = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("() => document.activeElement.className"))
+    assert "title" in seen
+    page.locator(".card .title").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#asset h2")).to_be_visible()
+    inside = page.evaluate("() => document.activeElement.closest('dialog')?.id")
+    assert inside == "asset"
+    page.keyboard.press("Escape")
+    expect(page.locator("#asset")).to_be_hidden()
+    expect(page.locator(".card .title").first).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+
+
+def test_every_picture_keeps_its_shape_and_waits_for_its_turn(page: Page) -> None:
+    images = page.locator(".card img")
+    for at in range(images.count()):
+        assert images.nth(at).get_attribute("loading") == "lazy"
+    page.wait_for_function("() => document.querySelector('.card img').complete")
+    shapes = page.evaluate(
+        """() => [...document.querySelectorAll('.card img')].filter((i) => i.naturalWidth)
+             .map((i) => [i.naturalWidth / i.naturalHeight, i.getAttribute('width') / i.getAttribute('height'),
+                          getComputedStyle(i).objectFit])"""
+    )
+    assert shapes
+    for natural, stored, fit in shapes:
+        assert natural == pytest.approx(stored, rel=0.02)
+        assert fit == "contain"
+
+
+def test_the_page_is_light(watched: Watched) -> None:
+    page = watched.open("/")
+    sizes = page.evaluate(
+        """() => performance.getEntriesByType('resource')
+             .filter((entry) => entry.name.includes('/static/')).map((entry) => entry.decodedBodySize)"""
+    )
+    assert len(sizes) > 10
+    whole = sum(path.stat().st_size for path in PAGE.iterdir())
+    assert sum(sizes) <= whole < 150_000
+
+
+def words_of(language: int) -> dict[str, str]:
+    source = (PAGE / "words.js").read_text("utf-8")
+    found = re.findall(
+        r'^  (\w+): \["((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\],$', source, re.MULTILINE
+    )
+    return {row[0]: row[1 + language] for row in found}
+
+
+def test_both_languages_say_everything_and_nothing_is_left_over() -> None:
+    english, korean = words_of(0), words_of(1)
+    assert len(english) > 150
+    for name, text in english.items():
+        named = set(re.findall(r"{\w+}", text))
+        assert named == set(re.findall(r"{\w+}", korean[name])), name
+    sources = {
+        path.name: path.read_text("utf-8")
+        for path in Path(PAGE).iterdir()
+        if path.suffix in {".js", ".html"} and path.name != "words.js"
+    }
+    used = "\n".join(sources.values())
+    built = ("f_", "v_", "list_", "copy_", "s_")
+    unused = [name for name in english if f'"{name}"' not in used and not name.startswith(built)]
+    assert set(unused) <= {"not_matched", "below_window", "no_phrase"}
+    asked = set(re.findall(r'\bt\("(\w+)"', used)) | set(
+        re.findall(r'data-t(?:-[\w-]+)?="(\w+)"', used)
+    )
+    assert asked - set(english) == set()
+
+
+def test_the_address_alone_brings_everything_back(watched: Watched, page: Page) -> None:
+    look_for(page, "커피")
+    answered(page, page.locator("#facets input").first.check)
+    answered(page, page.locator(".card .actions button").first.click)
+    page.locator(".card .title").first.click()
+    expect(page.locator("#asset h2")).to_be_visible()
+    page.reload()
+    settled(page)
+    expect(page.locator("#asset h2")).to_be_visible()
+    expect(page.locator("#q")).to_have_value("커피")
+    expect(page.locator(".example")).to_have_count(1)
+    expect(page.locator("#chips .chip")).to_have_count(1)
