@@ -1,6 +1,8 @@
 # make demo: index, search and measure the demonstration adverts, then serve them
 # make demo SERVE=0: the same, without serving
 # make test: everything that must hold
+# make browser: install Debian's Chromium, which the tests of the page are run in
+# make pictures: take the pictures of the page that the documentation shows
 # make audit: whether anything installed has a known weakness
 # make constraints: write the exact versions of what is installed
 PYTHON ?= python3
@@ -9,7 +11,7 @@ BIN = $(VENV)/bin
 
 SERVE ?= 1
 
-.PHONY: setup demo lint test constraints audit
+.PHONY: setup demo lint test browser pictures constraints audit
 
 setup: $(VENV)/.ready
 
@@ -28,6 +30,13 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit -q -r hybrid_search -c pyproject.toml
+
+browser:
+	command -v chromium > /dev/null || { apt-get -qq update && apt-get -qq install -y --no-install-recommends \
+	  chromium fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji; }
+
+pictures: setup
+	$(BIN)/python tools/pictures.py docs/pictures
 
 # Exact versions of everything that is installed, for installs that must be the same again.
 constraints: setup

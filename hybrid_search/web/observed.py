@@ -71,7 +71,7 @@ class Observed:
         if "forwarded" in scope:
             return  # counted and logged where it was answered
         self._service.metrics.observe(name, status, seconds)
-        if status >= 500:
+        if status >= 500 and "failure" in scope:
             self._service.failed(scope, name, status)
         if self._logged:
             caller = scope.get("caller")

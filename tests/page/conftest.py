@@ -1,5 +1,6 @@
 """The page in a real Chromium, against a real server over the demonstration adverts."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.page.browsing import ALONE, Watched
@@ -19,10 +21,14 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 @pytest.fixture(scope="session")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the demonstration adverts, that nobody writes to."""
-    folder = tmp_path_factory.mktemp("page") / "data"
+    # Above the folder of one of several processes is that of all: the first makes the index.
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demonstration"
     words = ["ingest", str(FIXTURES / "assets.jsonl"), "--data-dir", str(folder)]
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
     return folder
 
 

@@ -8,6 +8,7 @@ import * as state from "./state.js";
 import { knows, number, t } from "./words.js";
 
 const dialog = byId("asset");
+const body = byId("asset-body");
 const FIRST = ["title", "body", "brand", "campaign", "tags", "starts", "ends", "language", "source"];
 let shown = null;
 
@@ -20,13 +21,13 @@ export async function showAsset() {
   if (id === shown) return;
   shown = id;
   if (!id) return dialog.close();
-  clear(dialog, closer());
+  clear(body);
   if (!dialog.open) dialog.showModal();
   try {
     const stored = await call(pathOf(id));
     if (shown === id) draw(id, stored);
   } catch (failure) {
-    clear(dialog, closer(), make("p", { class: "error" }, failure.message));
+    clear(body, make("p", { class: "error" }, failure.message));
   }
 }
 
@@ -39,13 +40,13 @@ export function showAssetAnew() {
 dialog.addEventListener("close", () => { if (state.value("asset")) close(); });
 dialog.addEventListener("click", ({ target }) => { if (target === dialog) dialog.close(); });
 
-const closer = () => button("×", () => dialog.close(), { class: "plain close", "aria-label": t("close"), autofocus: true });
+byId("asset-close").addEventListener("click", () => dialog.close());
 
 function draw(id, stored) {
   const { asset, picture } = stored;
   const name = asset.title || asset.id;
   dialog.setAttribute("aria-label", name);
-  clear(dialog, closer(), make("div", { class: "asset" },
+  clear(body, make("div", { class: "asset" },
     picture && large(id, picture, name),
     make("div", { class: "about" },
       copy("h2", asset, {}, name),

@@ -49,23 +49,27 @@ async function picture({ kind, value }, place, name) {
   name.textContent = nameOf({ kind, value });
 }
 
-export const like = (id) => state.addExample({ kind: "id", value: id, weight: 1 });
-export const unlike = (id) => state.addExample({ kind: "id", value: id, weight: -1 });
+const say = (message) => dispatchEvent(new CustomEvent("said", { detail: message }));
+
+function add(kind, value, weight = 1) {
+  if (!state.addExample({ kind, value, weight })) say(t("board_full", { count: state.MOST_EXAMPLES }));
+}
+
+export const like = (id) => add("id", id);
+export const unlike = (id) => add("id", id, -1);
 
 // Take a picture that was dropped, pasted or picked into the board.
-export async function takePicture(file, fail) {
+export async function takePicture(file) {
   if (!file) return;
-  try {
-    state.addExample({ kind: "picture", value: await encoded(file), weight: 1 });
-  } catch {
-    fail(t("picture_refused", { what: file.name || t("your_picture") }));
-  }
+  const value = await encoded(file).catch(() => null);
+  if (value) add("picture", value);
+  else say(t("picture_refused", { what: file.name || t("your_picture") }));
 }
 
 byId("board-words").addEventListener("submit", (event) => {
   event.preventDefault();
   const field = byId("board-text");
-  if (field.value.trim()) state.addExample({ kind: "text", value: field.value.trim(), weight: 1 });
+  if (field.value.trim()) add("text", field.value.trim());
   field.value = "";
 });
 byId("board-clear").addEventListener("click", () => state.change((_, all) => all.splice(0)));

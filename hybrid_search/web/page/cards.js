@@ -27,7 +27,7 @@ export function card(hit, moved = null) {
       pictureOf(hit, name),
       moved,
       make("div", { class: "text" },
-        make("h3", {}, copy("button", asset, { type: "button", class: "title", onclick: () => openAsset(asset.id) },
+        make("h2", {}, copy("button", asset, { type: "button", class: "title", onclick: () => openAsset(asset.id) },
           asset.title ? shortened(hit, "title", TITLE) : name)),
         hit.picture && asset.body && copy("p", asset, { class: "body" }, shortened(hit, "body", BODY)),
         make("p", { class: "facts" }, facts(asset))),

@@ -148,7 +148,7 @@ function showControls() {
 
 // While somebody types, the results follow.
 const draft = () => state.change((parameters) => parameters.set("q", box.value), { draft: true });
-const typed = settled(draft, 40);
+const typed = settled(draft, 20);
 
 box.addEventListener("input", typed);
 byId("search").addEventListener("submit", (event) => {
@@ -163,14 +163,12 @@ byId("filters-open").addEventListener("click", ({ currentTarget }) => {
   currentTarget.setAttribute("aria-expanded", String(open));
 });
 
-const complain = (message) => (byId("said").textContent = message);
-const take = (file) => takePicture(file, complain);
-
+addEventListener("said", ({ detail }) => (byId("said").textContent = detail));
 byId("picture").addEventListener("change", ({ target }) => {
-  take(target.files[0]);
+  takePicture(target.files[0]);
   target.value = "";
 });
-document.addEventListener("paste", (event) => take(event.clipboardData.files[0]));
+document.addEventListener("paste", (event) => takePicture(event.clipboardData.files[0]));
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
   if (event.dataTransfer.types.includes("Files")) document.body.classList.add("over");
@@ -181,7 +179,7 @@ for (const end of ["dragleave", "drop"])
   });
 document.addEventListener("drop", (event) => {
   event.preventDefault();
-  take(event.dataTransfer.files[0]);
+  takePicture(event.dataTransfer.files[0]);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.target.closest("input, textarea, select, dialog")) return;

@@ -82,12 +82,14 @@ export function follow(listener) {
   listeners.push(listener);
 }
 
-export const addExample = (example) =>
-  change((_, all) => {
-    const same = all.findIndex((one) => one.kind === example.kind && one.value === example.value);
-    if (same >= 0) all.splice(same, 1);
-    if (all.length < MOST_EXAMPLES) all.push(example);
-  });
+// Add an example, or weigh one anew that is there; whether there was room.
+export function addExample(example) {
+  const same = (one) => one.kind === example.kind && one.value === example.value;
+  const others = examples.filter((one) => !same(one));
+  const room = others.length < MOST_EXAMPLES;
+  if (room) change((_, all) => all.splice(0, all.length, ...others, example));
+  return room;
+}
 
 read();
 addEventListener("popstate", () => {

@@ -42,7 +42,7 @@ const complete = settled(async (typed) => {
   const found = await call(`/v1/suggest?${new URLSearchParams({ q: typed, size: 8 })}`).catch(() => null);
   if (box.value === typed && document.activeElement === box)
     show((found?.completions ?? []).filter(({ text }) => text !== typed));
-}, 60);
+}, 90);
 
 box.addEventListener("input", () => complete(box.value));
 box.addEventListener("blur", close);

@@ -54,9 +54,9 @@ function place(found) {
 
 function parts(found) {
   const most = Math.max(...found.hit.lists.map((part) => part.contribution), 1e-9);
-  const head = ["", "col_rank", "col_score", "col_weight", "col_believed", "col_gives"];
+  const head = ["col_list", "col_rank", "col_score", "col_weight", "col_believed", "col_gives"];
   return make("table", { class: "parts" },
-    make("thead", {}, make("tr", {}, head.map((name) => make("th", { scope: "col" }, name && t(name))))),
+    make("thead", {}, make("tr", {}, head.map((name) => make("th", { scope: "col" }, t(name))))),
     make("tbody", {}, found.hit.lists.map((part, at) => row(part, found.lists[at], most))));
 }
 

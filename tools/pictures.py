@@ -1,0 +1,122 @@
+"""Pictures of the page in its main states, taken over the demonstration adverts."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = [sys.executable, "-m", "hybrid_search.cli.main"]
+CHROMIUM = "/usr/bin/chromium"
+ALONE = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+MUG = ROOT / "fixtures/images/copperfinch-mug-bare.webp"
+
+
+def search(page: Page) -> None:
+    page.goto("/?q=강아지 간식")
+
+
+def typing(page: Page) -> None:
+    page.goto("/?q=coffee")
+    page.locator("#q").fill("강ㅇ")
+    page.locator("#completions li").first.wait_for()
+
+
+def board(page: Page) -> None:
+    page.goto("/?like=copperfinch-mug-square&unlike=brixfire-fries-bare&like_text.0.5=summer beach")
+    page.locator(".card").first.wait_for()
+    page.locator("#picture").set_input_files(MUG)
+
+
+def why(page: Page) -> None:
+    page.goto('/?q="수제 간식" 강아지')
+    page.locator(".card .why").nth(1).click()
+    page.locator(".plans").wait_for()
+
+
+def tuning(page: Page) -> None:
+    page.goto("/?q=커피 할인")
+    page.locator(".card").first.wait_for()
+    page.locator("#tune").click()
+    page.locator("[id='tune-weight.lexical']").evaluate(
+        "(slider) => { slider.value = 0.2; slider.dispatchEvent(new Event('input')); }"
+    )
+    page.locator(".moved").first.wait_for()
+
+
+def asset(page: Page) -> None:
+    page.goto("/?q=커피&asset=copperfinch-mug-square")
+    page.locator("#strip-alike img").first.wait_for()
+
+
+def status(page: Page) -> None:
+    page.goto("/status")
+    page.locator(".panel").first.wait_for()
+
+
+WIDE, PHONE = (1280, 800), (390, 844)
+STATES: dict[str, tuple[Callable[[Page], None], tuple[int, int], str, str]] = {
+    "search": (search, WIDE, "ko-KR", "light"),
+    "typing": (typing, WIDE, "en-US", "light"),
+    "board": (board, WIDE, "en-US", "light"),
+    "why": (why, WIDE, "en-US", "light"),
+    "tuning": (tuning, WIDE, "en-US", "dark"),
+    "asset": (asset, WIDE, "en-US", "light"),
+    "status": (status, WIDE, "en-US", "light"),
+    "phone": (search, PHONE, "ko-KR", "dark"),
+}
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with demonstration() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ALONE)
+        for name, (bring, (width, height), language, scheme) in STATES.items():
+            context = browser.new_context(
+                base_url=address,
+                viewport={"width": width, "height": height},
+                locale=language,
+                color_scheme=scheme,
+            )
+            page = context.new_page()
+            bring(page)
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(400)
+            taken = Image.open(io.BytesIO(page.screenshot()))
+            taken.save(folder / f"{name}.webp", quality=82, method=6)
+            print(f"{name}: {(folder / f'{name}.webp').stat().st_size / 1000:.0f} kB")
+            context.close()
+        browser.close()
+
+
+@contextmanager
+def demonstration() -> Iterator[str]:
+    """The address of a server over the demonstration adverts."""
+    with tempfile.TemporaryDirectory() as folder:
+        where = ["--data-dir", folder]
+        subprocess.run(
+            [*COMMAND, "ingest", str(ROOT / "fixtures/assets.jsonl"), *where, "--json"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        command = [*COMMAND, "serve", "--port", "0", "--json", *where]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            try:
+                yield json.loads(server.stdout.readline())["address"]
+            finally:
+                server.terminate()
+
+
+if __name__ == "__main__":
+    main()
