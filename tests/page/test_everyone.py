@@ -23,6 +23,7 @@ def brought(watched: Watched, state: str, **how: object) -> Page:
         answered(page, page.locator(".card .actions button").first.click)
         page.locator("#q").fill("co")
         expect(page.locator("#completions li").first).to_be_visible()
+        settled(page)
     if state == "why":
         page.locator(".card .why").first.click()
         expect(page.locator(".parts")).to_be_visible()
