@@ -26,8 +26,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.experiments.evaluation import read_queries
 from hybrid_search.fusion import fuse
 from hybrid_search.manifests import read_assets

@@ -37,8 +37,9 @@ from rich.table import Table
 
 from hybrid_search.adapters.clip_embedder import EMBEDDED, EMBEDDED_FOLDER, RANDOM
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings
+from hybrid_search.engine import Engine
 from hybrid_search.images import digest_of
 from hybrid_search.manifests import Row
 from hybrid_search.ports import Draft

@@ -30,8 +30,9 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import IndexLocked
 from hybrid_search.images import digest_of
 from hybrid_search.manifests import Row

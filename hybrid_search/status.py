@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from hybrid_search import __version__
 from hybrid_search.adapters.faiss_index import FaissIndex
-from hybrid_search.assembly import Engine
+from hybrid_search.engine import Engine
 from hybrid_search.ports import Rebuilt, Subject
 from hybrid_search.rebuilding import Swapped
 

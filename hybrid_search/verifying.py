@@ -15,8 +15,9 @@ import numpy as np
 from hybrid_search.adapters.faiss_sealed import open_sealed
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_files import damage_beside_a_writer
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import IndexMissing, SearchError
 from hybrid_search.generation_folders import GenerationFolders
 from hybrid_search.generations import damage_of_manifest

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.manifests import read_assets
 from hybrid_search.rebuilding import calibrate, rebuild
 from hybrid_search.records import FusionSettings, Query

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from hybrid_search.adapters.memory import HashEmbedder, MemoryCatalog
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings, load_settings
 from hybrid_search.copy_vectors import CopyVectors, copy_key, segments
+from hybrid_search.engine import Engine
 from hybrid_search.fields import UNDECLARED, FieldRule, Fields
 from hybrid_search.generations import read_manifest
 from hybrid_search.manifests import read_assets

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from hybrid_search.adapters.clip_embedder import ClipEmbedder
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings, load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import (
     IndexLocked,
     IndexMismatch,

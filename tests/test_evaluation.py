@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings, load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import InvalidInput
 from hybrid_search.experiments.evaluation import compare, evaluate, read_queries
 from hybrid_search.manifests import read_assets

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.cli.ingesting import ingest_paths
 from hybrid_search.config import load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import InvalidQuery
 from hybrid_search.explaining import explain
 from hybrid_search.records import AssetId, FusionSettings, ListSettings, Query

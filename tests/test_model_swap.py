@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings, load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import IndexLocked, IndexMismatch, IndexMissing, InvalidConfig
 from hybrid_search.manifests import read_assets
 from hybrid_search.ports import Rebuilt

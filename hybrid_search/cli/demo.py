@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.cli.ingesting import ingest_paths
 from hybrid_search.cli.tables import (
     console,
@@ -17,6 +17,7 @@ from hybrid_search.cli.tables import (
     progress_bar,
 )
 from hybrid_search.config import Settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import InvalidInput
 from hybrid_search.experiments.evaluation import evaluate, read_queries
 from hybrid_search.records import AssetId, Example, Query

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.cli.tables import progress_bar
 from hybrid_search.config import Settings
+from hybrid_search.engine import Engine
 from hybrid_search.ingest import IngestReport
 from hybrid_search.manifests import estimate_rows, read_assets
 

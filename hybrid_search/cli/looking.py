@@ -9,10 +9,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.cli.tables import console, print_json
 from hybrid_search.config import load_settings
 from hybrid_search.duplicates import Duplicate, duplicate_to_json
+from hybrid_search.engine import Engine
 from hybrid_search.errors import UnknownAsset
 from hybrid_search.explaining import explain
 from hybrid_search.records import AssetId, Contribution, Explanation, StoredAsset

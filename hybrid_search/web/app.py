@@ -18,9 +18,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from hybrid_search import __version__
-from hybrid_search.assembly import Engine
+from hybrid_search.engine import Engine
 from hybrid_search.errors import InvalidConfig
-from hybrid_search.web import assets, monitoring, searching, sessions
+from hybrid_search.web import assets, monitoring, searching, sessions, writing
 from hybrid_search.web.forwarding import Writer, taking_forwarded
 from hybrid_search.web.observed import Observed
 from hybrid_search.web.openapi import document
@@ -105,7 +105,8 @@ def api(max_body: int) -> list[Operation]:
 
     return [
         *searching.operations(max_body),
-        *assets.operations(max_body),
+        *assets.operations(),
+        *writing.operations(max_body),
         *sessions.operations(),
         *monitoring.operations(described),
     ]

@@ -1,39 +1,30 @@
-"""Assets: written one by one or in bulk, read, shown and deleted."""
+"""Assets as they are stored: fields, pictures, versions and copies."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
-from anyio import from_thread
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from typing_extensions import TypedDict
 
-from hybrid_search.assembly import Engine
 from hybrid_search.duplicates import duplicate_to_json
-from hybrid_search.errors import InvalidAsset, InvalidQuery, UnknownAsset
-from hybrid_search.ingest import Indexer, IngestReport
-from hybrid_search.manifests import Row, Skipped, read_stream, row_from_json
+from hybrid_search.engine import Engine
+from hybrid_search.errors import InvalidQuery, UnknownAsset
 from hybrid_search.records import AssetId, Ordinal, PictureFacts, StoredAsset
 from hybrid_search.web.answers import cached, json_response
-from hybrid_search.web.operations import Operation, Parameter, cut
-from hybrid_search.web.service import Service, service_of
+from hybrid_search.web.operations import Operation, Parameter
+from hybrid_search.web.service import service_of
 from hybrid_search.wire.answers import (
     DuplicatesJson,
-    IngestReportJson,
     StoredAssetJson,
     VersionsJson,
     stored_to_json,
 )
-from hybrid_search.wire.assets import AssetBody, read_json
 
-NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-_ONE = "/v1/assets/{id:path}"
+ONE = "/v1/assets/{id:path}"
+"""Path of an asset, whose id may hold slashes."""
 _VERSION = (
     Parameter("v", "The picture's digest: the answer may then be kept.", {"type": "string"}),
     Parameter("ordinal", "Of an earlier version that is wanted.", {"type": "integer"}),
@@ -42,34 +33,13 @@ MAX_VERSIONS = 50
 """Versions of an asset that are shown."""
 
 
-class UploadBody(AssetBody):
-    """An asset with its picture; the id of the path counts."""
-
-    id: str = ""
-    """The id of the path, or nothing."""
-    image: str | None = None
-    """The bytes of the picture, base64."""
-
-
-class WrittenJson(TypedDict):
-    """What became of a written asset; ``stored`` is null when it was deleted meanwhile."""
-
-    result: Literal["indexed", "updated", "unchanged"]
-    stored: StoredAssetJson | None
-
-
-def operations(max_body: int) -> list[Operation]:
-    """The routes of assets."""
-    return [*_reading(), *_writing(max_body)]
-
-
-def _reading() -> list[Operation]:
-    """Those that end in a fixed name stand before the bare id."""
+def operations() -> list[Operation]:
+    """The routes that read; those that end in a fixed name stand before the bare id."""
     show = (404, 500, 503)
     return [
         Operation(
             "GET",
-            f"{_ONE}/image",
+            f"{ONE}/image",
             "image",
             "The picture as it was given.",
             image,
@@ -79,7 +49,7 @@ def _reading() -> list[Operation]:
         ),
         Operation(
             "GET",
-            f"{_ONE}/thumbnail",
+            f"{ONE}/thumbnail",
             "thumbnail",
             "The picture, small, as WebP.",
             thumbnail,
@@ -89,7 +59,7 @@ def _reading() -> list[Operation]:
         ),
         Operation(
             "GET",
-            f"{_ONE}/versions",
+            f"{ONE}/versions",
             "versions",
             "What was stored under this id, newest first.",
             versions,
@@ -98,54 +68,14 @@ def _reading() -> list[Operation]:
         ),
         Operation(
             "GET",
-            f"{_ONE}/duplicates",
+            f"{ONE}/duplicates",
             "duplicates",
             "Assets with a copy of its picture.",
             duplicates,
             DuplicatesJson,
             problems=show,
         ),
-        Operation("GET", _ONE, "asset", "The asset.", read_asset, StoredAssetJson, problems=show),
-    ]
-
-
-def _writing(max_body: int) -> list[Operation]:
-    return [
-        Operation(
-            "PUT",
-            _ONE,
-            "putAsset",
-            "Store the asset, in place of an earlier version.",
-            put_asset,
-            WrittenJson,
-            statuses=(200, 201),
-            bodies=(("application/json", UploadBody), ("multipart/form-data", bytes)),
-            problems=(400, 403, 404, 413, 415, 422, 500, 503, 507),
-            max_body=max_body,
-            role="write",
-        ),
-        Operation(
-            "DELETE",
-            _ONE,
-            "deleteAsset",
-            "Delete the asset.",
-            delete_asset,
-            statuses=(204,),
-            problems=(403, 404, 500, 503, 507),
-            max_body=max_body,
-            role="write",
-        ),
-        Operation(
-            "POST",
-            "/v1/assets",
-            "bulk",
-            "Store many assets, one JSON object a line; a bad line stops no other.",
-            bulk,
-            IngestReportJson,
-            bodies=tuple((media, bytes) for media in NDJSON),
-            problems=(403, 413, 415, 500, 503, 507),
-            role="write",
-        ),
+        Operation("GET", ONE, "asset", "The asset.", read_asset, StoredAssetJson, problems=show),
     ]
 
 
@@ -161,7 +91,7 @@ async def versions(request: Request) -> Response:
     def work(engine: Engine, asset_id: AssetId) -> VersionsJson:
         known = engine.catalog.versions(asset_id, MAX_VERSIONS)
         if not known:
-            raise _unknown(asset_id)
+            raise unknown(asset_id)
         live = bool(engine.catalog.live([known[0].ordinal]))
         return {"live": live, "versions": [stored_to_json(one) for one in known]}
 
@@ -202,125 +132,6 @@ async def thumbnail(request: Request) -> Response:
     return cached(request, data, "image/webp", facts.digest)
 
 
-async def put_asset(request: Request) -> Response:
-    """Store one asset; 201 for a new one."""
-    service, asset_id = service_of(request), request.path_params["id"]
-    fields = await _fields(request)
-    if fields.setdefault("id", asset_id) != asset_id:
-        raise InvalidAsset(f"id: {str(fields['id'])[:60]!r} is not the id of the path")
-    most = service.engine.settings.pictures.max_bytes
-
-    def work() -> Response:
-        report = _indexer(service).ingest([row_from_json(fields, None, most)])
-        if report.skipped:
-            raise InvalidAsset(report.skipped[0].reason)
-        stored = service.engine.catalog.find(AssetId(asset_id))
-        written: WrittenJson = {
-            "result": _result(report),
-            "stored": None if stored is None else stored_to_json(stored),
-        }
-        return json_response(written, 201 if report.indexed else 200)
-
-    return await service.write(work, request)
-
-
-def _result(report: IngestReport) -> Literal["indexed", "updated", "unchanged"]:
-    if report.indexed:
-        return "indexed"
-    return "updated" if report.updated else "unchanged"
-
-
-async def delete_asset(request: Request) -> Response:
-    """Delete one asset."""
-    service, asset_id = service_of(request), AssetId(request.path_params["id"])
-    if not await service.write(lambda: _indexer(service).delete([asset_id]), request):
-        raise _unknown(asset_id)
-    return Response(status_code=204)
-
-
-async def bulk(request: Request) -> Response:
-    """Store the lines of a body as they arrive; batches are durable one by one."""
-    service = service_of(request)
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media not in NDJSON:
-        raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not taken; {NDJSON[0]} is")
-    settings = service.engine.settings
-    upload = _Upload(request.stream(), settings.server.max_bulk_bytes)
-    lines = read_stream(io.BufferedReader(upload, 1 << 16), settings.pictures.max_bytes)
-    rows = _at_most(lines, settings.server.max_bulk_rows)
-    report = await service.upload(lambda: _indexer(service).ingest(rows))
-    told = report.as_json()
-    request.scope["audited"] = {**told, "skipped": len(report.skipped)}
-    return json_response(told)
-
-
-class _Upload(io.RawIOBase):
-    """A request's body as a file, for a worker thread that reads while it arrives."""
-
-    def __init__(self, chunks: AsyncIterator[bytes], most: int) -> None:
-        self._chunks = chunks
-        self._most = most
-        self._taken = 0
-        self._rest = b""
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """The number of bytes put into the buffer; 0 at the end."""
-        self._rest = self._rest or self._next()
-        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
-        buffer[: len(part)] = part
-        return len(part)
-
-    def _next(self) -> bytes:
-        # Starlette ends a body with an empty chunk.
-        chunk: bytes = from_thread.run(anext, self._chunks, b"")
-        self._taken += len(chunk)
-        if self._taken > self._most:
-            raise _too_much("body", f"{self._most:,} bytes", "max_bulk_bytes")
-        return chunk
-
-
-def _at_most(rows: Iterator[Row | Skipped], most: int) -> Iterator[Row | Skipped]:
-    """The rows; each is remembered until the answer, so there is an end to them."""
-    for number, row in enumerate(rows):
-        if number == most:
-            raise _too_much("rows", f"{most:,}", "max_bulk_rows")
-        yield row
-
-
-def _too_much(what: str, most: str, setting: str) -> HTTPException:
-    advice = "earlier batches are stored; send the rest in further requests"
-    return cut(413, f"{what}: more than {most}, the limit (server.{setting}); {advice}")
-
-
-async def _fields(request: Request) -> dict[str, Any]:
-    """The asset's fields in a body of JSON, or in a form of ``asset`` and ``image``."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media == "application/json":
-        return _object(read_json(await request.body(), InvalidAsset))
-    if media != "multipart/form-data":
-        raise HTTPException(
-            415,
-            f"Content-Type: {media or 'none'!r} is not taken;"
-            " one of application/json, multipart/form-data is",
-        )
-    async with request.form(max_files=1, max_fields=1) as form:
-        record, picture = form.get("asset", "{}"), form.get("image")
-        fields = _object(read_json(str(record).encode(), InvalidAsset))
-        if isinstance(picture, UploadFile):
-            fields["image"] = await picture.read()
-        return fields
-
-
-def _object(data: Any) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise InvalidAsset("body: must be a JSON object with the asset's fields")
-    return data
-
-
 async def _read(request: Request, work: Callable[[Engine, AssetId], Any]) -> Any:
     service, asset_id = service_of(request), AssetId(request.path_params["id"])
     return await service.read(lambda: work(service.engine, asset_id), request)
@@ -329,7 +140,7 @@ async def _read(request: Request, work: Callable[[Engine, AssetId], Any]) -> Any
 def _find(engine: Engine, asset_id: AssetId) -> StoredAsset:
     stored = engine.catalog.find(asset_id)
     if stored is None:
-        raise _unknown(asset_id)
+        raise unknown(asset_id)
     return stored
 
 
@@ -359,11 +170,6 @@ def _version(engine: Engine, asset_id: AssetId, wanted: Ordinal | None) -> Store
     return stored
 
 
-def _unknown(asset_id: AssetId) -> UnknownAsset:
+def unknown(asset_id: AssetId) -> UnknownAsset:
+    """The refusal for an id that nothing is stored under."""
     return UnknownAsset(f"no asset has the id {asset_id[:100]!r}")
-
-
-def _indexer(service: Service) -> Indexer:
-    if service.engine.indexer is None:
-        raise HTTPException(403, "this service only reads; write through the one that writes")
-    return service.engine.indexer

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from hybrid_search.assembly import Engine
+from hybrid_search.engine import Engine
 from hybrid_search.ports import VectorStatus
 
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"

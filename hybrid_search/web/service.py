@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.types import Scope
 from typing_extensions import TypedDict
 
-from hybrid_search.assembly import Engine
 from hybrid_search.audit import AUDIT, AuditLog
+from hybrid_search.engine import Engine
 from hybrid_search.errors import Overloaded, SearchError
 from hybrid_search.pacing import Observer, paced
 from hybrid_search.web.access import Access

@@ -26,8 +26,9 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-from hybrid_search.assembly import Engine, lock_writing, open_engine
+from hybrid_search.assembly import lock_writing, open_engine
 from hybrid_search.config import Settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import IndexLocked, IndexUnusable, SearchError
 from hybrid_search.web.app import create_app
 from hybrid_search.web.logs import configure_logs

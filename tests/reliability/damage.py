@@ -5,8 +5,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings, load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.manifests import read_assets
 from hybrid_search.rebuilding import calibrate
 from hybrid_search.records import AssetId, Example, Query

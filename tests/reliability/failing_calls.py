@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings, load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import SearchError
 from hybrid_search.manifests import read_assets
 from hybrid_search.rebuilding import rebuild

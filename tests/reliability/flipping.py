@@ -10,8 +10,9 @@ from unittest.mock import Mock, patch
 
 from hybrid_search.adapters.clip_embedder import ClipEmbedder
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings, load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import SearchError
 from hybrid_search.verifying import verify
 from tests.reliability.damage import QUERIES, flip

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings
+from hybrid_search.engine import Engine
 from hybrid_search.rebuilding import use_model
 from hybrid_search.records import AssetId, Example, Query
 from tests.reliability.damage import filled

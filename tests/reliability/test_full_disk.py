@@ -11,8 +11,9 @@ from hybrid_search.adapters.faiss_index import FaissIndex
 from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import StorageFull
 from hybrid_search.images import PictureLimits, digest_of
 from hybrid_search.manifests import read_assets

@@ -14,8 +14,9 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 
 from hybrid_search import __version__
-from hybrid_search.assembly import Engine, open_engine
+from hybrid_search.assembly import open_engine
 from hybrid_search.config import load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.errors import DeadlineExceeded, Overloaded
 from hybrid_search.sections import ServerSection
 from hybrid_search.web.app import api, create_app
