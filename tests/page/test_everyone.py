@@ -61,9 +61,9 @@ def test_a_small_screen_has_its_filters_behind_a_button(watched: Watched) -> Non
 
 def test_the_keyboard_alone_is_enough(page: Page) -> None:
     expect(page.locator("#q")).to_be_focused()
-    page.keyboard.type("coffee")
-    answered(page, lambda: page.keyboard.press("Enter"))
-    page.keyboard.press("Escape")
+    answered(page, lambda: (page.keyboard.insert_text("coffee"), page.keyboard.press("Enter")))
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(".card mark").first).to_be_visible()
     page.locator(".skip").focus()
     page.keyboard.press("Enter")
     seen: list[str] = []
