@@ -1,12 +1,15 @@
 """The command line as a user sees it: real processes, exit codes, one line of error."""
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from hybrid_search.cli import main
 from tests.small_corpus import write_manifest
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "assets.jsonl"
@@ -15,6 +18,18 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "assets.jsonl"
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "hybrid_search.cli.main", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def here(*words: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which has the libraries loaded already."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["hybrid-search", *words])
+        try:
+            main.run()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 def test_ingest_search_and_status(tmp_path: Path) -> None:
@@ -74,71 +89,71 @@ def test_the_demonstration(tmp_path: Path) -> None:
 
 def test_what_a_search_takes(tmp_path: Path, manifest: Path) -> None:
     where = ("--data-dir", str(tmp_path / "data"))
-    assert run("ingest", str(manifest), *where).returncode == 0
+    assert here("ingest", str(manifest), *where).returncode == 0
     words = ("search", "summer", *where, "--json", "--rank-constant", "2", "--explain")
-    lists = json.loads(run(*words, "--weight", "lexical=3", "--window", "text_to_image=1").stdout)
+    lists = json.loads(here(*words, "--weight", "lexical=3", "--window", "text_to_image=1").stdout)
     assert lists["rank_constant"] == 2.0
     by_name = {report["list"]: report for report in lists["lists"]}
     assert (by_name["lexical"]["weight"], by_name["text_to_image"]["window"]) == (3.0, 1)
     picture = str(manifest.parent / "red.png")
     for asked in (("search", "--image", picture), ("similar", picture), ("similar", "red")):
-        found = json.loads(run(*asked, *where, "--json").stdout)
+        found = json.loads(here(*asked, *where, "--json").stdout)
         assert "red-again" in [hit["id"] for hit in found["hits"][:2]]
-    unlike = json.loads(run("search", "--unlike", "red", *where, "--json").stdout)
+    unlike = json.loads(here("search", "--unlike", "red", *where, "--json").stdout)
     assert unlike["hits"][0]["id"] == "blue"
     mixed = ("--like", "red", "--unlike-text", "red circle", "--min-similarity", "-1")
-    assert json.loads(run("search", *mixed, *where, "--json").stdout)["hits"]
+    assert json.loads(here("search", *mixed, *where, "--json").stdout)["hits"]
     nothing = ("--like", "red", "--min-similarity", "1")
-    found = json.loads(run("search", *nothing, *where, "--json").stdout)
+    found = json.loads(here("search", *nothing, *where, "--json").stdout)
     assert [hit["id"] for hit in found["hits"]] == ["red-again"]
     assert found["lists"][0]["plan"].endswith("from 1.0 up")
-    wrong = run("search", "summer", *where, "--weight", "lexical")
+    wrong = here("search", "summer", *where, "--weight", "lexical")
     assert (wrong.returncode, "lists.lexical.weight" in wrong.stderr) == (2, True)
-    unknown = run("similar", "nobody", *where)
+    unknown = here("similar", "nobody", *where)
     assert (unknown.returncode, "nobody" in unknown.stderr) == (1, True)
     sorted_ = ("search", "--sort", "-price", "--facet", "brand", "--size", "2")
-    cheap = json.loads(run(*sorted_, *where, "--json").stdout)
+    cheap = json.loads(here(*sorted_, *where, "--json").stdout)
     assert [hit["id"] for hit in cheap["hits"]] == ["apart", "phrase"]
     assert {"value": "하늘", "assets": 2} in cheap["facets"]["brand"]
-    assert "brand: " in run(*sorted_, *where).stdout
-    typed = json.loads(run("suggest", "ㅅㅂ", *where, "--json").stdout)
+    assert "brand: " in here(*sorted_, *where).stdout
+    typed = json.loads(here("suggest", "ㅅㅂ", *where, "--json").stdout)
     assert {"text": "신발", "assets": 2} in typed["completions"]
-    assert "summer" in run("suggest", "summr", *where).stdout
-    table = run("search", "summer", *where, "--explain", "--size", "1").stdout
+    assert "summer" in here("suggest", "summr", *where).stdout
+    table = here("search", "summer", *where, "--explain", "--size", "1").stdout
     assert "words" in table
     assert "next page: --cursor" in table
 
 
 def test_analyze_shows_terms_and_runs_cases(tmp_path: Path) -> None:
-    shown = json.loads(run("analyze", "강아지를 ＳＡＬＥ", "--json").stdout)
+    shown = json.loads(here("analyze", "강아지를 ＳＡＬＥ", "--json").stdout)
     assert shown["normalised"] == "강아지를 sale"
     assert [term["text"] for term in shown["words"]] == ["강아지", "sale"]
     assert shown["words"][1]["source"] == "ＳＡＬＥ"
-    assert "강아지" in run("analyze", "강아지를").stdout
+    assert "강아지" in here("analyze", "강아지를").stdout
     cases = tmp_path / "cases.jsonl"
     case = {"mode": "keyword", "query": "강아지", "text": "강아지를 위한", "match": True}
     cases.write_text(json.dumps(case))
-    passed = run("analyze", "--cases", str(cases), "--json")
+    passed = here("analyze", "--cases", str(cases), "--json")
     assert (passed.returncode, json.loads(passed.stdout)["passed"]) == (0, 1)
     cases.write_text(json.dumps({**case, "match": False}))
-    missed = run("analyze", "--cases", str(cases))
+    missed = here("analyze", "--cases", str(cases))
     assert missed.returncode == 1
     assert "must not match" in missed.stdout
-    assert run("analyze").returncode == 2
+    assert here("analyze").returncode == 2
 
 
 def test_an_asset_is_explained_and_shown(tmp_path: Path) -> None:
     manifest = write_manifest(tmp_path / "source")
     where = ("--data-dir", str(tmp_path / "data"))
-    run("ingest", str(manifest), *where)
-    explained = json.loads(run("explain", "phrase", '"여름 신발"', *where, "--json").stdout)
+    here("ingest", str(manifest), *where)
+    explained = json.loads(here("explain", "phrase", '"여름 신발"', *where, "--json").stdout)
     assert (explained["rank"], explained["hit"]["phrases"]) == (1, 1)
-    table = run("explain", "red", "summer", "--parameter", "filter=brand:Sky", *where).stdout
+    table = here("explain", "red", "summer", "--parameter", "filter=brand:Sky", *where).stdout
     assert "the filter, or an excluded or required word, leaves it out" in table
     assert "rank_constant = 60" in table
-    shown = json.loads(run("show", "red", *where, "--json").stdout)
+    shown = json.loads(here("show", "red", *where, "--json").stdout)
     assert [copy["asset"]["id"] for copy in shown["duplicates"]] == ["red-again"]
     assert [version["ordinal"] for version in shown["versions"]] == [shown["ordinal"]]
-    assert "identical: red-again" in run("show", "red", *where).stdout
-    missing = run("show", "none", *where)
+    assert "identical: red-again" in here("show", "red", *where).stdout
+    missing = here("show", "none", *where)
     assert (missing.returncode, missing.stderr) == (1, "error: no asset has the id 'none'\n")
