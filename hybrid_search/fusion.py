@@ -7,6 +7,8 @@ rank), rank from 1; a list that lacks the hit adds nothing.
 ``confident_rrf`` multiplies each summand by how far the list's word for the hit is believed
 (``evidence.py``). And it does not hold against a hit that it stands in no list it cannot stand
 in: a picture without copy is found by no word, so its score is raised for those lists.
+
+What a list gives in the other ways is told by ``dialects.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hybrid_search.dialects import gains
 from hybrid_search.records import (
     LIST_NAMES,
     CandidateList,
@@ -67,6 +70,8 @@ def fuse(
     first = np.flatnonzero(np.diff(ordinals, prepend=0))
     ordinals, places = ordinals[first], places[first]
     raised = _placed(ordinals, lifts, 1.0)
+    if settings.method == "combmnz":
+        raised = np.diff(first, append=len(order)).astype(np.float64)
     scores = np.add.reduceat(rows.gains[order], first) * raised if len(first) else raised
     phrases = _placed(ordinals, phrases_held or {}, 0.0)
     # Stable: what ties in all of these stays in order of ordinal.
@@ -89,19 +94,25 @@ class _Rows(NamedTuple):
 
 def _rows(lists: Sequence[CandidateList], settings: FusionSettings) -> _Rows:
     ordinals: list[Ordinal] = []
-    gains: list[NDArray[np.float64]] = [_NO_GAINS]
+    given: list[NDArray[np.float64]] = [_NO_GAINS]
     places: list[NDArray[np.int64]] = [_NO_PLACES]
     for candidates in lists:
         inside = candidates.ordinals[: candidates.window]
         ranks = np.arange(1, len(inside) + 1)
-        weight = settings.lists[candidates.name].weight
-        gain = np.asarray(weight / (settings.rank_constant + ranks), np.float64)
-        if settings.method == "confident_rrf" and candidates.confidences:
-            gain *= candidates.confidences[: len(inside)]
         ordinals += inside
-        gains.append(gain)
+        given.append(_gains(candidates, settings))
         places.append(ranks * len(LIST_NAMES) + LIST_NAMES.index(candidates.name))
-    return _Rows(np.array(ordinals, np.int64), np.concatenate(gains), np.concatenate(places))
+    return _Rows(np.array(ordinals, np.int64), np.concatenate(given), np.concatenate(places))
+
+
+def _gains(candidates: CandidateList, settings: FusionSettings) -> NDArray[np.float64]:
+    """What the list gives to each candidate in its window, before any lift."""
+    scores = np.array(candidates.scores[: candidates.window], np.float64)
+    weight = settings.lists[candidates.name].weight
+    gain = gains(settings.method, scores, settings.rank_constant, weight)
+    if settings.method == "confident_rrf" and candidates.confidences:
+        gain = gain * candidates.confidences[: len(scores)]
+    return gain
 
 
 _NO_GAINS, _NO_PLACES = np.empty(0), np.empty(0, np.int64)
@@ -132,7 +143,7 @@ def _lifts(
     A list weighs as much as its best candidate is believed. A hit's score is what the lists that
     could hold it gave, as if the others had given two thirds as much for their weight.
     """
-    if settings.method == "rrf" or not outside:
+    if settings.method != "confident_rrf" or not outside:
         return {}
     weights = {c.name: settings.lists[c.name].weight * c.confidence for c in lists}
     total = math.fsum(weights.values())
@@ -160,7 +171,7 @@ def _contribution(
         absent = "not_matched" if candidates.exhausted else "below_window"
         return Contribution(name, None, None, weight, 0.0, 0.0, absent)  # type: ignore[arg-type]  # one of the two literals
     at = inside.index(hit.ordinal)
-    plain = settings.method == "rrf"
+    plain = settings.method != "confident_rrf"
     confidence = 1.0 if plain else _believed(candidates, len(inside))[at]
-    gain = weight / (settings.rank_constant + at + 1) * confidence * hit.lift
+    gain = float(_gains(candidates, settings)[at]) * hit.lift
     return Contribution(name, at + 1, candidates.scores[at], weight, confidence, gain)

@@ -168,7 +168,7 @@ class FusionSection(Section):
     """Reciprocal rank fusion: each list adds weight / (rank_constant + rank)."""
 
     method: FusionMethod = "confident_rrf"
-    """``confident_rrf`` multiplies what a list adds by the evidence for it, ``rrf`` does not."""
+    """``confident_rrf`` multiplies what a list adds by the evidence for it; others are dialects."""
     rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0)] = 30.0
     """Large values make ranks alike, small ones favour the top."""
     phrase: PhraseListSection = PhraseListSection()

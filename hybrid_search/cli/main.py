@@ -27,6 +27,7 @@ from hybrid_search.cli.lab import index_app
 from hybrid_search.cli.looking import explain_asset, show_asset
 from hybrid_search.cli.models import show_models
 from hybrid_search.cli.rebuilding import print_rebuilt, rebuild_parts
+from hybrid_search.cli.relevance import lab_app
 from hybrid_search.cli.serving import serve_folder
 from hybrid_search.cli.swapping import model_app
 from hybrid_search.cli.tables import (
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 
 app.add_typer(index_app, name="index")
+app.add_typer(lab_app, name="lab")
 app.add_typer(model_app, name="model")
 app.add_typer(keys_app, name="keys")
 app.command("calibrate")(calibrate_index)
@@ -75,7 +77,7 @@ Filters = Annotated[
 ]
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Which lists answer.")]
 FusionOption = Annotated[
-    FusionMethod | None, typer.Option("--fusion", help="Fuse by the evidence, or plainly.")
+    FusionMethod | None, typer.Option("--fusion", help="How to fuse: by the evidence, plainly, or as others do.")
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Show each hit's rank in every list.")]
 

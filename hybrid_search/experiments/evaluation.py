@@ -147,12 +147,12 @@ def _runs(
         good[query.qid] = retrieved.good_match
         stored = catalog.fetch(list({o for part in retrieved.lists for o in part.ordinals}))
         for name, tried in settings.items():
-            hits = searcher.fused(_narrowed(retrieved, tried), tried)[:DEPTH]
+            hits = searcher.fused(narrowed(retrieved, tried), tried)[:DEPTH]
             runs[name] += _ranked(query, (stored[hit.ordinal].asset for hit in hits))
     return runs, good
 
 
-def _narrowed(retrieved: Retrieved, settings: FusionSettings) -> Retrieved:
+def narrowed(retrieved: Retrieved, settings: FusionSettings) -> Retrieved:
     """With only the lists that the settings name, each to its window."""
     return replace(
         retrieved,
@@ -172,6 +172,14 @@ def _by_type(
         kind: _scores([q.qid for q in queries if q.type == kind], judged, run) for kind in types
     }
     return {**by_type, "all": _scores([query.qid for query in queries], judged, run)}
+
+
+def read_judgments(path: Path) -> dict[str, dict[str, int]]:
+    """Grades by query and asset id, of TREC qrels; raises ``InvalidInput``."""
+    found: dict[str, dict[str, int]] = {}
+    for judgment in _read_qrels(path):
+        found.setdefault(judgment.query_id, {})[judgment.doc_id] = judgment.relevance
+    return found
 
 
 def _read_qrels(path: Path) -> list[Qrel]:

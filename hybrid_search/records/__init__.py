@@ -38,6 +38,7 @@ from hybrid_search.records.filters import (
     Prefix,
 )
 from hybrid_search.records.queries import (
+    FUSION_METHODS,
     LIST_NAMES,
     Example,
     FusionMethod,
@@ -49,6 +50,7 @@ from hybrid_search.records.queries import (
 )
 
 __all__ = [
+    "FUSION_METHODS",
     "LIST_NAMES",
     "Absence",
     "AllOf",

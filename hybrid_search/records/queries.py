@@ -37,8 +37,22 @@ class ListSettings:
     weight: float
 
 
-FusionMethod = Literal["confident_rrf", "rrf"]
-"""Reciprocal rank fusion that weighs each list's word by the evidence for it, or the plain one."""
+FusionMethod = Literal[
+    "confident_rrf",
+    "rrf",
+    "qdrant_rrf",
+    "weaviate_ranked",
+    "min_max",
+    "opensearch_min_max",
+    "z_score",
+    "dbsf",
+    "combsum",
+    "combmnz",
+]
+"""How lists become one: reciprocal rank fusion by evidence, the plain form, and other dialects."""
+
+FUSION_METHODS: tuple[FusionMethod, ...] = get_args(FusionMethod)
+"""All of them, the default first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ class SearchBody(BaseModel):
     """Which lists answer: all, those of words, or those of vectors."""
     fusion: FusionMethod | None = None
     """How the lists become one: ``confident_rrf`` weighs each list's word by the evidence for it,
-    ``rrf`` is plain reciprocal rank fusion."""
+    ``rrf`` is plain reciprocal rank fusion; the others are dialects, see the documentation."""
     rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0, allow_inf_nan=False)] | None = None
     """The k of reciprocal rank fusion."""
     lists: dict[ListName, ListBody] = {}

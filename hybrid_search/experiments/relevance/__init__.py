@@ -1,0 +1,1 @@
+"""The relevance lab: candidates retrieved once, fused in many ways, measured and compared."""

@@ -1,0 +1,73 @@
+"""Plots of an experiment as SVG, for its report; matplotlib is the extra ``lab``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+_WIDTH, _HEIGHT = 6.4, 3.6
+
+
+def axis_plot(
+    name: str, rows: Sequence[tuple[float | str, float, float, float]], measure: str
+) -> str:
+    """The measure over the values of one parameter, with 95 % intervals."""
+    figure = Figure(figsize=(_WIDTH, _HEIGHT))
+    axes = figure.subplots()
+    labels = [f"{value:g}" if isinstance(value, float) else str(value) for value, *_ in rows]
+    means, low, high = (np.array([row[at] for row in rows]) for at in (1, 2, 3))
+    places = np.arange(len(rows))
+    axes.errorbar(places, means, yerr=[means - low, high - means], fmt="o-", capsize=3)
+    axes.set_xticks(places, labels, rotation=30 if max(map(len, labels)) > 6 else 0)
+    axes.set_xlabel(name)
+    axes.set_ylabel(measure)
+    return _svg(figure)
+
+
+def wins_plot(own: NDArray[np.float64], base: NDArray[np.float64], measure: str) -> str:
+    """What each query won or lost against the base, in order."""
+    figure = Figure(figsize=(_WIDTH, _HEIGHT))
+    axes = figure.subplots()
+    differences = np.sort(own - base)[::-1]
+    colours = np.where(differences >= 0, "#0f7a6b", "#b3372b")
+    axes.bar(np.arange(len(differences)), differences, width=1.0, color=colours.tolist())
+    axes.set_xlabel("queries, those that won most first")
+    axes.set_ylabel(f"difference of {measure}")
+    return _svg(figure)
+
+
+def bars_plot(means: Mapping[str, float], measure: str) -> str:
+    """The measure of each configuration."""
+    figure = Figure(figsize=(_WIDTH, 0.5 + 0.4 * len(means)))
+    axes = figure.subplots()
+    axes.barh(list(means)[::-1], list(means.values())[::-1], color="#2348c9")
+    axes.set_xlim(0.0, 1.0)
+    axes.set_xlabel(measure)
+    return _svg(figure)
+
+
+def heat_map(
+    names: tuple[str, str], labels: tuple[list[str], list[str]], values: NDArray[np.float64]
+) -> str:
+    """The measure over two parameters, the first downwards."""
+    figure = Figure(figsize=(_WIDTH, _HEIGHT))
+    axes = figure.subplots()
+    shown = axes.imshow(values, aspect="auto", cmap="viridis")
+    axes.set_yticks(np.arange(len(labels[0])), labels[0])
+    axes.set_xticks(np.arange(len(labels[1])), labels[1])
+    axes.set_ylabel(names[0])
+    axes.set_xlabel(names[1])
+    figure.colorbar(shown)
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    figure.tight_layout()
+    drawn = io.StringIO()
+    # The same input makes the same file.
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    return drawn.getvalue()

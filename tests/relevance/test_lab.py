@@ -1,0 +1,234 @@
+"""The lab: settings at once rank as a search with each, and files say what was found."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from hybrid_search.assembly import open_engine
+from hybrid_search.cli.ingesting import ingest_paths
+from hybrid_search.cli.main import app
+from hybrid_search.config import load_settings
+from hybrid_search.engine import Engine
+from hybrid_search.errors import InvalidInput
+from hybrid_search.experiments.evaluation import (
+    evaluate,
+    narrowed,
+    read_judgments,
+    read_queries,
+)
+from hybrid_search.experiments.relevance.candidates import retrieve
+from hybrid_search.experiments.relevance.checking import misses
+from hybrid_search.experiments.relevance.experiment import Experiment, at_point, read_experiment
+from hybrid_search.experiments.relevance.running import Results, run_experiment
+from hybrid_search.experiments.relevance.sweeping import rankings
+from hybrid_search.records import FUSION_METHODS, FusionSettings, ListSettings
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+FILE = """
+name = "demonstration <b>ads</b>"
+queries = "queries.jsonl"
+qrels = "qrels.txt"
+measures = ["nDCG@10", "R@10", "Success@1"]
+base = "plain"
+
+[[configurations]]
+name = "plain"
+fusion = "rrf"
+rank_constant = 60
+weights = { lexical = 1.0 }
+
+[[configurations]]
+name = "as configured"
+
+[[configurations]]
+name = "text"
+mode = "text"
+
+[grid]
+fusion = ["rrf", "confident_rrf", "dbsf"]
+rank_constant = [10, 30, 60]
+weights = { lexical = [0.5, 1, 2] }
+
+[expected.plain]
+"nDCG@10" = { value = 0.8, tolerance = 0.01 }
+"""
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    settings = load_settings(tmp_path_factory.mktemp("lab") / "data")
+    ingest_paths(settings, [FIXTURES / "assets.jsonl"], quiet=True)
+    with open_engine(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("experiment")
+    for name in ("queries.jsonl", "qrels.txt", "query_images"):
+        (made / name).symlink_to(FIXTURES / name)
+    (made / "ads.toml").write_text(FILE, "utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def results(engine: Engine, folder: Path) -> Results:
+    experiment = read_experiment(folder / "ads.toml")
+    defaults = engine.settings.fusion.settings()
+    return run_experiment(engine.searcher, engine.catalog, experiment, folder, defaults=defaults)
+
+
+def by_chance(chance: np.random.Generator, defaults: FusionSettings) -> FusionSettings:
+    lists = {
+        name: ListSettings(int(chance.integers(1, part.window + 1)), float(chance.uniform(0, 4)))
+        for name, part in defaults.lists.items()
+    }
+    method = FUSION_METHODS[int(chance.integers(len(FUSION_METHODS)))]
+    return FusionSettings(float(chance.uniform(1, 80)), lists, method)
+
+
+def test_settings_at_once_rank_as_a_search_with_each(engine: Engine) -> None:
+    chance, defaults = np.random.default_rng(17), engine.settings.fusion.settings()
+    tried = [defaults, *(by_chance(chance, defaults) for _ in range(60))]
+    judged = read_judgments(FIXTURES / "qrels.txt")
+    for test in list(read_queries(FIXTURES / "queries.jsonl", defaults))[::9]:
+        retrieved = engine.searcher.retrieve(test.query)
+        candidates = retrieve(engine.searcher, engine.catalog, test, judged.get(test.qid, {}))
+        found = rankings(candidates, tried, 50)
+        for row, settings in zip(found, tried, strict=True):
+            hits = engine.searcher.fused(narrowed(retrieved, settings), settings)[:50]
+            scores = {str(engine_id(engine, hit.ordinal)): hit.score for hit in hits}
+            ours = [candidates.ids[at] for at in row if at >= 0]
+            assert set(ours) == set(scores)
+            for mine, theirs in zip(ours, scores, strict=True):
+                assert math.isclose(scores[mine], scores[theirs], rel_tol=1e-9, abs_tol=1e-9)
+
+
+def engine_id(engine: Engine, ordinal: int) -> str:
+    return engine.catalog.fetch([ordinal])[ordinal].asset.id  # type: ignore[list-item,index]
+
+
+def test_a_configuration_measures_what_eval_measures(engine: Engine, results: Results) -> None:
+    defaults = engine.settings.fusion.settings()
+    tests = list(read_queries(FIXTURES / "queries.jsonl", defaults))
+    types = evaluate(engine.searcher, engine.catalog, tests, FIXTURES / "qrels.txt")
+    (own,) = [one for one in results.compared if one.name == "as configured"]
+    assert own.means["nDCG@10"] == pytest.approx(types["all"]["nDCG@10"], abs=1e-4)
+    for kind, value in own.by_type.items():
+        assert value == pytest.approx(types[kind]["nDCG@10"], abs=1e-4)
+
+
+def test_what_is_tuned_is_told_of_queries_it_was_not_chosen_on(results: Results) -> None:
+    tuned = results.tuned
+    assert tuned is not None
+    assert results.settings_tried == 3 + 27
+    halves = sum(one.queries for one in tuned.by_type.values())
+    assert halves == tuned.difference.queries
+    assert len(results.queries) * 0.4 < halves < len(results.queries) * 0.6
+    assert tuned.point["fusion"] == "confident_rrf"
+    assert tuned.difference.low > 0
+    assert tuned.advice.startswith("take the tuned setting")
+    assert set(tuned.axes) == {"fusion", "rank_constant", "weights.lexical"}
+    assert all(own < base for _, base, own in tuned.worse)
+    assert tuned.pair is not None
+    assert tuned.pair[2].shape == (3, 3)
+
+
+def test_nothing_better_is_said_as_such(engine: Engine, folder: Path) -> None:
+    text = FILE.replace('base = "plain"', 'base = "as configured"').replace(
+        '["rrf", "confident_rrf", "dbsf"]', '["weaviate_ranked", "combsum"]'
+    )
+    (folder / "worse.toml").write_text(text, "utf-8")
+    defaults = engine.settings.fusion.settings()
+    found = run_experiment(
+        engine.searcher,
+        engine.catalog,
+        read_experiment(folder / "worse.toml"),
+        folder,
+        defaults=defaults,
+    )
+    assert found.tuned is not None
+    assert found.tuned.point == {}
+    assert found.tuned.advice.startswith("keep the default")
+
+
+def test_a_point_changes_what_it_names_alone(engine: Engine) -> None:
+    base = engine.settings.fusion.settings()
+    found = at_point(base, {"fusion": "dbsf", "rank_constant": 7.0, "weights.lexical": 3.0})
+    assert (found.method, found.rank_constant, found.lists["lexical"].weight) == ("dbsf", 7.0, 3.0)
+    assert found.lists["copy_semantic"] == base.lists["copy_semantic"]
+
+
+def test_the_command_writes_a_report_and_checks(
+    engine: Engine, folder: Path, tmp_path: Path
+) -> None:
+    where = ["--data-dir", str(engine.settings.data_dir)]
+    out = tmp_path / "report"
+    asked = ["lab", "run", str(folder / "ads.toml"), "--out", str(out), "--json", *where]
+    ran = CliRunner().invoke(app, asked, catch_exceptions=False)
+    told = json.loads(ran.stdout)
+    assert told["tuned"]["advice"].startswith("take")
+    page = (out / "report.html").read_text("utf-8")
+    assert "demonstration &lt;b&gt;ads&lt;/b&gt;" in page
+    assert page.count("<figure>") >= 6
+    assert "take the tuned setting" in (out / "report.md").read_text("utf-8")
+    rows = list(csv.DictReader((out / "per_query.csv").read_text("utf-8").splitlines()))
+    assert len(rows) == 3 * told["queries"]
+    mean = np.mean([float(row["nDCG@10"]) for row in rows if row["configuration"] == "text"])
+    (text,) = [one for one in told["configurations"] if one["name"] == "text"]
+    assert mean == pytest.approx(text["means"]["nDCG@10"], abs=1e-5)
+    runs = (out / "runs" / "text.trec").read_text("utf-8").splitlines()
+    assert all(len(line.split()) == 6 for line in runs)
+    checked = CliRunner().invoke(app, ["lab", "check", str(folder / "ads.toml"), *where])
+    assert checked.exit_code == 0, checked.output
+    assert "1 of 1 measures are as expected" in checked.stdout
+    (folder / "high.toml").write_text(FILE.replace("value = 0.8", "value = 0.99"), "utf-8")
+    missed = CliRunner().invoke(app, ["lab", "check", str(folder / "high.toml"), *where])
+    assert missed.exit_code == 1
+    assert "expected 0.9900 with a tolerance of 0.01" in missed.stdout
+
+
+def test_the_answers_are_worth_what_they_were(engine: Engine) -> None:
+    path = FIXTURES.parent / "bench/experiments/demonstration.toml"
+    defaults = engine.settings.fusion.settings()
+    found = run_experiment(
+        engine.searcher, engine.catalog, read_experiment(path), path.parent, defaults=defaults
+    )
+    assert len(found.queries) == 102
+    assert misses(found) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("name =", "nam ="), "nam"),
+        (("nDCG@10", "DCG@10"), "DCG@10"),
+        (('base = "plain"', 'base = "none"'), "'none' is no configuration"),
+        (('name = "text"', 'name = "plain"'), "given twice"),
+        (("[expected.plain]", "[expected.other]"), "'other' is no configuration"),
+        (("rank_constant = 60", "rank_constant = 0"), "rank_constant"),
+        (('"rrf", "confident_rrf"', '"rrf2"'), "fusion"),
+        (("[0.5, 1, 2]", str(np.linspace(0, 9, 2300).tolist())), "more than 20,000 settings"),
+        (("[grid]", "[grid"), "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_its_part(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(FILE.replace(*change), "utf-8")
+    with pytest.raises(InvalidInput) as refusal:
+        read_experiment(path)
+    assert said in str(refusal.value)
+
+
+def test_no_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no file at"):
+        read_experiment(tmp_path / "none.toml")
+    assert Experiment.model_fields["split"].default == 0.5
