@@ -77,7 +77,8 @@ Filters = Annotated[
 ]
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Which lists answer.")]
 FusionOption = Annotated[
-    FusionMethod | None, typer.Option("--fusion", help="How lists become one: by evidence, or otherwise.")
+    FusionMethod | None,
+    typer.Option("--fusion", help="How lists become one: by evidence, or otherwise."),
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Show each hit's rank in every list.")]
 
