@@ -23,12 +23,13 @@ from hybrid_search.durable import publish, storing, sync
 from hybrid_search.errors import IndexCorrupt, IndexMissing, InvalidInput
 from hybrid_search.generation_folders import GenerationFolders
 from hybrid_search.inventory import differences, from_json, read_facts, take, to_json, write_facts
+from hybrid_search.judgments import JUDGMENTS
 from hybrid_search.parts import CATALOG, LEXICAL, open_catalog
 from hybrid_search.verifying import Progress
 
 FORMAT = 1
 _FACTS = "snapshot.json"
-_BESIDE = (CONFIG_NAME, "synonyms.txt", "keys.json")
+_BESIDE = (CONFIG_NAME, "synonyms.txt", "keys.json", JUDGMENTS)
 _Copy = Callable[[Path, Path], object]
 
 

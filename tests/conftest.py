@@ -1,11 +1,17 @@
 """What tests of several rooms share."""
 
 import ipaddress
+import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.small_corpus import write_manifest
 
@@ -30,3 +36,20 @@ def no_outbound_connection() -> Iterator[None]:
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A manifest of six adverts, two pictures beside it."""
     return write_manifest(tmp_path_factory.mktemp("ads"))
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder that ``hybrid-search demo`` makes, and what it printed; nobody writes there."""
+    # Above the folder of one of several processes is that of all: the first makes the index.
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demonstration"
+    told = folder.with_suffix(".json")
+    with FileLock(f"{folder}.lock"):
+        if not told.exists():
+            words = ["demo", "--no-serve", "--json", "--data-dir", str(folder)]
+            command = [sys.executable, "-m", "hybrid_search.cli.main", *words]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            told.write_text(done.stdout, "utf-8")
+    return folder, json.loads(told.read_text("utf-8"))

@@ -63,6 +63,11 @@ def status(page: Page) -> None:
     page.locator(".panel").first.wait_for()
 
 
+def judging(page: Page) -> None:
+    page.goto("/judge?q=커피")
+    page.locator("#pair img").first.wait_for()
+
+
 WIDE, PHONE = (1280, 800), (390, 844)
 STATES: dict[str, tuple[Callable[[Page], None], tuple[int, int], str, str]] = {
     "search": (search, WIDE, "ko-KR", "light"),
@@ -72,6 +77,7 @@ STATES: dict[str, tuple[Callable[[Page], None], tuple[int, int], str, str]] = {
     "tuning": (tuning, WIDE, "en-US", "dark"),
     "asset": (asset, WIDE, "en-US", "light"),
     "status": (status, WIDE, "en-US", "light"),
+    "judging": (judging, WIDE, "en-US", "light"),
     "phone": (search, PHONE, "ko-KR", "dark"),
 }
 

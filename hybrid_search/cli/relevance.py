@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from hybrid_search.assembly import open_engine
+from hybrid_search.cli.judging import export_judgments, import_judgments, show_agreement
 from hybrid_search.cli.tables import console, print_json, progress_bar
 from hybrid_search.config import load_settings
 from hybrid_search.experiments.relevance.checking import Missed, misses
@@ -27,6 +28,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 @lab_app.callback()
 def lab() -> None:
     """Experiments with the relevance of answers."""
+
+
+lab_app.command("export")(export_judgments)
+lab_app.command("import")(import_judgments)
+lab_app.command("agreement")(show_agreement)
 
 
 @lab_app.command("run")

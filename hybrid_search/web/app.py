@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from hybrid_search import __version__
 from hybrid_search.engine import Engine
 from hybrid_search.errors import InvalidConfig
-from hybrid_search.web import assets, monitoring, searching, sessions, writing
+from hybrid_search.web import assets, judging, monitoring, searching, sessions, writing
 from hybrid_search.web.forwarding import Writer, taking_forwarded
 from hybrid_search.web.observed import Observed
 from hybrid_search.web.openapi import document
@@ -55,6 +55,7 @@ def create_app(engine: Engine, shared: Path | None = None) -> Starlette:
             *routes(api(engine.settings.server.max_body_bytes)),
             Route("/", _page("index.html")),
             Route("/status", _page("status.html")),
+            Route("/judge", _page("judge.html")),
             Mount("/static", StaticFiles(directory=PAGE), name="static"),
         ],
         middleware=[Middleware(Observed, service), *_cors(engine.settings.server.cors_origins)],
@@ -107,6 +108,7 @@ def api(max_body: int) -> list[Operation]:
         *searching.operations(max_body),
         *assets.operations(),
         *writing.operations(max_body),
+        *judging.operations(max_body),
         *sessions.operations(),
         *monitoring.operations(described),
     ]

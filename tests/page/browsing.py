@@ -39,7 +39,7 @@ class Watched:
         page.on("request", lambda request: self._asked(request.url))
         page.on("dialog", lambda dialog: dialog.accept())
         page.goto(path)
-        if "/status" not in path:
+        if not path.startswith(("/status", "/judge")):
             settled(page)
         return page
 

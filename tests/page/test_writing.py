@@ -99,7 +99,7 @@ def test_copies_are_shown_and_a_deleted_ad_is_gone(page: Page, site: httpx.Clien
 
 @pytest.fixture(scope="module")
 def keyed(
-    indexed: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     """A server with keys, and a key of each role."""
     data = tmp_path_factory.mktemp("keyed") / "data"

@@ -5,13 +5,13 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from hybrid_search.assembly import open_engine
-from hybrid_search.cli.ingesting import ingest_paths
 from hybrid_search.cli.main import app
 from hybrid_search.config import load_settings
 from hybrid_search.engine import Engine
@@ -61,10 +61,8 @@ weights = { lexical = [0.5, 1, 2] }
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    settings = load_settings(tmp_path_factory.mktemp("lab") / "data")
-    ingest_paths(settings, [FIXTURES / "assets.jsonl"], quiet=True)
-    with open_engine(settings) as opened:
+def engine(demonstration: tuple[Path, dict[str, Any]]) -> Iterator[Engine]:
+    with open_engine(load_settings(demonstration[0])) as opened:
         yield opened
 
 

@@ -7,6 +7,9 @@ let session = null;
 
 export const maySave = () => session !== null && session.role !== "read";
 
+// Who asks, by key; null where no key is asked for.
+export const keyName = () => (session?.keyed ? session.name : null);
+
 export async function learnSession() {
   session = await call("/v1/session").catch(() => null);
   show();

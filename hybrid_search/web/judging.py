@@ -1,0 +1,166 @@
+"""Judgments over HTTP: made on the judging page, read back by whoever measures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from hybrid_search.durable import check_room
+from hybrid_search.errors import InvalidQuery, UnknownAsset
+from hybrid_search.judgments import GRADES, Judgment, Judgments, agreements, now
+from hybrid_search.records import AssetId
+from hybrid_search.web.answers import json_response
+from hybrid_search.web.operations import Operation, parameters_of
+from hybrid_search.web.service import Service, service_of
+from hybrid_search.wire.assets import parse_model, read_json
+
+
+class JudgmentBody(BaseModel):
+    """A grade for an ad as the answer to a query."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    query: Annotated[str, Field(min_length=1, max_length=512)]
+    """What was asked."""
+    asset: Annotated[str, Field(min_length=1, max_length=512)]
+    """The ad's id."""
+    grade: Annotated[int, Field(ge=GRADES[0], le=GRADES[-1])]
+    """0 beside the point, 1 somewhat, 2 well, 3 exactly."""
+    judge: Annotated[str, Field(max_length=100)] = ""
+    """Who judges; with a key it is the key's name."""
+
+
+class JudgmentParameters(BaseModel):
+    """Which judgments are wanted."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    query: str = ""
+    """Only those of this query."""
+    judge: str = ""
+    """Only those of this judge."""
+
+
+class JudgmentJson(TypedDict):
+    """One judge's last word on an ad for a query."""
+
+    query: str
+    asset: str
+    grade: int
+    judge: str
+    source: str
+    at: str
+
+
+class AgreementJson(TypedDict):
+    """How far two judges agree: the share of equal grades, and Cohen's weighted kappa."""
+
+    judges: list[str]
+    pairs: int
+    same: float
+    kappa: float
+
+
+class JudgmentsJson(TypedDict):
+    """Judgments in the order in which they were first made."""
+
+    judgments: list[JudgmentJson]
+    agreement: list[AgreementJson]
+
+
+def operations(max_body: int) -> list[Operation]:
+    """The routes of judgments."""
+    return [
+        Operation(
+            "GET",
+            "/v1/judgments",
+            "judgments",
+            "What people judged.",
+            judgments,
+            JudgmentsJson,
+            parameters=parameters_of(JudgmentParameters),
+            problems=(422, 500, 503),
+        ),
+        Operation(
+            "PUT",
+            "/v1/judgments",
+            "judge",
+            "Judge an ad as the answer to a query; the judge's last word counts.",
+            judge,
+            JudgmentJson,
+            bodies=(("application/json", JudgmentBody),),
+            problems=(403, 404, 413, 415, 422, 500, 503, 507),
+            max_body=max_body,
+            role="write",
+        ),
+    ]
+
+
+async def judgments(request: Request) -> Response:
+    """The last words, and how far judges agree."""
+    asked = parse_model(JudgmentParameters, dict(request.query_params), InvalidQuery)
+    service = service_of(request)
+
+    def work() -> JudgmentsJson:
+        known = [
+            one
+            for one in _kept(service).current()
+            if asked.query in {"", one.query} and asked.judge in {"", one.judge}
+        ]
+        return {
+            "judgments": [_json(one) for one in known],
+            "agreement": [
+                {
+                    "judges": list(one.judges),
+                    "pairs": one.pairs,
+                    "same": one.same,
+                    "kappa": one.kappa,
+                }
+                for one in agreements(known)
+            ],
+        }
+
+    return json_response(await service.read(work, request))
+
+
+async def judge(request: Request) -> Response:
+    """Keep one judgment."""
+    service, caller = service_of(request), request.scope["caller"]
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not application/json")
+    body = parse_model(JudgmentBody, read_json(await request.body()), InvalidQuery)
+    name = caller.name if caller.keyed else body.judge or caller.name
+    made = Judgment(body.query, body.asset, body.grade, name, "page", now())
+
+    def work() -> None:
+        if service.engine.indexer is None:
+            raise HTTPException(403, "this service only reads; judge through the one that writes")
+        if service.engine.catalog.find(AssetId(body.asset)) is None:
+            raise UnknownAsset(f"no asset has the id {body.asset[:100]!r}")
+        settings = service.engine.settings
+        check_room(settings.data_dir, settings.storage.reserve_mb)
+        _kept(service).add([made])
+
+    await service.write(work, request)
+    return json_response(_json(made))
+
+
+def _kept(service: Service) -> Judgments:
+    return Judgments(service.engine.settings.data_dir)
+
+
+def _json(one: Judgment) -> JudgmentJson:
+    return {
+        "query": one.query,
+        "asset": one.asset,
+        "grade": one.grade,
+        "judge": one.judge,
+        "source": one.source,
+        "at": one.at,
+    }

@@ -1,0 +1,120 @@
+"""Interleaving and clicks with simulated users, whose seeds are fixed."""
+
+import numpy as np
+import pytest
+
+from hybrid_search.experiments.relevance.clicks import Shown, counts, fit
+from hybrid_search.experiments.relevance.interleaving import (
+    Mixed,
+    Team,
+    sign_test,
+    team_draft,
+    verdict,
+    won,
+)
+
+LOOKED_AT = (1.0, 0.7, 0.5, 0.4, 0.32, 0.27, 0.23, 0.2, 0.17, 0.15)
+"""How often somebody looks at each rank."""
+CLICKED = {0: 0.05, 1: 0.3, 2: 0.55, 3: 0.85}
+"""How often a hit of each grade is clicked once it is looked at."""
+
+
+def grades_of(query: int) -> dict[str, int]:
+    chance = np.random.default_rng(query)
+    return {
+        f"d{at}": int(grade)
+        for at, grade in enumerate(chance.choice(4, 30, p=[0.6, 0.2, 0.1, 0.1]))
+    }
+
+
+def ranked(grades: dict[str, int], noise: float, chance: np.random.Generator) -> list[str]:
+    """The better, the less noise stands between a grade and its place."""
+    values = {hit: grade + chance.normal(0.0, noise) for hit, grade in grades.items()}
+    return sorted(values, key=lambda hit: -values[hit])
+
+
+def clicks(hits: tuple[str, ...], grades: dict[str, int], chance: np.random.Generator) -> set[str]:
+    return {
+        hit
+        for hit, looked in zip(hits, LOOKED_AT, strict=False)
+        if chance.random() < looked * CLICKED[grades[hit]]
+    }
+
+
+def experiment(noise_a: float, noise_b: float, searches: int, seed: int) -> Team | None:
+    chance, outcomes = np.random.default_rng(seed), []
+    for query in range(searches):
+        grades = grades_of(query)
+        a, b = ranked(grades, noise_a, chance), ranked(grades, noise_b, chance)
+        mixed = team_draft(a, b, 10, chance)
+        outcomes.append(won(mixed, clicks(mixed.hits, grades, chance)))
+    return verdict(outcomes).winner
+
+
+def test_the_better_of_two_is_found() -> None:
+    found = [experiment(0.6, 1.8, 400, seed) for seed in range(20)]
+    # A power of at least nine in ten at 400 searches, and never the wrong one.
+    assert found.count("a") >= 18
+    assert "b" not in found
+
+
+def test_no_winner_is_found_between_equals() -> None:
+    found = [experiment(1.0, 1.0, 400, seed) for seed in range(40)]
+    # One in twenty errs at a level of .05: of forty, six or more by chance once in seventy.
+    assert found.count(None) >= 35
+
+
+def test_each_takes_its_best_by_turns() -> None:
+    chance = np.random.default_rng(4)
+    for _ in range(50):
+        mixed = team_draft(["a1", "a2", "c"], ["b1", "c", "b2"], 10, chance)
+        assert sorted(mixed.hits) == ["a1", "a2", "b1", "b2", "c"]
+        assert set(mixed.teams[:2]) == {"a", "b"}
+        own = [hit for hit, team in zip(mixed.hits, mixed.teams, strict=True) if team == "a"]
+        assert own == [hit for hit in ("a1", "a2", "c") if hit in own]
+    assert team_draft(["x"], ["x"], 5, chance).hits == ("x",)
+    assert team_draft([], [], 5, chance) == Mixed((), ())
+    short = team_draft(list("abcdef"), list("ghijkl"), 3, chance)
+    assert len(short.hits) == len(short.teams) == 3
+
+
+def test_clicks_are_counted_for_whose_they_are() -> None:
+    mixed = Mixed(("x", "y", "z"), ("a", "b", "a"))
+    assert won(mixed, {"x"}) == "a"
+    assert won(mixed, {"y"}) == "b"
+    assert won(mixed, {"x", "y"}) is None
+    assert won(mixed, set()) is None
+
+
+def test_the_sign_test_is_exact() -> None:
+    assert sign_test(9, 1) == pytest.approx(0.0215, abs=1e-4)
+    assert sign_test(5, 5) == 1.0
+    assert sign_test(0, 0) == 1.0
+    assert verdict(["a", None, "b"]).ties == 1
+
+
+def test_clicks_become_judgments_whatever_the_place() -> None:
+    chance, searches = np.random.default_rng(8), []
+    truth = {}
+    for query in range(40):
+        grades = grades_of(query)
+        truth |= {(str(query), hit): grade for hit, grade in grades.items()}
+        # A ranker that puts the good ones low: raw click rates would tell the opposite of many.
+        fixed = sorted(grades, key=lambda hit: (grades[hit], hit))[-14:]
+        for _ in range(150):
+            order = fixed[:10] if chance.random() < 0.6 else list(chance.permutation(fixed))[:10]
+            hits = tuple(map(str, order))
+            shown = clicks(hits, grades, chance)
+            searches.append(Shown(str(query), hits, frozenset(shown)))
+    model, shown_often = fit(searches), counts(searches)
+    looked = np.array(model.looked_at)
+    assert looked == pytest.approx(LOOKED_AT, abs=0.08)
+    well = [pair for pair, count in shown_often.items() if count >= 50]
+    found = np.array([model.attraction[pair] for pair in well])
+    real = np.array([CLICKED[truth[pair]] for pair in well])
+    assert np.abs(found - real).mean() < 0.08
+    grades = model.grades(least=50, counts=shown_often)
+    assert set(grades) == set(well)
+    best = [truth[pair] for pair, grade in grades.items() if grade == 3]
+    worst = [truth[pair] for pair, grade in grades.items() if grade == 0]
+    assert np.mean(best) > np.mean(worst) + 1.5
