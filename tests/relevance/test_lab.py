@@ -16,18 +16,24 @@ from hybrid_search.cli.main import app
 from hybrid_search.config import load_settings
 from hybrid_search.engine import Engine
 from hybrid_search.errors import InvalidInput
+from hybrid_search.experiments import evaluation
 from hybrid_search.experiments.evaluation import (
     evaluate,
     narrowed,
     read_judgments,
     read_queries,
 )
-from hybrid_search.experiments.relevance.candidates import retrieve
+from hybrid_search.experiments.relevance.candidates import (
+    CachedList,
+    Candidates,
+    retrieve,
+)
 from hybrid_search.experiments.relevance.checking import misses
+from hybrid_search.experiments.relevance.cutoffs import cut_offs
 from hybrid_search.experiments.relevance.experiment import Experiment, at_point, read_experiment
 from hybrid_search.experiments.relevance.running import Results, run_experiment
 from hybrid_search.experiments.relevance.sweeping import rankings
-from hybrid_search.records import FUSION_METHODS, FusionSettings, ListSettings
+from hybrid_search.records import FUSION_METHODS, FusionSettings, ListSettings, Query
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FILE = """
@@ -154,6 +160,46 @@ def test_nothing_better_is_said_as_such(engine: Engine, folder: Path) -> None:
     assert found.tuned is not None
     assert found.tuned.point == {}
     assert found.tuned.advice.startswith("keep the default")
+
+
+def test_settings_can_be_drawn_by_chance(engine: Engine, folder: Path) -> None:
+    text = FILE.replace("[grid]", "[grid]\nsample = 10")
+    (folder / "sampled.toml").write_text(text, "utf-8")
+    defaults = engine.settings.fusion.settings()
+    path = folder / "sampled.toml"
+    ran = [
+        run_experiment(
+            engine.searcher, engine.catalog, read_experiment(path), folder, defaults=defaults
+        )
+        for _ in range(2)
+    ]
+    assert [found.settings_tried for found in ran] == [13, 13]
+    assert ran[0].tuned is not None
+    assert ran[0].tuned == ran[1].tuned
+    assert ran[0].tuned.pair is None
+
+
+def test_a_cut_off_refuses_what_it_may(engine: Engine, results: Results) -> None:
+    by_name = {cut.list: cut for cut in results.cut_offs}
+    assert set(by_name) == {"lexical", "text_to_image", "copy_semantic", "image_to_image"}
+    assert (by_name["lexical"].by, by_name["image_to_image"].by) == ("confidence", "score")
+    for cut in results.cut_offs:
+        assert cut.chosen_on > 0
+        # Of eight pictures that ask, each is an eighth.
+        assert cut.answered < 20 or cut.refused_wrongly < 0.2
+    made = [(1, 0.9)] * 95 + [(1, 0.2)] * 5 + [(0, 0.1)] * 50
+    found = [candidates_of(grade, best) for grade, best in made]
+    places = np.arange(len(found))
+    (cut,) = cut_offs(found, places, places, 0.05)
+    assert (cut.value, cut.refused_wrongly, cut.refused_rightly) == (0.9, 0.05, 1.0)
+    (none,) = cut_offs(found, places, places, 0.0)
+    assert (none.value, none.refused_wrongly, none.refused_rightly) == (0.2, 0.0, 1.0)
+
+
+def candidates_of(grade: int, best: float) -> Candidates:
+    one = CachedList("lexical", np.array([0]), np.array([5.0]), np.array([best]), exhausted=True)
+    test = evaluation.TestQuery("q", "made", "all", Query())
+    return Candidates(test, ("a",), np.array([float(grade)]), (1.0,), np.array([0]), (one,), ())
 
 
 def test_a_point_changes_what_it_names_alone(engine: Engine) -> None:

@@ -59,6 +59,8 @@ class Grid(_Part):
     fusion: list[FusionMethod] = []
     rank_constant: list[_Constant] = []
     weights: dict[ListName, list[_Weight]] = {}
+    sample: Annotated[int, Field(ge=1, le=MAX_SETTINGS)] | None = None
+    """So many combinations by chance instead of all (Bergstra and Bengio, 2012)."""
 
     def axes(self) -> dict[str, list[float | str]]:
         """The values of each parameter that has any, by its name."""
@@ -101,6 +103,8 @@ class Experiment(_Part):
     seed: int = 1
     split: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
     """Share of the queries of each type that settings are chosen on; reported are the others."""
+    refused: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
+    """Share of what a list answers that its cut-off may refuse."""
     base: str = ""
     """The configuration that others are compared with; the first unless it is named."""
     configurations: Annotated[list[Configuration], Field(min_length=1, max_length=50)]

@@ -69,6 +69,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "measures": results.experiment.measures,
         "base": results.experiment.base_name,
         "configurations": [_compared_json(one) for one in results.compared],
+        "cut_offs": [asdict(one) for one in results.cut_offs],
         "tuned": None if results.tuned is None else _tuned_json(results.tuned),
     }
 
@@ -128,6 +129,26 @@ def _sections(results: Results) -> Iterator[Section]:
     )
     if results.tuned is not None:
         yield from _tuned_sections(results.tuned, primary)
+    if results.cut_offs:
+        yield _cut_off_section(results)
+
+
+def _cut_off_section(results: Results) -> Section:
+    share = f"{results.experiment.refused:.0%}"
+    return Section(
+        "No good match",
+        f"For each list the cut-off that refuses {share} of the queries it answers, chosen on one"
+        " half; what it refuses on the other. A list answers a query with a relevant ad among its"
+        " first ten.",
+        head=("list", "by", "cut-off", "answered", "refused wrongly", "unanswered", "rightly"),
+        rows=[
+            (
+                *(one.list, one.by, f"{one.value:.4f}", str(one.answered)),
+                *(f"{one.refused_wrongly:.1%}", str(one.unanswered), f"{one.refused_rightly:.1%}"),
+            )
+            for one in results.cut_offs
+        ],
+    )
 
 
 def _compared_row(one: Compared, measures: Sequence[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hybrid_search.experiments.evaluation import TestQuery, read_judgments, read_queries
 from hybrid_search.experiments.relevance.candidates import Candidates, retrieve
+from hybrid_search.experiments.relevance.cutoffs import CutOff, cut_offs
 from hybrid_search.experiments.relevance.experiment import Experiment, at_point
 from hybrid_search.experiments.relevance.measures import measured, parse_measure
 from hybrid_search.experiments.relevance.statistics import Difference, compare, holm
@@ -84,6 +85,7 @@ class Results:
     runs: Mapping[str, Sequence[tuple[str, Sequence[str]]]]
     """Each configuration's ranked ids by query."""
     settings_tried: int
+    cut_offs: Sequence[CutOff]
 
 
 def run_experiment(
@@ -121,8 +123,19 @@ def run_experiment(
         tuned=_tuned(lab, named[experiment.base_name]),
         values=values,
         runs={name: lab.ids(one) for name, one in named.items()},
-        settings_tried=len(settings) + len(list(experiment.grid.points())),
+        settings_tried=len(settings) + len(lab.points),
+        cut_offs=cut_offs(lab.found, *lab.halves(), experiment.refused),
     )
+
+
+def _sampled(experiment: Experiment) -> list[dict[str, float | str]]:
+    """The combinations of the grid, or as many of them as are to be drawn."""
+    points = list(experiment.grid.points()) if experiment.grid.axes() else []
+    if experiment.grid.sample is None or experiment.grid.sample >= len(points):
+        return points
+    chance = np.random.default_rng(experiment.seed)
+    drawn = chance.choice(len(points), experiment.grid.sample, replace=False)
+    return [points[at] for at in sorted(drawn.tolist())]
 
 
 class _Lab:
@@ -130,6 +143,7 @@ class _Lab:
 
     def __init__(self, experiment: Experiment, found: Sequence[Candidates]) -> None:
         self.experiment, self.found = experiment, found
+        self.points = _sampled(experiment)
         self._deepest = max(parse_measure(name)[1] for name in experiment.measures)
 
     def values(
@@ -208,9 +222,9 @@ def _by_type(values: NDArray[np.float64], tests: Sequence[TestQuery]) -> dict[st
 
 def _tuned(lab: _Lab, base: FusionSettings) -> Tuned | None:
     """The best point of the grid; ``None`` without one, or with too few queries to halve."""
-    points = list(lab.experiment.grid.points())
+    points = lab.points
     chosen_on, told_of = lab.halves()
-    if not lab.experiment.grid.axes() or not len(chosen_on) or not len(told_of):
+    if not points or not len(chosen_on) or not len(told_of):
         return None
     primary = lab.experiment.measures[0]
     tried = [base, *(at_point(base, point) for point in points)]
@@ -229,7 +243,10 @@ def _tuned(lab: _Lab, base: FusionSettings) -> Tuned | None:
         by_type=_differences_by_type(own, others, tests, seed),
         worse=_worse(own, others, tests),
         axes=_axes(points, table[1:][:, told_of], point or points[0], seed),
-        pair=_pair(lab.experiment.grid.axes(), points, table[1:][:, told_of], point or points[0]),
+        # A sample has few whole rows: a map of it would be full of holes.
+        pair=None
+        if lab.experiment.grid.sample
+        else _pair(lab.experiment.grid.axes(), points, table[1:][:, told_of], point or points[0]),
     )
 
 
