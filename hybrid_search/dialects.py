@@ -41,12 +41,6 @@ Column = NDArray[np.float64]
 
 LEAST = 0.001
 """What OpenSearch gives the candidate with the lowest score, so that it is not nothing."""
-USUAL_CONSTANTS: Mapping[FusionMethod, float] = {
-    "rrf": 60.0,
-    "qdrant_rrf": 2.0,
-    "weaviate_ranked": 60.0,
-}
-"""Rank constants where they come from."""
 
 
 def gains(

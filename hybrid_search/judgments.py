@@ -66,13 +66,11 @@ class Judgments:
         lines = b"".join(orjson.dumps(asdict(one)) + b"\n" for one in judgments)
         make_folder(self._path.parent)
         new = not self._path.exists()
-        with storing(self._path), FileLock(f"{self._path}.lock", timeout=10):
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(descriptor, self._ending(descriptor) + lines)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        alone = FileLock(f"{self._path}.lock", timeout=10)
+        with storing(self._path), alone, self._path.open("a+b") as file:
+            file.write(self._ending(file.fileno()) + lines)
+            file.flush()
+            os.fsync(file.fileno())
         if new:
             sync(self._path.parent)
 

@@ -43,6 +43,10 @@ _BODIES: tuple[tuple[str, Any], ...] = (
 def operations(max_body: int) -> list[Operation]:
     """The routes that search."""
     parameters = search_parameters()
+    return [*_searches(parameters, max_body), *_explanations(parameters, max_body), _suggestions()]
+
+
+def _searches(parameters: tuple[Parameter, ...], max_body: int) -> list[Operation]:
     return [
         Operation(
             "GET",
@@ -76,6 +80,11 @@ def operations(max_body: int) -> list[Operation]:
             parameters=tuple(p for p in parameters if p.name not in {"q", "mode"}),
             problems=_PROBLEMS,
         ),
+    ]
+
+
+def _explanations(parameters: tuple[Parameter, ...], max_body: int) -> list[Operation]:
+    return [
         Operation(
             "GET",
             _EXPLAIN,
@@ -98,17 +107,20 @@ def operations(max_body: int) -> list[Operation]:
             problems=(400, *_PROBLEMS, 413, 415),
             max_body=max_body,
         ),
-        Operation(
-            "GET",
-            "/v1/suggest",
-            "suggest",
-            "Complete what is being typed, and correct it.",
-            suggest,
-            SuggestionsJson,
-            parameters=parameters_of(SuggestParameters),
-            problems=(422, 500, 503),
-        ),
     ]
+
+
+def _suggestions() -> Operation:
+    return Operation(
+        "GET",
+        "/v1/suggest",
+        "suggest",
+        "Complete what is being typed, and correct it.",
+        suggest,
+        SuggestionsJson,
+        parameters=parameters_of(SuggestParameters),
+        problems=(422, 500, 503),
+    )
 
 
 _ToQuery = Callable[[Service], Query]

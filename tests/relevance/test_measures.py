@@ -76,7 +76,7 @@ def test_chance_alone_is_told_from_a_difference() -> None:
     assert randomization(np.full(60, 0.05), chance) < 0.001
     found = compare(np.array([0.5, 0.7, 0.2]), np.array([0.5, 0.6, 0.4]), seed=1)
     assert (found.wins, found.losses, found.queries) == (1, 1, 3)
-    assert not found.clear
+    assert found.low < 0.0 < found.high
     assert found == compare(np.array([0.5, 0.7, 0.2]), np.array([0.5, 0.6, 0.4]), seed=1)
     assert compare(np.empty(0), np.empty(0), seed=1).queries == 0
 

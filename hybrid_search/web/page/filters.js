@@ -9,6 +9,7 @@ const SHOWN = 7;
 const WIDTHS = [600, 1000, 1600];
 const unfolded = new Set();
 let running = null;
+let last = {};
 
 const nameOf = (field) => (knows(`f_${field}`) ? t(`f_${field}`) : field);
 const labelOf = (value) => (knows(`v_${value}`) ? t(`v_${value}`) : String(value));
@@ -58,9 +59,9 @@ export async function count(token) {
   running?.abort();
   running = new AbortController();
   const narrowed = FIELDS.filter((field) => chosen(field).length);
-  const few = { size: 1, signal: running.signal };
+  const { signal } = running;
   const ask = (facet, without) =>
-    search({ facet, size: 1, ...(without ? {} : { reuse: token }) }, { signal: few.signal, without });
+    search({ facet, size: 1, ...(without ? {} : { reuse: token }) }, { signal, without });
   const answers = await Promise.all([
     ask(FIELDS.filter((field) => !narrowed.includes(field))),
     ...narrowed.map((field) => ask([field], (parameters) => replace(parameters, field, []))),
@@ -69,6 +70,7 @@ export async function count(token) {
 }
 
 function show(facets) {
+  last = facets;
   const focused = document.activeElement?.id;
   clear(byId("facets"), FIELDS.map((field) => group(field, facets[field] ?? [])));
   if (focused) byId(focused)?.focus();
@@ -84,15 +86,8 @@ function group(field, values) {
   return make("fieldset", { class: "facet" }, make("legend", {}, nameOf(field)),
     shown.map(({ value, assets }, at) => option(field, value, assets, on.includes(String(value)), at)),
     all.length > SHOWN && button(whole ? t("show_fewer") : t("show_all", { count: all.length }),
-      () => { unfolded[whole ? "delete" : "add"](field); show({ ...last, [field]: values }); },
-      { class: "plain", id: `unfold-${field}` }),
-    remember(field, values));
-}
-
-let last = {};
-function remember(field, values) {
-  last = { ...last, [field]: values };
-  return null;
+      () => { unfolded[whole ? "delete" : "add"](field); show(last); },
+      { class: "plain", id: `unfold-${field}` }));
 }
 
 function option(field, value, assets, checked, at) {

@@ -74,7 +74,6 @@ export const settle = () => { drafting = false; };
 
 export const value = (name) => parameters.get(name) ?? "";
 export const values = (name) => parameters.getAll(name);
-export const named = (prefix) => [...parameters].filter(([name]) => name.startsWith(prefix));
 export const board = () => examples;
 export const pictures = () => examples.filter(({ kind }) => kind === "picture");
 
