@@ -47,8 +47,8 @@ class Watched:
         for context in self._contexts:
             context.close()
         unexpected = [e for e in self.errors if not any(part in e for part in self.expected)]
-        assert unexpected == []
-        assert self.foreign == []
+        assert not unexpected, unexpected
+        assert not self.foreign, self.foreign
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
@@ -62,8 +62,8 @@ class Watched:
 def settled(page: Page) -> None:
     """Once the results of the address are shown."""
     page.wait_for_function(
-        "() => document.getElementById('took').textContent !== ''"
-        " && !document.getElementById('hits').hasAttribute('aria-busy')"
+        "() => document.getElementById('took')?.textContent"
+        " && !document.getElementById('hits')?.hasAttribute('aria-busy')"
         " || document.querySelector('#rescue button, #sign-in:not([hidden])')"
     )
 

@@ -241,8 +241,9 @@ def test_the_language_is_the_browsers_and_can_be_turned(watched: Watched) -> Non
     page = watched.open("/?q=coffee", locale="ko-KR")
     assert page.evaluate("() => document.documentElement.lang") == "ko"
     expect(page.locator("#heading")).to_contain_text("광고")
-    page.locator("#language").click()
-    page.wait_for_function("() => document.documentElement.lang === 'en'")
+    with page.expect_navigation():
+        page.locator("#language").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
     settled(page)
     expect(page.get_by_role("button", name="Search", exact=True)).to_be_visible()
 
