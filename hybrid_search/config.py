@@ -24,6 +24,7 @@ from hybrid_search.errors import InvalidConfig
 from hybrid_search.fields import Fields
 from hybrid_search.sections import (
     EmbeddingSection,
+    FeedbackSection,
     FieldSection,
     FusionSection,
     IngestSection,
@@ -62,6 +63,8 @@ class Settings(BaseSettings):
     """How nearest neighbours are found."""
     fusion: FusionSection = FusionSection()
     """How the lists become one."""
+    feedback: FeedbackSection = FeedbackSection()
+    """What is kept of searches and clicks."""
     pictures: PictureSection = PictureSection()
     """Which pictures are accepted."""
     ingest: IngestSection = IngestSection()

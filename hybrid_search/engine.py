@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from hybrid_search.generations import (
     read_manifest,
 )
 from hybrid_search.ingest import Indexer, Target
+from hybrid_search.periodic import Periodic
 from hybrid_search.ports import Subject
 from hybrid_search.records import ListName, StoredAsset
 from hybrid_search.search import Searcher
@@ -228,22 +229,3 @@ class Engine:
         with suppress(SearchError):
             if self.indexer is not None:
                 self.indexer.make_up()
-
-
-class Periodic:
-    """Does something again and again in a thread of its own."""
-
-    def __init__(self, work: Callable[[], None], every: float) -> None:
-        self._work, self._every = work, every
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Take up nothing more; what is under way comes to its end."""
-        self._ending.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ending.wait(self._every):
-            self._work()

@@ -77,7 +77,8 @@ def fuse(
     # Stable: what ties in all of these stays in order of ordinal.
     best = np.lexsort((places, -scores, -phrases))
     columns = (ordinals, scores, phrases.astype(np.int64), raised)
-    found = zip(*(column[best].tolist() for column in columns), strict=True)
+    shown = [column[best].tolist() for column in columns]
+    found = zip(*shown, [None] * len(best), strict=True)
     # Half the cost of fusion would be the checks of the ordinary way to make a named tuple.
     return [tuple.__new__(FusedHit, hit) for hit in found]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hybrid_search.adapters.folder_pictures import FolderPictures
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
+from hybrid_search.adapters.sqlite_query_log import SqliteQueryLog
 from hybrid_search.adapters.tantivy_index import TantivyIndex
 from hybrid_search.config import Settings
 from hybrid_search.errors import InvalidConfig
@@ -31,6 +32,11 @@ LEXICAL = "lexical"
 def open_catalog(settings: Settings, *, write: bool) -> SqliteCatalog:
     """The store of record; with ``write``, created where missing."""
     return SqliteCatalog(settings.data_dir / CATALOG, read_only=not write)
+
+
+def open_query_log(settings: Settings, *, write: bool) -> SqliteQueryLog:
+    """The log of searches, in the catalog's file."""
+    return SqliteQueryLog(settings.data_dir / CATALOG, read_only=not write)
 
 
 def open_pictures(settings: Settings) -> FolderPictures:

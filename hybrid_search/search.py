@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-import orjson
 from cachetools import LRUCache
 
+from hybrid_search.cursors import hashed, mixed_as, read_cursor, to_cursor
 from hybrid_search.errors import InvalidQuery
 from hybrid_search.fields import Fields
 from hybrid_search.fusion import contributions, fuse
 from hybrid_search.images import digest_of
+from hybrid_search.interleaving import mixed_hits
 from hybrid_search.pacing import stage
 from hybrid_search.ports import Catalog, Completion, LexicalIndex
 from hybrid_search.records import (
     Answer,
     CandidateList,
+    Challenger,
     Contribution,
     FusedHit,
     FusionSettings,
@@ -48,6 +48,14 @@ class Ranking:
     did_you_mean: tuple[str, ...]
     reused: bool
     """Whether it was fused from what an earlier search had found."""
+    challenger: Challenger | None = None
+    """Whose order is mixed into it."""
+
+    @property
+    def configuration(self) -> str:
+        """How its lists were fused, in a line."""
+        own = self.settings.line()
+        return own if self.challenger is None else f"{own} | {self.challenger.settings.line()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +83,14 @@ class Searcher:
         lexical: LexicalIndex,
         retriever: Retriever,
         fusion: FusionSettings,
+        challenger: Challenger | None = None,
     ) -> None:
+        """``challenger`` is mixed into named searches that are fused as is configured."""
         self._catalog = catalog
         self._lexical = lexical
         self._retriever = retriever
         self._fusion = fusion
+        self._challenger = challenger
         self._rankings: LRUCache[str, Ranking] = LRUCache(256)
         self._guard = threading.Lock()
 
@@ -102,7 +113,7 @@ class Searcher:
         return Answer(
             hits=hits,
             candidates=len(ranking.hits),
-            cursor=_cursor(ranking.key, position) if more else None,
+            cursor=to_cursor(ranking.key, position) if more else None,
             sequence=ranking.retrieved.sequence,
             phrases=ranking.retrieved.parsed.phrases,
             notes=(*ranking.retrieved.parsed.notes, *ranking.retrieved.notes, *notes),
@@ -115,6 +126,9 @@ class Searcher:
             token=ranking.key,
             reused=query.reuse is not None and ranking.reused,
             took_ms=(time.perf_counter() - started) * 1000.0,
+            configuration=ranking.configuration,
+            challenger=ranking.challenger.name if ranking.challenger else "",
+            search_id=query.search_id,
         )
 
     def suggest(self, typed: str, size: int = 10) -> Suggested:
@@ -164,7 +178,9 @@ class Searcher:
         """The fused order that the page is cut from, and where the page begins."""
         if query.cursor is None:
             return self.rank(query), query.offset
-        key, position = _read_cursor(query.cursor)
+        key, position = read_cursor(query.cursor)
+        if (search_id := mixed_as(key)) is not None:
+            query = replace(query, search_id=search_id)
         with self._guard:
             known = self._rankings.get(key)
         if known is not None and key.startswith(self._fingerprint(query)):
@@ -183,14 +199,23 @@ class Searcher:
         retrieved = self.retrieve(query) if kept is None else kept
         with stage("fuse"):
             hits = self.fused(retrieved, settings)
+            if (challenger := self._mixed_in(query)) is not None:
+                others = self.fused(retrieved, challenger.settings)
+                hits = tuple(mixed_hits(hits, others, query.search_id or ""))
         key = f"{self._fingerprint(query)}.{retrieved.sequence}.{retrieved.calibration}"
         if query.sort is not None:
             hits = self._sorted(hits, query.sort)
         meant = self._meant(retrieved)
-        ranking = Ranking(key, hits, retrieved, settings, meant, reused=kept is not None)
+        ranking = Ranking(key, hits, retrieved, settings, meant, kept is not None, challenger)
         with self._guard:
             self._rankings[key] = ranking
         return ranking
+
+    def _mixed_in(self, query: Query) -> Challenger | None:
+        """Who challenges the ranking of a named search that is fused as is configured."""
+        configured = query.fusion is None or query.fusion == self._fusion
+        plain = configured and query.sort is None and not query.explain
+        return self._challenger if plain and query.search_id is not None else None
 
     def _kept(self, query: Query) -> Retrieved | None:
         """What the answer was fused from whose token the query has, while it is remembered."""
@@ -223,8 +248,9 @@ class Searcher:
         """Names all of a query that decides its order: equal for its every page."""
         settings = query.fusion or self._fusion
         weights = [(name, one.weight) for name, one in settings.lists.items()]
-        fusion = _hashed((settings.rank_constant, settings.method, weights))
-        return f"{self._question(query)}-{fusion}"
+        fusion = hashed((settings.rank_constant, settings.method, weights))
+        mixed = f"-{query.search_id}" if self._mixed_in(query) else ""
+        return f"{self._question(query)}-{fusion}{mixed}"
 
     def _question(self, query: Query) -> str:
         """Names all of a query that decides its candidates: equal however they are fused."""
@@ -234,7 +260,7 @@ class Searcher:
         lists = (query.fusion or self._fusion).lists
         windows = [(name, one.window) for name, one in lists.items()]
         parts = (query.text, examples, query.filter, query.min_similarity, query.sort, windows)
-        return _hashed(parts)
+        return hashed(parts)
 
     def _strict(self, hits: list[FusedHit], retrieved: Retrieved) -> list[FusedHit]:
         """Without the lower tier where more holders of a phrase exist than the list could give."""
@@ -264,7 +290,14 @@ class Searcher:
         explained = self.explained(ranking, [hit for _, hit in page]) if query.explain else {}
         hits = []
         for rank, fused in page:
-            hit = Hit(rank, fused.score, stored[fused.ordinal], fused.phrases, lift=fused.lift)
+            hit = Hit(
+                rank,
+                fused.score,
+                stored[fused.ordinal],
+                fused.phrases,
+                lift=fused.lift,
+                team=fused.team,
+            )
             if query.highlight or query.explain:
                 hit = self.highlighted(ranking, hit)
             hits.append(replace(hit, contributions=explained.get(fused.ordinal, ())))
@@ -324,21 +357,3 @@ def _sort_key(stored: StoredAsset, field: str, fields: Fields) -> tuple[int, flo
     if isinstance(single, int | float):
         return 0, float(single)
     return 1, normalise(single).text
-
-
-def _hashed(parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def _cursor(key: str, position: int) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([key, position])).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[str, int]:
-    try:
-        key, position = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
-    except (ValueError, TypeError):
-        raise InvalidQuery("cursor: not one that a search gave") from None
-    if not isinstance(key, str) or not isinstance(position, int) or position < 0:
-        raise InvalidQuery("cursor: not one that a search gave")
-    return key, position

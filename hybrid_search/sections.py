@@ -11,7 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from hybrid_search.fields import MAX_BOOST, STANDARD, FieldRule, FieldType
 from hybrid_search.images import PictureLimits
 from hybrid_search.model_choices import AS_TYPED, ModelChoice, Precision, default_prompts
-from hybrid_search.records import LIST_NAMES, FusionMethod, FusionSettings, ListName, ListSettings
+from hybrid_search.records import (
+    LIST_NAMES,
+    Challenger,
+    FusionMethod,
+    FusionSettings,
+    ListName,
+    ListSettings,
+)
 
 Window = Annotated[int, Field(ge=1, le=1000)]
 Weight = Annotated[float, Field(ge=0.0, le=100.0)]
@@ -190,6 +197,43 @@ class FusionSection(Section):
             rank_constant=self.rank_constant,
             lists={n: ListSettings(s.window, s.weight) for n, s in sections.items()},
         )
+
+
+class ChallengerSection(Section):
+    """Another way to fuse, mixed into logged searches; what is not said is as configured."""
+
+    name: Annotated[str, Field(max_length=60)] = ""
+    """What it is called in reports; without a name nothing is mixed."""
+    method: FusionMethod | None = None
+    """How its lists become one."""
+    rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0)] | None = None
+    """Its rank constant."""
+    weights: dict[ListName, Weight] = {}
+    """Weights by list: ``{ copy_semantic = 2.0 }``."""
+
+    def challenger(self, configured: FusionSettings) -> Challenger | None:
+        """The same as a record; ``None`` without a name."""
+        if not self.name:
+            return None
+        lists = {
+            name: ListSettings(one.window, self.weights.get(name, one.weight))
+            for name, one in configured.lists.items()
+        }
+        settings = FusionSettings(
+            self.rank_constant or configured.rank_constant, lists, self.method or configured.method
+        )
+        return Challenger(self.name, settings)
+
+
+class FeedbackSection(Section):
+    """The log of what is searched and clicked: of nobody, and off unless it is wanted."""
+
+    log: bool = False
+    """Whether searches that ask for it, and clicks on their hits, are kept in the catalog."""
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """Days after which they are removed."""
+    challenger: ChallengerSection = ChallengerSection()
+    """What the configured ranking is compared with, by clicks."""
 
 
 class PictureSection(Section):

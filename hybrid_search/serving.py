@@ -203,6 +203,7 @@ def _searcher(
         lexical=lexical,
         retriever=retriever,
         fusion=settings.fusion.settings(),
+        challenger=settings.feedback.challenger.challenger(settings.fusion.settings()),
     )
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from hybrid_search.records import Ordinal
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE assets (
   ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -50,6 +50,18 @@ UPDATE assets SET checksum =
 UPDATE pictures SET checksum = row_checksum(digest, format, width, height, bytes, placeholder);
 UPDATE operations SET checksum = row_checksum(sequence, kind, ordinal);
 """
+_FEEDBACK = """
+CREATE TABLE searches (
+  id TEXT PRIMARY KEY, at TEXT NOT NULL, text TEXT NOT NULL, plain INTEGER NOT NULL,
+  configuration TEXT NOT NULL, challenger TEXT NOT NULL, shown TEXT NOT NULL, teams TEXT NOT NULL
+);
+CREATE TABLE clicks (
+  search TEXT NOT NULL, asset TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (search, asset)
+) WITHOUT ROWID;
+"""
+"""The log of searches: without checksums, for nothing is rebuilt from it."""
+_STEPS = {0: _SCHEMA + _FEEDBACK, 1: _UPGRADE + _FEEDBACK, 2: _FEEDBACK}
+"""What leads here, by the version of the file."""
 DEAD = 0xFFFFFFFF
 """A version that dies has its checksum taken from this, so that its liveness is checked as well."""
 
@@ -76,7 +88,7 @@ def asset_checksum(live: int, *values: Any) -> int:
 def bring_to_schema(connection: sqlite3.Connection) -> None:
     """Make the tables of a new file, or bring those of an older version here; all or nothing."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    steps = {0: _SCHEMA, 1: _UPGRADE}.get(version)
+    steps = _STEPS.get(version)
     if steps is None:
         return
     connection.create_function("row_checksum", -1, row_checksum, deterministic=True)

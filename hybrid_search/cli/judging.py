@@ -27,16 +27,22 @@ def export_judgments(
 ) -> None:
     """Write what was judged as files that eval and lab run take."""
     known = Judgments(load_settings(data_dir).data_dir).current()
-    make_folder(folder)
-    queries = list(dict.fromkeys(one.query for one in known))
-    lines = [{"qid": qid_of(query), "type": "judged", "text": query} for query in queries]
-    write_whole(folder / "queries.jsonl", b"".join(orjson.dumps(line) + b"\n" for line in lines))
-    write_whole(folder / "qrels.txt", as_qrels(known).encode())
+    count = write_judged(folder, known, "judged")
     if json:
-        print_json({"queries": len(queries), "judgments": len(known), "folder": str(folder)})
+        print_json({"queries": count, "judgments": len(known), "folder": str(folder)})
     else:
-        told = f"{len(known)} judgments of {len(queries)} queries: {folder / 'qrels.txt'}"
+        told = f"{len(known)} judgments of {count} queries: {folder / 'qrels.txt'}"
         console.print(told, markup=False, soft_wrap=True)
+
+
+def write_judged(folder: Path, judgments: list[Judgment], kind: str) -> int:
+    """Fill the folder's ``queries.jsonl`` and ``qrels.txt``; the number of queries."""
+    make_folder(folder)
+    queries = list(dict.fromkeys(one.query for one in judgments))
+    lines = [{"qid": qid_of(query), "type": kind, "text": query} for query in queries]
+    write_whole(folder / "queries.jsonl", b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    write_whole(folder / "qrels.txt", as_qrels(judgments).encode())
+    return len(queries)
 
 
 def import_judgments(

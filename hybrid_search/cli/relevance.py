@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from hybrid_search.assembly import open_engine
+from hybrid_search.cli.feedback import forget_searches, judge_by_clicks, show_interleaving
 from hybrid_search.cli.judging import export_judgments, import_judgments, show_agreement
 from hybrid_search.cli.tables import console, print_json, progress_bar
 from hybrid_search.config import load_settings
@@ -33,6 +34,9 @@ def lab() -> None:
 lab_app.command("export")(export_judgments)
 lab_app.command("import")(import_judgments)
 lab_app.command("agreement")(show_agreement)
+lab_app.command("clicks")(judge_by_clicks)
+lab_app.command("interleaving")(show_interleaving)
+lab_app.command("forget")(forget_searches)
 
 
 @lab_app.command("run")

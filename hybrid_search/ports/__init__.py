@@ -5,6 +5,7 @@ One contract suite per port runs against every implementation and the in-memory 
 
 from hybrid_search.ports.arrays import NEWEST, Ordinals, Vectors
 from hybrid_search.ports.embedding import Embedder, ModelFacts
+from hybrid_search.ports.feedback import QueryLog
 from hybrid_search.ports.lexical import Completion, FacetBucket, LexicalIndex, LexicalMatches
 from hybrid_search.ports.stores import Catalog, Draft, LiveVectors, Operation, PictureStore, Subject
 from hybrid_search.ports.vectors import Due, Rebuilt, VectorIndex, VectorMatches, VectorStatus
@@ -24,6 +25,7 @@ __all__ = [
     "Operation",
     "Ordinals",
     "PictureStore",
+    "QueryLog",
     "Rebuilt",
     "Subject",
     "VectorIndex",

@@ -27,6 +27,7 @@ from hybrid_search.records.assets import (
     PictureFacts,
     StoredAsset,
 )
+from hybrid_search.records.feedback import Challenger, Click, LoggedSearch, Team
 from hybrid_search.records.filters import (
     AllOf,
     AnyOf,
@@ -61,6 +62,8 @@ __all__ = [
     "AttributeValue",
     "Between",
     "CandidateList",
+    "Challenger",
+    "Click",
     "Contribution",
     "CopyField",
     "Digest",
@@ -76,6 +79,7 @@ __all__ = [
     "ListName",
     "ListReport",
     "ListSettings",
+    "LoggedSearch",
     "Not",
     "OneOf",
     "Ordinal",
@@ -86,4 +90,5 @@ __all__ = [
     "Sort",
     "Span",
     "StoredAsset",
+    "Team",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from hybrid_search.records.assets import Ordinal, StoredAsset
+from hybrid_search.records.feedback import Team
 from hybrid_search.records.queries import FusionMethod, ListName
 
 
@@ -76,6 +77,8 @@ class FusedHit(NamedTuple):
     """How many of the query's quoted phrases the hit contains: the strict tier it stands in."""
     lift: float = 1.0
     """By what its score was raised for the lists that it cannot stand in."""
+    team: Team | None = None
+    """For whom it counts, where two rankings were mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ class Hit:
     lift: float = 1.0
     """By what its score was raised for the lists that it cannot stand in: a picture without copy
     has no words. The contributions have it in them."""
+    team: Team | None = None
+    """For whom it counts, where two rankings were mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +191,9 @@ class Answer:
     reused: bool
     """Whether they are those of an earlier answer, as the query asked for."""
     took_ms: float
+    configuration: str = ""
+    """How the lists were fused, in a line; of two rankings that were mixed, both."""
+    challenger: str = ""
+    """Whose ranking was mixed into the configured one; mostly empty."""
+    search_id: str | None = None
+    """What names the search in the log, where there is one."""

@@ -63,6 +63,11 @@ class FusionSettings:
     lists: Mapping[ListName, ListSettings]
     method: FusionMethod = "confident_rrf"
 
+    def line(self) -> str:
+        """The same in a line, for a log."""
+        weights = (f"{name}={one.weight:g}" for name, one in self.lists.items())
+        return f"{self.method} k={self.rank_constant:g} {' '.join(weights)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Sort:
@@ -93,5 +98,9 @@ class Query:
     """Fields whose values are counted over all matches."""
     highlight: bool = False
     """Whether hits say where in their copy the words stand."""
+    search_id: str | None = None
+    """Names the search in the log; a challenger's ranking is mixed only into named ones."""
+    log: bool = False
+    """Whether the search is kept in the log, where there is one."""
     explain: bool = False
     """Whether hits say what each list gave them; highlights too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from hybrid_search import __version__
 from hybrid_search.engine import Engine
 from hybrid_search.errors import InvalidConfig
-from hybrid_search.web import assets, judging, monitoring, searching, sessions, writing
+from hybrid_search.web import assets, feedback, judging, monitoring, searching, sessions, writing
 from hybrid_search.web.forwarding import Writer, taking_forwarded
 from hybrid_search.web.observed import Observed
 from hybrid_search.web.openapi import document
@@ -46,7 +46,7 @@ def create_app(engine: Engine, shared: Path | None = None) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         service.warm_up()
-        with engine:
+        with engine, closing(service):
             async with _beside(app, service, shared):
                 yield
 
@@ -109,6 +109,7 @@ def api(max_body: int) -> list[Operation]:
         *assets.operations(),
         *writing.operations(max_body),
         *judging.operations(max_body),
+        *feedback.operations(max_body),
         *sessions.operations(),
         *monitoring.operations(described),
     ]

@@ -15,6 +15,7 @@ from hybrid_search.errors import InvalidQuery, UnknownAsset
 from hybrid_search.explaining import explain
 from hybrid_search.records import AssetId, Example, Query
 from hybrid_search.web.answers import json_response
+from hybrid_search.web.feedback import named, remember
 from hybrid_search.web.operations import Operation, Parameter, parameters_of
 from hybrid_search.web.service import Service, service_of
 from hybrid_search.wire.answers import AnswerJson, SuggestionsJson, answer_to_json
@@ -211,8 +212,9 @@ async def _answer(request: Request, to_query: _ToQuery) -> Response:
     service = service_of(request)
 
     def work() -> Response:
-        answer = service.engine.searcher.search(to_query(service))
-        return json_response(answer_to_json(answer))
+        query = named(service, to_query(service))
+        answer = service.engine.searcher.search(query)
+        return json_response(answer_to_json(remember(service, query, answer)))
 
     return await service.read(work, request)
 

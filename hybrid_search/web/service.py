@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -15,9 +16,12 @@ from starlette.types import Scope
 from typing_extensions import TypedDict
 
 from hybrid_search.audit import AUDIT, AuditLog
+from hybrid_search.config import Settings
 from hybrid_search.engine import Engine
 from hybrid_search.errors import Overloaded, SearchError
+from hybrid_search.feedback import Feedback
 from hybrid_search.pacing import Observer, paced
+from hybrid_search.parts import open_query_log
 from hybrid_search.web.access import Access
 from hybrid_search.web.forwarding import Writer
 from hybrid_search.web.lanes import Lane
@@ -62,6 +66,8 @@ class Service:
         """The process that writes, where another one of this service does."""
         self.metrics = Metrics(engine)
         self.access = Access(engine.settings)
+        self.feedback = _feedback(engine.settings)
+        """The log of searches, where one is wanted and can be written."""
         self.observers: list[Observer] = [self.metrics.observe_stage]
         """Who is told of each stage of a read."""
         self.around: Callable[[Scope], AbstractContextManager[object]] = nullcontext
@@ -154,6 +160,11 @@ class Service:
             "failures": list(self.failures)[::-1],
         }
 
+    def close(self) -> None:
+        """Write what waits."""
+        if self.feedback is not None:
+            self.feedback.close()
+
     def warm_up(self) -> None:
         """Load model and dictionary aside, so that the first search need not wait."""
         threading.Thread(target=self._load, name="warm-up", daemon=True).start()
@@ -169,6 +180,13 @@ class Service:
             self._lacking = str(failure)
         else:
             self._lacking = None
+
+
+def _feedback(settings: Settings) -> Feedback | None:
+    wanted = settings.feedback.log and os.access(settings.data_dir, os.W_OK)
+    if not wanted:
+        return None
+    return Feedback(open_query_log(settings, write=True), settings.feedback.keep_days)
 
 
 def service_of(request: Request) -> Service:

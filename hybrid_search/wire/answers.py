@@ -136,6 +136,7 @@ class AnswerJson(TypedDict):
 
     ``good_match`` is false when no list found anything that stands out from chance. ``token`` names
     its candidates: a search with it as ``reuse`` fuses them anew, and says so by ``reused``.
+    ``search_id`` names it in the log of searches, where there is one.
     """
 
     hits: list[HitJson]
@@ -148,6 +149,7 @@ class AnswerJson(TypedDict):
     good_match: bool
     token: str
     reused: bool
+    search_id: str | None
     fusion: str
     rank_constant: float
     lists: list[ListReportJson]
@@ -205,6 +207,7 @@ def answer_to_json(answer: Answer) -> AnswerJson:
         "good_match": answer.good_match,
         "token": answer.token,
         "reused": answer.reused,
+        "search_id": answer.search_id,
         "fusion": answer.fusion,
         "rank_constant": answer.rank_constant,
         "lists": [report_to_json(report) for report in answer.lists],

@@ -14,7 +14,7 @@ from hybrid_search.wire.queries import MAX_WEIGHT, SearchBody
 
 SINGLE = (
     *("q", "size", "offset", "cursor", "reuse", "mode", "fusion", "rank_constant"),
-    *("min_similarity", "sort", "highlight", "explain"),
+    *("min_similarity", "sort", "highlight", "explain", "search_id", "log"),
 )
 """Fields of ``SearchBody`` that a parameter of the same name sets."""
 REPEATED = {

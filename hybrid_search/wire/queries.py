@@ -31,6 +31,8 @@ MAX_WEIGHT = 10.0
 """Of an example, to either side."""
 MAX_DEPTH = 10_000
 """How far a page may lie from the first hit: offset + size."""
+SearchId = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{8,64}$")]
+"""The name of a search in the log."""
 _MODE_LISTS: dict[Mode, tuple[ListName, ...]] = {
     "text": ("phrase", "lexical"),
     "vector": ("text_to_image", "copy_semantic", "image_to_image"),
@@ -114,6 +116,10 @@ class SearchBody(BaseModel):
     """Fields whose values are counted over all matches."""
     highlight: bool = False
     """Give each hit's matched fields, and where in them the query's words stand."""
+    search_id: SearchId | None = None
+    """Names this search in the log, where one is kept; the service gives a name otherwise."""
+    log: bool = False
+    """Keep this search and what it shows in the log, without who searched."""
     explain: bool = False
     """Give each hit's rank, score, weight and contribution by list; highlights too."""
 
@@ -154,6 +160,8 @@ class SearchBody(BaseModel):
             sort=None if self.sort is None else _sort(self.sort),
             facets=tuple(dict.fromkeys(self.facets)),
             highlight=self.highlight,
+            search_id=self.search_id,
+            log=self.log,
             explain=self.explain,
         )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
+from hybrid_search.adapters.sqlite_query_log import SqliteQueryLog
 from hybrid_search.errors import EngineFailure, IndexCorrupt, IndexMismatch, IndexMissing
 from hybrid_search.ports import Draft
 from hybrid_search.records import Asset, AssetId, Digest, Ordinal
@@ -92,6 +93,18 @@ def test_a_file_of_another_format_is_refused(path: Path) -> None:
     for read_only in (False, True):
         with pytest.raises(IndexMismatch, match="format 7"):
             SqliteCatalog(path, read_only=read_only)
+
+
+def test_a_file_from_before_the_log_gets_one(path: Path) -> None:
+    with closing(SqliteCatalog(path)) as catalog:
+        catalog.put([draft("a")])
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript("DROP TABLE searches; DROP TABLE clicks; PRAGMA user_version = 2;")
+    with pytest.raises(IndexMismatch, match=r"format 2.*repair"):
+        SqliteCatalog(path, read_only=True)
+    SqliteCatalog(path).close()
+    with closing(SqliteQueryLog(path)) as log, closing(SqliteCatalog(path)) as catalog:
+        assert (log.count(), catalog.count()) == (0, 1)
 
 
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from hybrid_search.experiments.relevance.clicks import Shown, counts, fit
-from hybrid_search.experiments.relevance.interleaving import (
+from hybrid_search.experiments.relevance.clicks import Shown, fit
+from hybrid_search.interleaving import (
     Mixed,
-    Team,
     sign_test,
     team_draft,
     verdict,
     won,
 )
+from hybrid_search.records import Team
 
 LOOKED_AT = (1.0, 0.7, 0.5, 0.4, 0.32, 0.27, 0.23, 0.2, 0.17, 0.15)
 """How often somebody looks at each rank."""
@@ -47,7 +47,7 @@ def experiment(noise_a: float, noise_b: float, searches: int, seed: int) -> Team
         grades = grades_of(query)
         a, b = ranked(grades, noise_a, chance), ranked(grades, noise_b, chance)
         mixed = team_draft(a, b, 10, chance)
-        outcomes.append(won(mixed, clicks(mixed.hits, grades, chance)))
+        outcomes.append(won(mixed.hits, mixed.teams, clicks(mixed.hits, grades, chance)))
     return verdict(outcomes).winner
 
 
@@ -79,11 +79,12 @@ def test_each_takes_its_best_by_turns() -> None:
 
 
 def test_clicks_are_counted_for_whose_they_are() -> None:
-    mixed = Mixed(("x", "y", "z"), ("a", "b", "a"))
-    assert won(mixed, {"x"}) == "a"
-    assert won(mixed, {"y"}) == "b"
-    assert won(mixed, {"x", "y"}) is None
-    assert won(mixed, set()) is None
+    hits = ("x", "y", "z")
+    teams: tuple[Team, ...] = ("a", "b", "a")
+    assert won(hits, teams, {"x"}) == "a"
+    assert won(hits, teams, {"y"}) == "b"
+    assert won(hits, teams, {"x", "y"}) is None
+    assert won(hits, teams, set()) is None
 
 
 def test_the_sign_test_is_exact() -> None:
@@ -106,14 +107,14 @@ def test_clicks_become_judgments_whatever_the_place() -> None:
             hits = tuple(map(str, order))
             shown = clicks(hits, grades, chance)
             searches.append(Shown(str(query), hits, frozenset(shown)))
-    model, shown_often = fit(searches), counts(searches)
+    model = fit(searches)
     looked = np.array(model.looked_at)
     assert looked == pytest.approx(LOOKED_AT, abs=0.08)
-    well = [pair for pair, count in shown_often.items() if count >= 50]
+    well = [pair for pair, count in model.looks.items() if count >= 20]
     found = np.array([model.attraction[pair] for pair in well])
     real = np.array([CLICKED[truth[pair]] for pair in well])
     assert np.abs(found - real).mean() < 0.08
-    grades = model.grades(least=50, counts=shown_often)
+    grades = model.grades(least=20)
     assert set(grades) == set(well)
     best = [truth[pair] for pair, grade in grades.items() if grade == 3]
     worst = [truth[pair] for pair, grade in grades.items() if grade == 0]

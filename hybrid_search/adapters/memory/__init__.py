@@ -8,6 +8,14 @@ from hybrid_search.adapters.memory.catalog import MemoryCatalog
 from hybrid_search.adapters.memory.embedder import HashEmbedder
 from hybrid_search.adapters.memory.lexical import MemoryLexical
 from hybrid_search.adapters.memory.pictures import MemoryPictures
+from hybrid_search.adapters.memory.query_log import MemoryQueryLog
 from hybrid_search.adapters.memory.vectors import MemoryVectors
 
-__all__ = ["HashEmbedder", "MemoryCatalog", "MemoryLexical", "MemoryPictures", "MemoryVectors"]
+__all__ = [
+    "HashEmbedder",
+    "MemoryCatalog",
+    "MemoryLexical",
+    "MemoryPictures",
+    "MemoryQueryLog",
+    "MemoryVectors",
+]

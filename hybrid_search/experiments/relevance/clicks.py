@@ -7,16 +7,24 @@ expectation maximisation, as in Chuklin, Markov and de Rijke, Click Models for W
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-ROUNDS = 50
+from hybrid_search.errors import InvalidInput
+from hybrid_search.records import LoggedSearch
+from hybrid_search.text.normalise import normalise
+
+ROUNDS = 200
 _Pair = tuple[str, str]
 """A query and an asset."""
+_Column = NDArray[np.int64]
+_Values = NDArray[np.float64]
 _PRIOR = 1.0
-"""Clicks and passes that each hit is given beforehand, so that one click is no certainty."""
+"""Looks that each hit is given beforehand, as attractive as all hits in the mean, so that one
+click is no certainty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +44,34 @@ class ClickModel:
     """By rank, how often a hit there is looked at; the most seen rank is 1."""
     attraction: Mapping[_Pair, float]
     """By query and asset, how often it is clicked when it is looked at."""
+    looks: Mapping[_Pair, float]
+    """By query and asset, how often it was looked at, as far as its places tell."""
 
-    def grades(
-        self, *, least: int, counts: dict[tuple[str, str], int]
-    ) -> dict[tuple[str, str], int]:
-        """Attraction in quarters as grades 0 to 3, of what was shown ``least`` times at least."""
+    def grades(self, *, least: float) -> dict[_Pair, int]:
+        """Attraction in quarters as grades 0 to 3, of what was looked at ``least`` times."""
         return {
             pair: min(3, int(4.0 * value))
             for pair, value in self.attraction.items()
-            if counts[pair] >= least
+            if self.looks[pair] >= least
         }
 
 
+def shown_in(searches: Iterable[LoggedSearch]) -> list[Shown]:
+    """Those of a log that asked for nothing but words; queries in one spelling."""
+    return [
+        Shown(" ".join(normalise(one.text).text.split()), one.shown, one.clicked)
+        for one in searches
+        if one.plain
+    ]
+
+
 def fit(searches: Sequence[Shown]) -> ClickModel:
-    """The model of these searches; the same for the same searches in any order."""
+    """The model of these searches; the same for the same searches in any order.
+
+    Raises ``InvalidInput`` for none.
+    """
+    if not any(one.hits for one in searches):
+        raise InvalidInput("clicks: no search for words is in the log")
     pairs = sorted({(one.query, hit) for one in searches for hit in one.hits})
     place = {pair: at for at, pair in enumerate(pairs)}
     rows = [
@@ -58,32 +80,30 @@ def fit(searches: Sequence[Shown]) -> ClickModel:
         for rank, hit in enumerate(one.hits)
     ]
     pair, rank, clicked = (np.array(column) for column in zip(*rows, strict=True))
-    clicked = clicked.astype(float)
+    attracts, looked = _maximised(pair, rank, clicked.astype(float))
+    # Only the product is known: the best seen rank is taken as always looked at.
+    most = looked.max()
+    shares = looked / most
+    values, looks = np.minimum(1.0, attracts * most), np.bincount(pair, shares[rank])
+    return ClickModel(
+        tuple(shares.tolist()),
+        dict(zip(pairs, values.tolist(), strict=True)),
+        dict(zip(pairs, looks.tolist(), strict=True)),
+    )
+
+
+def _maximised(pair: _Column, rank: _Column, clicked: _Values) -> tuple[_Values, _Values]:
+    """How often each pair attracts, and each rank is looked at; a row is one hit that was shown."""
     shown_by_pair, shown_by_rank = np.bincount(pair), np.bincount(rank)
-    attracts, looked = np.full(len(pairs), 0.5), np.full(len(shown_by_rank), 0.5)
+    attracts, looked = np.full(len(shown_by_pair), 0.5), np.full(len(shown_by_rank), 0.5)
     for _ in range(ROUNDS):
         both = attracts[pair] * looked[rank]
         # Of a hit that was passed over: how likely it attracts, or was looked at, all the same.
         passed_attracts = attracts[pair] * (1.0 - looked[rank]) / (1.0 - both)
         passed_looked = looked[rank] * (1.0 - attracts[pair]) / (1.0 - both)
-        attracts = (np.bincount(pair, clicked + (1.0 - clicked) * passed_attracts) + _PRIOR) / (
-            shown_by_pair + 2.0 * _PRIOR
-        )
-        looked = (np.bincount(rank, clicked + (1.0 - clicked) * passed_looked) + _PRIOR) / (
-            shown_by_rank + 2.0 * _PRIOR
-        )
-    # Only the product is known: the best seen rank is taken as always looked at.
-    most = looked.max()
-    values = np.minimum(1.0, attracts * most)
-    return ClickModel(
-        tuple((looked / most).tolist()), dict(zip(pairs, values.tolist(), strict=True))
-    )
-
-
-def counts(searches: Sequence[Shown]) -> dict[_Pair, int]:
-    """How often each asset was shown for each query."""
-    found: dict[_Pair, int] = {}
-    for one in searches:
-        for hit in one.hits:
-            found[one.query, hit] = found.get((one.query, hit), 0) + 1
-    return found
+        attracting = np.bincount(pair, clicked + (1.0 - clicked) * passed_attracts)
+        looking = np.bincount(rank, clicked + (1.0 - clicked) * passed_looked)
+        usual = attracting.sum() / len(pair)
+        attracts = (attracting + _PRIOR * usual) / (shown_by_pair + _PRIOR)
+        looked = looking / shown_by_rank
+    return attracts, looked

@@ -2,6 +2,7 @@
 import { thumbnailOf } from "./api.js";
 import { like, unlike } from "./board.js";
 import { button, copy, make, marked } from "./elements.js";
+import { opened } from "./feedback.js";
 import { set } from "./filters.js";
 import { openAsset } from "./asset.js";
 import { explain } from "./why.js";
@@ -11,6 +12,11 @@ const TITLE = 300;
 const BODY = 600;
 
 export const titleOf = (asset) => asset.title || asset.body?.slice(0, 60) || asset.id;
+
+function open(id) {
+  openAsset(id);
+  opened(id);
+}
 
 // The copy's beginning: what nobody can see in a card is left to the asset's own view.
 function shortened(hit, field, most) {
@@ -27,7 +33,7 @@ export function card(hit, moved = null) {
       pictureOf(hit, name),
       moved,
       make("div", { class: "text" },
-        make("h2", {}, copy("button", asset, { type: "button", class: "title", onclick: () => openAsset(asset.id) },
+        make("h2", {}, copy("button", asset, { type: "button", class: "title", onclick: () => open(asset.id) },
           asset.title ? shortened(hit, "title", TITLE) : name)),
         hit.picture && asset.body && copy("p", asset, { class: "body" }, shortened(hit, "body", BODY)),
         make("p", { class: "facts" }, facts(asset))),
@@ -39,15 +45,15 @@ export function card(hit, moved = null) {
 }
 
 function pictureOf(hit, name) {
-  const open = () => openAsset(hit.asset.id);
+  const show = () => open(hit.asset.id);
   const label = t("open", { what: name });
   if (!hit.picture)
-    return make("button", { type: "button", class: "picture none", tabIndex: -1, "aria-label": label, onclick: open },
+    return make("button", { type: "button", class: "picture none", tabIndex: -1, "aria-label": label, onclick: show },
       copy("span", hit.asset, {}, hit.asset.body ? shortened(hit, "body", BODY) : name));
   const image = make("img", { alt: "", loading: "lazy", decoding: "async", width: hit.picture.width,
     height: hit.picture.height, onload: () => box.style.removeProperty("background-color"),
     src: thumbnailOf(hit.asset.id, hit.picture) });
-  const box = make("button", { type: "button", class: "picture", tabIndex: -1, "aria-label": label, onclick: open }, image);
+  const box = make("button", { type: "button", class: "picture", tabIndex: -1, "aria-label": label, onclick: show }, image);
   box.style.backgroundColor = hit.picture.placeholder;
   return box;
 }

@@ -4,6 +4,7 @@ import { showAsset, showAssetAnew } from "./asset.js";
 import { showBoard, takePicture } from "./board.js";
 import { card } from "./cards.js";
 import { button, byId, clear, make, settled } from "./elements.js";
+import { lookedAt } from "./feedback.js";
 import { clearAll, count, showState } from "./filters.js";
 import { learnSession } from "./session.js";
 import * as state from "./state.js";
@@ -62,6 +63,7 @@ function show(found, again) {
   showHead();
   showTuning(found, again ? moved(found) : null);
   speakOf(found);
+  lookedAt(found, PAGE);
   explainAgain();
   if (!again) count(found.token).catch(() => {});
 }

@@ -66,10 +66,17 @@ function general(facts) {
   ]));
 }
 
+function clicked({ searches, interleaving }) {
+  const told = (one) => t("s_verdict", { won: one.won_by_challenger, lost: one.won_by_configured, ties: one.ties,
+    said: t(`s_winner_${one.winner ?? "none"}`) });
+  return panel(t("s_feedback"), pairs([[t("s_kept"), searches],
+    ...interleaving.map((one) => [t("s_against", one), told(one)])]));
+}
+
 async function look() {
-  let facts;
+  let facts, feedback;
   try {
-    facts = await call("/v1/status");
+    [facts, feedback] = await Promise.all([call("/v1/status"), call("/v1/feedback")]);
   } catch (failure) {
     byId("said").textContent = failure.message;
     return;
@@ -79,7 +86,7 @@ async function look() {
     tile("s_pictures", facts.vector.vectors), facts.copy && tile("s_copy", facts.copy.vectors),
     tile("s_sequence", facts.sequence), tile("s_generation", facts.generation));
   clear(byId("panels"), vectors("s_pictures", facts.vector), facts.copy && vectors("s_copy", facts.copy),
-    general(facts), service(facts), failures(facts));
+    general(facts), service(facts), (feedback.log || feedback.searches > 0) && clicked(feedback), failures(facts));
 }
 
 translate();

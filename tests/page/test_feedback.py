@@ -1,0 +1,80 @@
+"""Where the service keeps a log, the page says so, and keeps what was looked at and opened."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from hybrid_search.config import load_settings
+from hybrid_search.parts import open_query_log
+from hybrid_search.records import LoggedSearch
+from tests.page.browsing import Watched, look_for, violations
+from tests.web.conftest import serving
+
+SETTINGS = {
+    "FEEDBACK__LOG": "true",
+    "FEEDBACK__CHALLENGER__NAME": "plain RRF",
+    "FEEDBACK__CHALLENGER__METHOD": "rrf",
+}
+
+
+@pytest.fixture(scope="module")
+def logging(
+    demonstration: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[httpx.Client, Path]]:
+    copy = tmp_path_factory.mktemp("logging") / "data"
+    shutil.copytree(demonstration[0], copy)
+    with serving(copy, **SETTINGS) as (client, _):
+        yield client, copy
+
+
+@pytest.fixture
+def page(browser: Browser, logging: tuple[httpx.Client, Path]) -> Iterator[Page]:
+    watched = Watched(browser, str(logging[0].base_url).rstrip("/"))
+    yield watched.open("/")
+    watched.close()
+
+
+def kept(page: Page, folder: Path, least: int) -> list[LoggedSearch]:
+    """The log, once it holds so many."""
+    for _ in range(100):
+        with closing(open_query_log(load_settings(folder), write=False)) as log:
+            found = list(log.searches())
+        if len(found) >= least and (least == 1 or found[-1].clicked):
+            return found
+        page.wait_for_timeout(100)
+    raise AssertionError(found)
+
+
+def test_what_was_looked_at_and_opened_is_kept(
+    page: Page, logging: tuple[httpx.Client, Path]
+) -> None:
+    expect(page.locator("#logged")).to_contain_text("without who searched")
+    box = page.locator("#q")
+    box.press_sequentially("coffee", delay=40)
+    # What was typed on the way is not.
+    [one] = kept(page, logging[1], 1)
+    assert one.text == "coffee"
+    assert one.challenger == "plain RRF"
+    shown = page.evaluate("() => document.querySelectorAll('.card').length")
+    assert len(one.shown) == shown
+
+    look_for(page, "할인 신발")
+    third = page.locator(".card .title").nth(2)
+    title = third.inner_text()
+    third.click()
+    expect(page.locator("#asset h2")).to_have_text(title)
+    clicked = kept(page, logging[1], 2)[1]
+    assert clicked.text == "할인 신발"
+    assert clicked.clicked == {clicked.shown[2]}
+
+    page.goto("/status")
+    panel = page.locator(".panel", has_text="Searches and clicks")
+    expect(panel).to_contain_text("plain RRF against the configured order")
+    expect(panel).to_contain_text("no winner yet")
+    assert violations(page) == []
