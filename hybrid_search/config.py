@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from hybrid_search.sections import (
     IngestSection,
     LexicalSection,
     PictureSection,
+    Section,
     ServerSection,
     StorageSection,
     VectorSection,
@@ -127,11 +129,37 @@ def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Set
 def with_vectors(settings: Settings, kind: str | None, storage: str | None) -> Settings:
     """The same with another kind and storage of the vector index; raises ``InvalidConfig``."""
     given = {name: v for name, v in (("kind", kind), ("storage", storage)) if v is not None}
+    return with_changes(settings, {"vector": given})
+
+
+def with_changes(settings: Settings, changes: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """The same with other values in ``lexical``, ``vector`` or rules of ``fields``.
+
+    Raises ``InvalidConfig`` that names what is wrong.
+    """
+    update: dict[str, Any] = {}
     try:
-        section = VectorSection(**{**settings.vector.model_dump(), **given})
+        for name, given in changes.items():
+            if name == "fields":
+                rules = {
+                    field: _changed(settings.fields.get(field), rule)
+                    for field, rule in given.items()
+                }
+                update[name] = {**settings.fields, **rules}
+            else:
+                update[name] = _changed(getattr(settings, name), given)
+        changed = settings.model_copy(update=update)
+        changed.declared_fields()
     except ValidationError as failure:
-        raise InvalidConfig(_explain(failure).replace("config: ", "vector.")) from None
-    return settings.model_copy(update={"vector": section})
+        raise InvalidConfig(_explain(failure).replace("config: ", f"{name}.")) from None
+    return changed
+
+
+def _changed(section: Section | None, given: Mapping[str, Any]) -> Section:
+    """The section with these values in place of its own."""
+    kind = FieldSection if section is None else type(section)
+    own = {} if section is None else section.model_dump(exclude_unset=True)
+    return kind(**{**own, **given})
 
 
 def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> list[str]:

@@ -61,6 +61,11 @@ class Engine:
         """Why the generation that was published last could not be taken over; mostly empty."""
 
     @property
+    def stores(self) -> Stores:
+        """What all generations of the data folder share."""
+        return self._stores
+
+    @property
     def settings(self) -> Settings:
         """What it was opened with."""
         return self._stores.settings
@@ -125,6 +130,11 @@ class Engine:
     def repairs(self) -> tuple[str, ...]:
         """What was found damaged since it was opened, and put right."""
         return tuple(self._stores.repairs.done)
+
+    @property
+    def folder(self) -> Path:
+        """Where the generation that serves lies."""
+        return self._serving.folder
 
     @property
     def generation(self) -> str:

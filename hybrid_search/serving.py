@@ -131,6 +131,7 @@ def open_serving(
     folder: Path,
     embedder: LazyEmbedder | None = None,
     hold: Hold | None = None,
+    encoder: QueryEncoder | None = None,
 ) -> Serving:
     """The generation in that folder, at the catalog's last operation when it is written to.
 
@@ -152,7 +153,7 @@ def open_serving(
             follower.catch_up()
             stores.repairs.note(follower.reconcile())
         undo.pop_all()
-    encoder = QueryEncoder(embedder, settings.embedding.cached_queries)
+    encoder = encoder or QueryEncoder(embedder, settings.embedding.cached_queries)
     return Serving(
         folder=folder,
         model=read_manifest(folder).model,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +16,15 @@ from hybrid_search.cli.feedback import forget_searches, judge_by_clicks, show_in
 from hybrid_search.cli.judging import export_judgments, import_judgments, show_agreement
 from hybrid_search.cli.tables import console, print_json, progress_bar
 from hybrid_search.config import load_settings
+from hybrid_search.engine import Engine
 from hybrid_search.experiments.relevance.checking import Missed, misses
 from hybrid_search.experiments.relevance.experiment import Experiment, read_experiment
-from hybrid_search.experiments.relevance.report import as_json, as_settings, write_report
+from hybrid_search.experiments.relevance.report import as_json, write_report
 from hybrid_search.experiments.relevance.running import Results, run_experiment
+from hybrid_search.experiments.relevance.settings_lines import as_settings
+from hybrid_search.experiments.relevance.statistics import spread
+from hybrid_search.records import AssetId
+from hybrid_search.variants import openings
 
 lab_app = typer.Typer(help="Experiments with the relevance of answers.", no_args_is_help=True)
 
@@ -50,9 +57,9 @@ def run(
     json: Json = False,
 ) -> None:
     """Compare configurations and try settings over judged queries; write a report."""
-    results = _results(file, data_dir, quiet=json)
     folder = out or file.parent / f"{file.stem}-results"
-    write_report(results, folder)
+    with _ran(file, data_dir, quiet=json) as (results, engine):
+        write_report(results, folder, lambda name: _thumbnail(engine, name))
     if json:
         print_json({**as_json(results), "report": str(folder / "report.html")})
     else:
@@ -63,8 +70,8 @@ def run(
 @lab_app.command("check")
 def check(file: _File, data_dir: DataDir = None, json: Json = False) -> None:
     """Compare today's measures with those that the file expects; end with 1 when any is below."""
-    results = _results(file, data_dir, quiet=json)
-    missed = misses(results)
+    with _ran(file, data_dir, quiet=json) as (results, _):
+        missed = misses(results)
     if json:
         print_json({"passed": not missed, "missed": [one.as_json() for one in missed]})
     else:
@@ -73,18 +80,35 @@ def check(file: _File, data_dir: DataDir = None, json: Json = False) -> None:
         sys.exit(1)
 
 
-def _results(file: Path, data_dir: Path | None, *, quiet: bool) -> Results:
+@contextmanager
+def _ran(file: Path, data_dir: Path | None, *, quiet: bool) -> Iterator[tuple[Results, Engine]]:
+    """The results, while the engine is open that they were found with."""
     experiment, settings = read_experiment(file), load_settings(data_dir)
-    with open_engine(settings) as engine, progress_bar(quiet=quiet) as bar:
-        task = bar.add_task("queries", total=None)
-        return run_experiment(
-            engine.searcher,
-            engine.catalog,
-            experiment,
-            file.parent,
-            defaults=settings.fusion.settings(),
-            progress=lambda: bar.advance(task),
-        )
+    with open_engine(settings) as engine:
+        opening = openings(engine, {one.name: one.changes() for one in experiment.indexes})
+        with progress_bar(quiet=quiet) as bar:
+            task = bar.add_task("queries", total=None)
+
+            def progress(done: int, whole: int) -> None:
+                bar.update(task, completed=done, total=whole)
+
+            results = run_experiment(
+                opening,
+                engine.catalog,
+                experiment,
+                file.parent,
+                defaults=settings.fusion.settings(),
+                progress=progress,
+            )
+        yield results, engine
+
+
+def _thumbnail(engine: Engine, name: str) -> bytes | None:
+    """The picture of that ad, small."""
+    stored = engine.catalog.find(AssetId(name))
+    if stored is None or stored.picture is None:
+        return None
+    return engine.pictures.thumbnail(stored.picture.digest, engine.settings.pictures.thumbnail)
 
 
 def _print_results(results: Results) -> None:
@@ -93,18 +117,29 @@ def _print_results(results: Results) -> None:
     for one in results.compared:
         means = [f"{one.means[measure]:.3f}" for measure in measures]
         told = one.difference
-        difference = "" if told is None else f"{told.mean:+.4f} ({told.low:+.4f}, {told.high:+.4f})"
+        difference = "" if told is None else spread(told)
         table.add_row(one.name, *means, difference, "" if told is None else f"{one.corrected:.4f}")
     console.print(table)
+    if results.indexes:
+        _print_indexes(results)
     if (tuned := results.tuned) is not None:
-        told = tuned.difference
         console.print(
             f"tuned, on the other half: {tuned.mean:.4f} against {tuned.base_mean:.4f},"
-            f" {told.mean:+.4f} ({told.low:+.4f}, {told.high:+.4f})"
+            f" {spread(tuned.difference)}"
         )
         console.print(tuned.advice, style="bold")
         if tuned.difference.low > 0.0:
-            console.print(as_settings(tuned.settings), markup=False)
+            console.print(as_settings(results, tuned), markup=False)
+
+
+def _print_indexes(results: Results) -> None:
+    measures = results.experiment.measures
+    table = Table("index", *measures, "ms", "p95", "CPU ms", box=None)
+    for one in results.indexes:
+        means = [f"{one.means[measure]:.3f}" for measure in measures]
+        cost = (f"{one.cost.wall:.2f}", f"{one.cost.wall_p95:.2f}", f"{one.cost.cpu:.2f}")
+        table.add_row(one.name, *means, *cost)
+    console.print(table)
 
 
 def _print_misses(experiment: Experiment, missed: list[Missed]) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hybrid_search.assembly import open_engine
 from hybrid_search.cli.main import app
 from hybrid_search.config import load_settings
 from hybrid_search.engine import Engine
-from hybrid_search.errors import InvalidInput
+from hybrid_search.errors import InvalidConfig, InvalidInput
 from hybrid_search.experiments import evaluation
 from hybrid_search.experiments.evaluation import (
     evaluate,
@@ -30,10 +31,16 @@ from hybrid_search.experiments.relevance.candidates import (
 )
 from hybrid_search.experiments.relevance.checking import misses
 from hybrid_search.experiments.relevance.cutoffs import cut_offs
-from hybrid_search.experiments.relevance.experiment import Experiment, at_point, read_experiment
+from hybrid_search.experiments.relevance.experiment import (
+    Experiment,
+    Setting,
+    at_point,
+    read_experiment,
+)
 from hybrid_search.experiments.relevance.running import Results, run_experiment
 from hybrid_search.experiments.relevance.sweeping import rankings
 from hybrid_search.records import FUSION_METHODS, FusionSettings, ListSettings, Query
+from hybrid_search.variants import openings
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FILE = """
@@ -85,7 +92,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(engine: Engine, folder: Path) -> Results:
     experiment = read_experiment(folder / "ads.toml")
     defaults = engine.settings.fusion.settings()
-    return run_experiment(engine.searcher, engine.catalog, experiment, folder, defaults=defaults)
+    return run_experiment(
+        openings(engine, {}), engine.catalog, experiment, folder, defaults=defaults
+    )
 
 
 def by_chance(chance: np.random.Generator, defaults: FusionSettings) -> FusionSettings:
@@ -139,7 +148,8 @@ def test_what_is_tuned_is_told_of_queries_it_was_not_chosen_on(results: Results)
     assert tuned.difference.low > 0
     assert tuned.advice.startswith("take the tuned setting")
     assert set(tuned.axes) == {"fusion", "rank_constant", "weights.lexical"}
-    assert all(own < base for _, base, own in tuned.worse)
+    assert all(one.tuned < one.base for one in tuned.worse)
+    assert all(len(one.before) == len(one.after) == 6 for one in tuned.worse)
     assert tuned.pair is not None
     assert tuned.pair[2].shape == (3, 3)
 
@@ -151,7 +161,7 @@ def test_nothing_better_is_said_as_such(engine: Engine, folder: Path) -> None:
     (folder / "worse.toml").write_text(text, "utf-8")
     defaults = engine.settings.fusion.settings()
     found = run_experiment(
-        engine.searcher,
+        openings(engine, {}),
         engine.catalog,
         read_experiment(folder / "worse.toml"),
         folder,
@@ -169,7 +179,7 @@ def test_settings_can_be_drawn_by_chance(engine: Engine, folder: Path) -> None:
     path = folder / "sampled.toml"
     ran = [
         run_experiment(
-            engine.searcher, engine.catalog, read_experiment(path), folder, defaults=defaults
+            openings(engine, {}), engine.catalog, read_experiment(path), folder, defaults=defaults
         )
         for _ in range(2)
     ]
@@ -203,10 +213,14 @@ def candidates_of(grade: int, best: float) -> Candidates:
 
 
 def test_a_point_changes_what_it_names_alone(engine: Engine) -> None:
-    base = engine.settings.fusion.settings()
-    found = at_point(base, {"fusion": "dbsf", "rank_constant": 7.0, "weights.lexical": 3.0})
-    assert (found.method, found.rank_constant, found.lists["lexical"].weight) == ("dbsf", 7.0, 3.0)
-    assert found.lists["copy_semantic"] == base.lists["copy_semantic"]
+    base = Setting("as built", engine.settings.fusion.settings())
+    point = {"fusion": "dbsf", "rank_constant": 7.0, "weights.lexical": 3.0, "windows.lexical": 9}
+    found = at_point(base, point)
+    fused = found.fusion
+    assert (found.index, fused.method, fused.rank_constant) == ("as built", "dbsf", 7.0)
+    assert fused.lists["lexical"] == ListSettings(9, 3.0)
+    assert fused.lists["copy_semantic"] == base.fusion.lists["copy_semantic"]
+    assert at_point(base, {"index": "rules"}) == Setting("rules", base.fusion)
 
 
 def test_the_command_writes_a_report_and_checks(
@@ -242,15 +256,123 @@ def test_the_answers_are_worth_what_they_were(engine: Engine) -> None:
     path = FIXTURES.parent / "bench/experiments/demonstration.toml"
     defaults = engine.settings.fusion.settings()
     found = run_experiment(
-        engine.searcher, engine.catalog, read_experiment(path), path.parent, defaults=defaults
+        openings(engine, {}), engine.catalog, read_experiment(path), path.parent, defaults=defaults
     )
     assert len(found.queries) == 102
     assert misses(found) == []
 
 
+INDEXES = """
+name = "indexes"
+queries = "queries.jsonl"
+qrels = "qrels.txt"
+seed = 3
+
+[[indexes]]
+name = "rules"
+lexical = { analyzer = "rules" }
+
+[[indexes]]
+name = "graph"
+vector = { kind = "hnsw", ef_search = 50 }
+fields = { title = { boost = 3 } }
+
+[[configurations]]
+name = "base"
+
+[[configurations]]
+name = "without a dictionary"
+index = "rules"
+
+[grid]
+index = ["as built", "graph"]
+rank_constant = [5, 60]
+weights = { lexical = [0.5, 4] }
+windows = { lexical = [20, 150] }
+optuna = 30
+"""
+
+
+def traces(engine: Engine) -> list[str]:
+    """Every file but thumbnails, which are made when they are first shown."""
+    files = (path for path in engine.settings.data_dir.rglob("*") if path.is_file())
+    return sorted(str(path) for path in files if "thumbnails" not in path.parts)
+
+
+def test_other_indexes_are_built_aside_and_searched(
+    engine: Engine, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "indexes.toml").write_text(INDEXES, "utf-8")
+    before, out = traces(engine), tmp_path / "out"
+    command = ["lab", "run", str(folder / "indexes.toml"), "--out", str(out), "--json"]
+    where = ["--data-dir", str(engine.settings.data_dir)]
+    ran = [CliRunner().invoke(app, [*command, *where]).stdout for _ in range(2)]
+    told, again = (json.loads(one) for one in ran)
+    assert traces(engine) == before
+    # What Optuna proposes, and so all but times, is the same for the same seed.
+    assert told["tuned"] == again["tuned"]
+    assert told["settings_tried"] == 32
+    point = told["tuned"]["point"]
+    assert set(point) == {"index", "rank_constant", "weights.lexical", "windows.lexical"}
+    assert isinstance(point["windows.lexical"], int)
+    assert 20 <= point["windows.lexical"] <= 150
+    names = [one["name"] for one in told["indexes"]]
+    assert names == ["as built", "rules", "graph"]
+    means = {one["name"]: one["means"]["nDCG@10"] for one in told["indexes"]}
+    configured = {one["name"]: one["means"]["nDCG@10"] for one in told["configurations"]}
+    assert means["rules"] == configured["without a dictionary"] < configured["base"]
+    assert means["graph"] != means["as built"]
+    assert all(one["milliseconds"]["wall"] > 0 for one in told["indexes"])
+    page = (out / "report.html").read_text("utf-8")
+    assert "R10 over latency" in page
+    assert (out / "over-windows.lexical.svg").is_file()
+    # Queries that got worse stand there with the pictures they are answered with.
+    assert page.count("data:image/webp") >= 12
+    if point["index"] == "graph":
+        assert 'kind = "hnsw"' in told["tuned"]["settings"]
+    settings = tomllib.loads(told["tuned"]["settings"])
+    assert settings["fusion"]["lexical"]["window"] == point["windows.lexical"]
+
+
+def test_a_variant_finds_what_a_rebuilt_index_finds(engine: Engine) -> None:
+    """The same settings, built aside, change nothing; another analyser is really there."""
+    tests = list(read_queries(FIXTURES / "queries.jsonl", engine.settings.fusion.settings()))[::7]
+    changes = {"same": {"vector": {"kind": "flat"}}, "rules": {"lexical": {"analyzer": "rules"}}}
+    opening = openings(engine, changes)
+    with opening("same") as same, opening("rules") as rules:
+        others = 0
+        for test in tests:
+            own = engine.searcher.retrieve(test.query)
+            found = same.retrieve(test.query)
+            assert [part.ordinals for part in found.lists] == [p.ordinals for p in own.lists]
+            words = rules.retrieve(test.query).lists[0]
+            others += words.ordinals != own.lists[0].ordinals
+    assert others
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"lexical": {"analyser": "rules"}}, "lexical.analyser"),
+        ({"vector": {"ef_search": -1}}, "vector.ef_search"),
+        ({"fields": {"title": {"boost": 0}}}, "boost"),
+    ],
+)
+def test_an_index_that_cannot_be_is_refused(
+    engine: Engine, sections: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidConfig) as refusal:
+        openings(engine, {"wrong": sections})
+    assert said in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (('base = "plain"', 'base = "plain"\n[[indexes]]\nname = "as built"'), "given twice"),
+        (("rank_constant = [10", 'index = ["none"]\nrank_constant = [10'), "index: 'none'"),
+        (("[grid]", "[grid]\nsample = 3\noptuna = 3"), "one of sample and optuna"),
+        (("[grid]", "[grid]\noptuna = 5001"), "optuna"),
         (("name =", "nam ="), "nam"),
         (("nDCG@10", "DCG@10"), "DCG@10"),
         (('base = "plain"', 'base = "none"'), "'none' is no configuration"),

@@ -28,6 +28,30 @@ def axis_plot(
     return _svg(figure)
 
 
+def scatter_plot(name: str, rows: Sequence[tuple[float | str, float]], measure: str) -> str:
+    """The measure of every setting over its value of one parameter."""
+    figure = Figure(figsize=(_WIDTH, _HEIGHT))
+    axes = figure.subplots()
+    axes.plot([value for value, _ in rows], [mean for _, mean in rows], "o", alpha=0.5, ms=4)
+    axes.set_xlabel(name)
+    axes.set_ylabel(measure)
+    return _svg(figure)
+
+
+def cost_plot(rows: Sequence[tuple[str, float, float, float, float]], measure: str) -> str:
+    """The measure of each index with its 95 % interval, over milliseconds a query."""
+    figure = Figure(figsize=(_WIDTH, _HEIGHT))
+    axes = figure.subplots()
+    for name, milliseconds, mean, low, high in rows:
+        errors = [[mean - low], [high - mean]]
+        axes.errorbar([milliseconds], [mean], yerr=errors, fmt="o", capsize=3, label=name)
+    axes.set_xlabel("milliseconds of looking for candidates, the median")
+    axes.set_ylabel(measure)
+    axes.set_xlim(left=0.0)
+    axes.legend(fontsize="small")
+    return _svg(figure)
+
+
 def wins_plot(own: NDArray[np.float64], base: NDArray[np.float64], measure: str) -> str:
     """What each query won or lost against the base, in order."""
     figure = Figure(figsize=(_WIDTH, _HEIGHT))

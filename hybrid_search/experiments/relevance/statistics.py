@@ -29,6 +29,19 @@ class Difference:
     queries: int
 
 
+def spread(difference: Difference) -> str:
+    """The mean and its interval, as reports have them.
+
+    >>> spread(Difference(0.01234, -1e-17, 0.02, 0.04, 3, 1, 9))
+    '+0.0123 (+0.0000 to +0.0200)'
+    """
+    # A zero of either sign is a zero.
+    mean, low, high = (
+        round(v, 4) + 0.0 for v in (difference.mean, difference.low, difference.high)
+    )
+    return f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"
+
+
 def compare(values: Values, base: Values, seed: int) -> Difference:
     """The difference of the values of the same queries; the same for the same seed.
 
