@@ -22,8 +22,6 @@ _POWER = 5
 """A match of half of the query is worth a thirty-second."""
 _LEAST_DEVIATION = 1e-5
 """Equal vectors differ by rounding alone; nothing stands out from them."""
-NO_MATCH = 0.1
-"""Where no list reaches this confidence, nothing was found that stands out from chance."""
 
 _Floats = NDArray[np.float64]
 

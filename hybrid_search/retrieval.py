@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hybrid_search import evidence
 from hybrid_search.believing import OF_WORDS, VectorSource, matched, outside
 from hybrid_search.encoding import QueryEncoder
 from hybrid_search.errors import InvalidQuery, UnknownAsset
@@ -64,11 +63,17 @@ class Retrieved:
     judged: bool = False
     """Whether what is usual is known of every list, so that none standing out says something."""
 
-    @property
-    def good_match(self) -> bool:
+    def good_match(self, settings: FusionSettings) -> bool:
         """Whether a list stands out from chance, or too little is known to say that none does."""
-        best = max((candidates.confidence for candidates in self.lists), default=0.0)
-        return best >= evidence.NO_MATCH or not self.judged
+        return not self.judged or any(
+            found.ordinals and _best(found) >= settings.lists[found.name].no_match_below
+            for found in self.lists
+        )
+
+
+def _best(found: CandidateList) -> float:
+    """How far the best candidate is believed; examples are taken at their word, by cosine."""
+    return found.scores[0] if found.name == "image_to_image" else found.confidence
 
 
 class Retriever:

@@ -103,7 +103,7 @@ class Searcher:
         if any(c.name == "phrase" and not c.ordinals for c in ranking.retrieved.lists):
             notes.append("no asset contains the quoted phrase; these are near it")
         notes += self._lacking(query)
-        if not (good := ranking.retrieved.good_match) and ranking.hits:
+        if not (good := ranking.retrieved.good_match(ranking.settings)) and ranking.hits:
             notes.append("no good match: nothing stands out from what is found by chance")
         more = position < len(ranking.hits)
         with stage("facets"):

@@ -13,6 +13,7 @@ from hybrid_search.images import PictureLimits
 from hybrid_search.model_choices import AS_TYPED, ModelChoice, Precision, default_prompts
 from hybrid_search.records import (
     LIST_NAMES,
+    NO_MATCH,
     Challenger,
     FusionMethod,
     FusionSettings,
@@ -155,6 +156,9 @@ class ListSection(Section):
     """Candidates the list may give."""
     weight: Weight = 1.0
     """What a rank in it is worth, against the other lists."""
+    no_match_below: Annotated[float, Field(ge=-1.0, le=1.0)] = NO_MATCH
+    """Confidence of its best candidate, of ``image_to_image`` its cosine, below which the list has
+    found no good match."""
 
 
 class PhraseListSection(ListSection):
@@ -195,7 +199,9 @@ class FusionSection(Section):
         return FusionSettings(
             method=self.method,
             rank_constant=self.rank_constant,
-            lists={n: ListSettings(s.window, s.weight) for n, s in sections.items()},
+            lists={
+                n: ListSettings(s.window, s.weight, s.no_match_below) for n, s in sections.items()
+            },
         )
 
 
@@ -216,7 +222,7 @@ class ChallengerSection(Section):
         if not self.name:
             return None
         lists = {
-            name: ListSettings(one.window, self.weights.get(name, one.weight))
+            name: replace(one, weight=self.weights.get(name, one.weight))
             for name, one in configured.lists.items()
         }
         settings = FusionSettings(

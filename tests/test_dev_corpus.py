@@ -209,7 +209,7 @@ def test_what_is_there_is_not_called_missing_and_what_is_not_is(engine: Engine) 
     )
     found = [good[qid] for qid, score in scores[""].items() if score > 0.0]
     assert found.count(False) <= 0.02 * len(found)
-    refused = [not engine.searcher.retrieve(Query(text)).good_match for text in NOT_THERE]
+    refused = [not engine.searcher.retrieve(Query(text)).good_match(usual) for text in NOT_THERE]
     assert refused.count(True) >= 0.75 * len(refused)
 
 

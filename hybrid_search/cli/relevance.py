@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
+from rich.progress import Progress
 from rich.table import Table
 
 from hybrid_search.assembly import open_engine
@@ -19,10 +21,13 @@ from hybrid_search.config import load_settings
 from hybrid_search.engine import Engine
 from hybrid_search.experiments.relevance.checking import Missed, misses
 from hybrid_search.experiments.relevance.experiment import Experiment, read_experiment
+from hybrid_search.experiments.relevance.pooling import pooled
 from hybrid_search.experiments.relevance.report import as_json, write_report
+from hybrid_search.experiments.relevance.retrieving import Opening
 from hybrid_search.experiments.relevance.running import Results, run_experiment
 from hybrid_search.experiments.relevance.settings_lines import as_settings
 from hybrid_search.experiments.relevance.statistics import spread
+from hybrid_search.pools import Pools
 from hybrid_search.records import AssetId
 from hybrid_search.variants import openings
 
@@ -85,22 +90,60 @@ def _ran(file: Path, data_dir: Path | None, *, quiet: bool) -> Iterator[tuple[Re
     """The results, while the engine is open that they were found with."""
     experiment, settings = read_experiment(file), load_settings(data_dir)
     with open_engine(settings) as engine:
-        opening = openings(engine, {one.name: one.changes() for one in experiment.indexes})
         with progress_bar(quiet=quiet) as bar:
-            task = bar.add_task("queries", total=None)
-
-            def progress(done: int, whole: int) -> None:
-                bar.update(task, completed=done, total=whole)
-
             results = run_experiment(
-                opening,
+                _opening(engine, experiment),
                 engine.catalog,
                 experiment,
                 file.parent,
                 defaults=settings.fusion.settings(),
-                progress=progress,
+                progress=_progress(bar),
             )
         yield results, engine
+
+
+@lab_app.command("pool")
+def pool(
+    file: _File,
+    depth: Annotated[
+        int, typer.Option("--depth", min=1, max=200, help="First hits of each configuration.")
+    ] = 20,
+    unjudged: Annotated[
+        bool, typer.Option("--unjudged", help="Without what the experiment's judgments grade.")
+    ] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Pool what an experiment's configurations find, to be judged on the page."""
+    experiment, settings = read_experiment(file), load_settings(data_dir)
+    with open_engine(settings) as engine, progress_bar(quiet=json) as bar:
+        found = pooled(
+            _opening(engine, experiment),
+            engine.catalog,
+            experiment,
+            file.parent,
+            defaults=settings.fusion.settings(),
+            depth=depth,
+            unjudged=unjudged,
+            progress=_progress(bar),
+        )
+    Pools(settings.data_dir).write(file.stem, found)
+    count = sum(len(one.assets) for one in found)
+    if json:
+        print_json({"pool": file.stem, "queries": len(found), "assets": count})
+    else:
+        told = f"{count} ads of {len(found)} queries: judge them at /judge?pool={quote(file.stem)}"
+        console.print(told, markup=False, soft_wrap=True)
+
+
+def _opening(engine: Engine, experiment: Experiment) -> Opening:
+    return openings(engine, {one.name: one.changes() for one in experiment.indexes})
+
+
+def _progress(bar: Progress) -> Callable[[int, int], None]:
+    """What moves a bar of the queries that were asked."""
+    task = bar.add_task("queries", total=None)
+    return lambda done, whole: bar.update(task, completed=done, total=whole)
 
 
 def _thumbnail(engine: Engine, name: str) -> bytes | None:

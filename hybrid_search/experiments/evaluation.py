@@ -144,7 +144,8 @@ def _runs(
     good = {}
     for query in queries:
         retrieved = searcher.retrieve(query.query)
-        good[query.qid] = retrieved.good_match
+        usual = query.query.fusion or next(iter(settings.values()))
+        good[query.qid] = retrieved.good_match(usual)
         stored = catalog.fetch(list({o for part in retrieved.lists for o in part.ordinals}))
         for name, tried in settings.items():
             hits = searcher.fused(narrowed(retrieved, tried), tried)[:DEPTH]

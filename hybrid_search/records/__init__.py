@@ -41,6 +41,7 @@ from hybrid_search.records.filters import (
 from hybrid_search.records.queries import (
     FUSION_METHODS,
     LIST_NAMES,
+    NO_MATCH,
     Example,
     FusionMethod,
     FusionSettings,
@@ -53,6 +54,7 @@ from hybrid_search.records.queries import (
 __all__ = [
     "FUSION_METHODS",
     "LIST_NAMES",
+    "NO_MATCH",
     "Absence",
     "AllOf",
     "Answer",

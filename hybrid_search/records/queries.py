@@ -29,12 +29,19 @@ class Example:
     weight: float = 1.0
 
 
+NO_MATCH = 0.1
+"""Below this confidence nothing was found that stands out from chance."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListSettings:
     """How one list takes part: how many candidates it may give, and what a rank is worth."""
 
     window: int
     weight: float
+    no_match_below: float = NO_MATCH
+    """Confidence of its best candidate, or of ``image_to_image`` its cosine, below which the list
+    has found no good match."""
 
 
 FusionMethod = Literal[

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from hybrid_search.durable import check_room
 from hybrid_search.errors import InvalidQuery, UnknownAsset
 from hybrid_search.judgments import GRADES, Judgment, Judgments, agreements, now
+from hybrid_search.pools import Pools
 from hybrid_search.records import AssetId
 from hybrid_search.web.answers import json_response
 from hybrid_search.web.operations import Operation, parameters_of
@@ -73,9 +74,54 @@ class JudgmentsJson(TypedDict):
     agreement: list[AgreementJson]
 
 
+class PoolJson(TypedDict):
+    """How much is to be judged in a pool."""
+
+    name: str
+    queries: int
+    assets: int
+
+
+class PoolsJson(TypedDict):
+    """The pools, in alphabetical order."""
+
+    pools: list[PoolJson]
+
+
+class PooledQueryJson(TypedDict):
+    """A query and the ids of what is to be judged for it."""
+
+    query: str
+    assets: list[str]
+
+
+class PooledJson(TypedDict):
+    """A pool."""
+
+    queries: list[PooledQueryJson]
+
+
 def operations(max_body: int) -> list[Operation]:
     """The routes of judgments."""
     return [
+        Operation(
+            "GET",
+            "/v1/pools",
+            "pools",
+            "What is to be judged.",
+            pools,
+            PoolsJson,
+            problems=(500, 503),
+        ),
+        Operation(
+            "GET",
+            "/v1/pools/{name}",
+            "pool",
+            "The queries of a pool, and their candidates.",
+            pool,
+            PooledJson,
+            problems=(404, 500, 503),
+        ),
         Operation(
             "GET",
             "/v1/judgments",
@@ -149,6 +195,40 @@ async def judge(request: Request) -> Response:
 
     await service.write(work, request)
     return json_response(_json(made))
+
+
+async def pools(request: Request) -> Response:
+    """The pools that ``hybrid-search lab pool`` has made."""
+    service = service_of(request)
+
+    def work() -> PoolsJson:
+        kept = Pools(service.engine.settings.data_dir)
+        found = [(name, kept.read(name) or []) for name in kept.names()]
+        return {
+            "pools": [
+                {
+                    "name": name,
+                    "queries": len(queries),
+                    "assets": sum(len(one.assets) for one in queries),
+                }
+                for name, queries in found
+            ]
+        }
+
+    return json_response(await service.read(work, request))
+
+
+async def pool(request: Request) -> Response:
+    """One of them."""
+    service, name = service_of(request), request.path_params["name"]
+
+    def work() -> PooledJson:
+        found = Pools(service.engine.settings.data_dir).read(name)
+        if found is None:
+            raise HTTPException(404, f"no pool is called {name[:60]!r}")
+        return {"queries": [{"query": one.query, "assets": list(one.assets)} for one in found]}
+
+    return json_response(await service.read(work, request))
 
 
 def _kept(service: Service) -> Judgments:

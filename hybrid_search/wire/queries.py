@@ -200,7 +200,8 @@ def _sort(text: str) -> Sort:
 def _override(base: ListSettings, body: ListBody | None) -> ListSettings:
     if body is None:
         return base
-    return ListSettings(
+    return replace(
+        base,
         window=base.window if body.window is None else body.window,
         weight=base.weight if body.weight is None else body.weight,
     )

@@ -51,6 +51,67 @@ def test_twenty_pairs_are_judged_by_keyboard_and_nothing_is_lost(
     assert exported == {qid_of(QUERY): {one["asset"]: one["grade"] for one in kept}}
 
 
+EXPERIMENT = """
+name = "spring"
+queries = "queries.jsonl"
+qrels = "none.txt"
+[[configurations]]
+name = "words"
+mode = "text"
+[[configurations]]
+name = "meaning"
+mode = "vector"
+"""
+
+
+def test_the_pool_of_an_experiment_is_judged_query_by_query(
+    watched: Watched, site: httpx.Client, tmp_path: Path
+) -> None:
+    asked = [{"qid": "1", "type": "t", "text": "puppy"}, {"qid": "2", "type": "t", "text": "신발"}]
+    (tmp_path / "queries.jsonl").write_text("\n".join(map(json.dumps, asked)), "utf-8")
+    (tmp_path / "spring ads.toml").write_text(EXPERIMENT, "utf-8")
+    data = site.get("/v1/status").json()["data_dir"]
+    command = ["lab", "pool", str(tmp_path / "spring ads.toml"), "--depth", "3"]
+    made = CliRunner().invoke(app, [*command, "--data-dir", data, "--json"])
+    counts = json.loads(made.stdout)
+    [told] = site.get("/v1/pools").json()["pools"]
+    assert told == {"name": "spring ads", "queries": 2, "assets": counts["assets"]}
+    first, second = site.get("/v1/pools/spring ads").json()["queries"]
+    found = {
+        hit["id"]
+        for mode in ("text", "vector")
+        for hit in site.get("/v1/search", params={"q": "puppy", "size": 3, "mode": mode}).json()[
+            "hits"
+        ]
+    }
+    assert set(first["assets"]) == found
+
+    page = watched.open("/judge?pool=spring+ads")
+    page.locator("#judge-name").fill("choi")
+    page.get_by_role("button", name="Start").click()
+    heading = page.locator("#judge-asked")
+    expect(heading).to_have_text("Query 1 of 2: puppy")
+    for number in range(len(first["assets"])):
+        expect(page.locator("#said")).to_contain_text(f"{number} of {len(first['assets'])}")
+        page.keyboard.press("2")
+    expect(heading).to_have_text("Query 2 of 2: 신발")
+    page.keyboard.press("ArrowLeft")
+    expect(heading).to_have_text("Query 1 of 2: puppy")
+    expect(page.locator(".grades [aria-pressed=true]")).to_contain_text("Well")
+    page.reload()
+    expect(heading).to_have_text("Query 2 of 2: 신발")
+    for number in range(len(second["assets"])):
+        expect(page.locator("#said")).to_contain_text(f"{number} of {len(second['assets'])}")
+        page.keyboard.press("0")
+    expect(page.locator("#said")).to_contain_text("Thank you")
+    kept = site.get("/v1/judgments", params={"judge": "choi"}).json()["judgments"]
+    assert {(one["query"], one["asset"]): one["grade"] for one in kept} == {
+        **{("puppy", asset): 2 for asset in first["assets"]},
+        **{("신발", asset): 0 for asset in second["assets"]},
+    }
+    assert violations(page) == []
+
+
 def test_the_pool_is_blind_and_scattered(watched: Watched, site: httpx.Client) -> None:
     page = opened(watched)
     expect(page.locator("#said")).to_contain_text(" of ")

@@ -5,6 +5,7 @@ import json
 import math
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from hybrid_search.experiments.relevance.candidates import (
     retrieve,
 )
 from hybrid_search.experiments.relevance.checking import misses
-from hybrid_search.experiments.relevance.cutoffs import cut_offs
+from hybrid_search.experiments.relevance.cutoffs import cut_offs, refusals
 from hybrid_search.experiments.relevance.experiment import (
     Experiment,
     Setting,
@@ -39,9 +40,18 @@ from hybrid_search.experiments.relevance.experiment import (
 )
 from hybrid_search.experiments.relevance.running import Results, run_experiment
 from hybrid_search.experiments.relevance.sweeping import rankings
-from hybrid_search.records import FUSION_METHODS, FusionSettings, ListSettings, Query
+from hybrid_search.records import (
+    FUSION_METHODS,
+    LIST_NAMES,
+    NO_MATCH,
+    FusionSettings,
+    ListName,
+    ListSettings,
+    Query,
+)
 from hybrid_search.variants import openings
 
+NOTHING: dict[ListName, float] = dict.fromkeys(LIST_NAMES, NO_MATCH)
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FILE = """
 name = "demonstration <b>ads</b>"
@@ -204,6 +214,30 @@ def test_a_cut_off_refuses_what_it_may(engine: Engine, results: Results) -> None
     assert (cut.value, cut.refused_wrongly, cut.refused_rightly) == (0.9, 0.05, 1.0)
     (none,) = cut_offs(found, places, places, 0.0)
     assert (none.value, none.refused_wrongly, none.refused_rightly) == (0.2, 0.0, 1.0)
+
+
+def test_a_search_goes_by_the_cut_offs_that_were_learned(engine: Engine, results: Results) -> None:
+    usual = engine.settings.fusion.settings()
+    cuts: dict[ListName, float] = {cut.list: cut.value for cut in results.cut_offs}
+    lists = {
+        name: replace(one, no_match_below=cuts.get(name, one.no_match_below))
+        for name, one in usual.lists.items()
+    }
+    learned, judged = replace(usual, lists=lists), read_judgments(FIXTURES / "qrels.txt")
+    told = []
+    for test in list(read_queries(FIXTURES / "queries.jsonl", usual))[::5]:
+        retrieved = engine.searcher.retrieve(test.query)
+        candidates = retrieve(engine.searcher, engine.catalog, test, judged.get(test.qid, {}))
+        one = refusals([candidates], np.array([0]), {**NOTHING, **cuts})
+        good = one.refused_wrongly + one.refused_rightly == 0.0
+        assert retrieved.good_match(learned) == good
+        told.append(good)
+    assert len(set(told)) == 2
+    # More is refused by what was learned, and still little of what is answered.
+    before, after = results.refusals.values()
+    assert (before.answered, before.unanswered) == (after.answered, after.unanswered)
+    assert after.refused_rightly >= before.refused_rightly
+    assert after.refused_wrongly <= 0.1
 
 
 def candidates_of(grade: int, best: float) -> Candidates:

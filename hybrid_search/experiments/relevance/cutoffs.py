@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,47 @@ class CutOff:
     unanswered: int
     refused_rightly: float
     """Share of the ``unanswered`` ones whose best lies below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What is refused where no list reaches its cut-off."""
+
+    answered: int
+    """Queries that some list answers."""
+    refused_wrongly: float
+    """Share of these."""
+    unanswered: int
+    refused_rightly: float
+    """Share of these."""
+
+
+def refusals(
+    found: Sequence[Candidates], places: NDArray[np.int64], cuts: Mapping[ListName, float]
+) -> Refusals:
+    """What these cut-offs refuse of the queries at these places."""
+    answered, refused = (
+        np.array([ask(found[place]) for place in places.tolist()], np.bool_)
+        for ask in (_answered, lambda candidates: _refused(candidates, cuts))
+    )
+    return Refusals(
+        int(answered.sum()),
+        float(refused[answered].mean()) if answered.any() else 0.0,
+        int((~answered).sum()),
+        float(refused[~answered].mean()) if (~answered).any() else 0.0,
+    )
+
+
+def _answered(candidates: Candidates) -> bool:
+    return any(_answers(cached, candidates) for cached in candidates.lists)
+
+
+def _refused(candidates: Candidates, cuts: Mapping[ListName, float]) -> bool:
+    """As a search is: a phrase that is there is a match."""
+    return not any(
+        len(cached.columns) and (cached.name == "phrase" or _best(cached) >= cuts[cached.name])
+        for cached in candidates.lists
+    )
 
 
 def cut_offs(

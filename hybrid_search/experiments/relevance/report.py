@@ -52,6 +52,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "configurations": [_compared(one) for one in results.compared],
         "indexes": [_indexed(one) for one in results.indexes],
         "cut_offs": [asdict(one) for one in results.cut_offs],
+        "refusals": {name: asdict(one) for name, one in results.refusals.items()},
         "tuned": None if results.tuned is None else _tuned(results, results.tuned),
     }
 

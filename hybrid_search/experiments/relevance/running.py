@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybrid_search.experiments.evaluation import TestQuery, read_judgments, read_queries
-from hybrid_search.experiments.relevance.cutoffs import CutOff, cut_offs
+from hybrid_search.experiments.relevance.cutoffs import CutOff, Refusals, cut_offs, refusals
 from hybrid_search.experiments.relevance.experiment import Experiment, Setting
 from hybrid_search.experiments.relevance.measuring import Lab, Table, places_by_type
 from hybrid_search.experiments.relevance.retrieving import Asked, Cost, Opening, ask
@@ -61,6 +61,8 @@ class Results:
     """Each configuration's ranked ids by query."""
     settings_tried: int
     cut_offs: Sequence[CutOff]
+    refusals: Mapping[str, Refusals]
+    """What is refused of the half that no cut-off was chosen on: as configured, and by these."""
 
 
 def run_experiment(
@@ -78,17 +80,13 @@ def run_experiment(
     ``InvalidInput`` for files that cannot be read, and what opening an index raises.
     """
     named = {one.name: one.setting(defaults) for one in experiment.configurations}
-    judgments = read_judgments(folder / experiment.qrels)
-    widest = _widest(experiment, [one.fusion for one in named.values()], defaults)
-    judged = [
-        (test, judgments[test.qid])
-        for test in read_queries(folder / experiment.queries, widest)
-        if judgments.get(test.qid)
-    ]
+    asked_of = widest(experiment, [one.fusion for one in named.values()], defaults)
+    judged = _judged(experiment, folder, asked_of)
     tests = [test for test, _ in judged]
     asked = ask(opening, catalog, experiment.searched(), judged, progress)
     lab, base = Lab(experiment, tests, asked), named[experiment.base_name]
     values, tuned = lab.values(list(named.values())), tune(lab, base)
+    learned, refused = _cuts(lab, base, defaults)
     return Results(
         experiment=experiment,
         queries=tests,
@@ -98,8 +96,30 @@ def run_experiment(
         values=values,
         runs={name: lab.ids(one) for name, one in named.items()},
         settings_tried=len(named) + (0 if tuned is None else tuned.tried),
-        cut_offs=cut_offs(lab.found(base.index), *lab.halves(), experiment.refused),
+        cut_offs=learned,
+        refusals=refused,
     )
+
+
+def _judged(
+    experiment: Experiment, folder: Path, settings: FusionSettings
+) -> list[tuple[TestQuery, Mapping[str, int]]]:
+    """The queries that are judged, with their grades."""
+    judgments = read_judgments(folder / experiment.qrels)
+    tests = read_queries(folder / experiment.queries, settings)
+    return [(test, judgments[test.qid]) for test in tests if judgments.get(test.qid)]
+
+
+def _cuts(
+    lab: Lab, base: Setting, defaults: FusionSettings
+) -> tuple[list[CutOff], dict[str, Refusals]]:
+    """Cut-offs of the base's lists, and what they refuse of the half they were not chosen on."""
+    found, (chosen_on, told_of) = lab.found(base.index), lab.halves()
+    cuts = cut_offs(found, chosen_on, told_of, lab.experiment.refused)
+    configured = {name: part.no_match_below for name, part in defaults.lists.items()}
+    learned = configured | {cut.list: cut.value for cut in cuts}
+    tried = {"as configured": configured, "by these cut-offs": learned}
+    return cuts, {name: refusals(found, told_of, values) for name, values in tried.items()}
 
 
 def over_cost(experiment: Experiment) -> str:
@@ -108,7 +128,7 @@ def over_cost(experiment: Experiment) -> str:
     return (recalls or experiment.measures)[0]
 
 
-def _widest(
+def widest(
     experiment: Experiment, settings: Sequence[FusionSettings], defaults: FusionSettings
 ) -> FusionSettings:
     """The defaults with the widest window that is tried, of the lists that any setting has."""

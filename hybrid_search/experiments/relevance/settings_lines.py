@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from hybrid_search.experiments.relevance.cutoffs import CutOff
 from hybrid_search.experiments.relevance.experiment import AS_BUILT
 from hybrid_search.experiments.relevance.running import Results
 from hybrid_search.experiments.relevance.statistics import spread
@@ -46,6 +48,14 @@ def as_challenger(results: Results, tuned: Tuned) -> str:
     }
     told = "\n# Or, to ask those who click first:\n"
     return told + "\n".join(_sections({"feedback.challenger": changed})) + "\n"
+
+
+def as_cut_offs(cuts: Sequence[CutOff]) -> str:
+    """The lines by which a search goes by these cut-offs."""
+    # Rounded down: what lies at the cut-off is not refused.
+    values = {cut.list: math.floor(cut.value * 1e4) / 1e4 for cut in cuts}
+    sections = {f"fusion.{name}": {"no_match_below": value} for name, value in values.items()}
+    return "\n".join(_sections(sections)) + "\n"
 
 
 def _sections(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -11,7 +11,11 @@ from PIL import Image
 from hybrid_search.experiments.relevance.experiment import Value
 from hybrid_search.experiments.relevance.rendering import Ad, Loss, Section
 from hybrid_search.experiments.relevance.running import Compared, Indexed, Results, over_cost
-from hybrid_search.experiments.relevance.settings_lines import as_challenger, as_settings
+from hybrid_search.experiments.relevance.settings_lines import (
+    as_challenger,
+    as_cut_offs,
+    as_settings,
+)
 from hybrid_search.experiments.relevance.statistics import spread
 from hybrid_search.experiments.relevance.tuning import Lost, Tuned
 from hybrid_search.images import shrink
@@ -147,11 +151,17 @@ def _small(picture: bytes | None) -> str | None:
 
 def _cut_offs(results: Results) -> Section:
     share = f"{results.experiment.refused:.0%}"
+    whole = "; ".join(
+        f"{name} {one.refused_wrongly:.1%} of {one.answered} that some list answers and"
+        f" {one.refused_rightly:.1%} of {one.unanswered} others"
+        for name, one in results.refusals.items()
+    )
     return Section(
         "No good match",
         f"For each list the cut-off that refuses {share} of the queries it answers, chosen on one"
         " half; what it refuses on the other. A list answers a query with a relevant ad among its"
-        " first ten.",
+        f" first ten. A search is no good match where no list reaches its own: {whole}.",
+        settings=as_cut_offs(results.cut_offs),
         head=("list", "by", "cut-off", "answered", "refused wrongly", "unanswered", "rightly"),
         rows=[
             (
