@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,11 +23,13 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def engine(
+    demonstration: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
     """The demonstration ads."""
     data = tmp_path_factory.mktemp("confident") / "data"
+    shutil.copytree(demonstration[0], data)
     with open_engine(load_settings(data), write=True) as opened:
-        opened.writer().ingest(read_assets(FIXTURES / "assets.jsonl", 20 << 20))
         yield opened
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hybrid_search.evidence import (
     CHANCE,
     DOUBT,
-    NO_MATCH,
     expected_best,
     of_similarities,
     of_words,
 )
+from hybrid_search.records import NO_MATCH
 
 shares = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=40)
 similarities = st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=100).map(

@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [sys.executable, "-m", "hybrid_search.cli.main"]
 CHROMIUM = "/usr/bin/chromium"
 ALONE = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+EXPERIMENT = ROOT / "bench/experiments/demonstration_tuning.toml"
+REPORT = Path(tempfile.mkdtemp()) / "report.html"
 MUG = ROOT / "fixtures/images/copperfinch-mug-bare.webp"
 
 
@@ -68,7 +70,16 @@ def judging(page: Page) -> None:
     page.locator("#pair img").first.wait_for()
 
 
-WIDE, PHONE = (1280, 800), (390, 844)
+def report(page: Page) -> None:
+    page.goto(f"file://{REPORT}")
+
+
+def worse(page: Page) -> None:
+    page.goto(f"file://{REPORT}")
+    page.locator(".lost").first.evaluate("(first) => first.parentElement.scrollIntoView()")
+
+
+WIDE, PHONE, TALL = (1280, 800), (390, 844), (1000, 1100)
 STATES: dict[str, tuple[Callable[[Page], None], tuple[int, int], str, str]] = {
     "search": (search, WIDE, "ko-KR", "light"),
     "typing": (typing, WIDE, "en-US", "light"),
@@ -78,6 +89,8 @@ STATES: dict[str, tuple[Callable[[Page], None], tuple[int, int], str, str]] = {
     "asset": (asset, WIDE, "en-US", "light"),
     "status": (status, WIDE, "en-US", "light"),
     "judging": (judging, WIDE, "en-US", "light"),
+    "report": (report, TALL, "en-US", "light"),
+    "worse": (worse, WIDE, "en-US", "light"),
     "phone": (search, PHONE, "ko-KR", "dark"),
 }
 
@@ -115,6 +128,8 @@ def demonstration() -> Iterator[str]:
             check=True,
             stdout=subprocess.DEVNULL,
         )
+        lab = [*COMMAND, "lab", "run", str(EXPERIMENT), "--out", str(REPORT.parent), "--json"]
+        subprocess.run([*lab, *where], check=True, stdout=subprocess.DEVNULL)
         command = [*COMMAND, "serve", "--port", "0", "--json", *where]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None

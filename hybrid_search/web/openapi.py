@@ -69,8 +69,7 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         "security": [{name: []} for name in _KEYS] if operation.role else [],
         "x-role": operation.role,
         "parameters": [
-            *({"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},)
-            * ("{id" in operation.path),
+            *map(_in_path, re.findall(r"{(\w+)", operation.path)),
             *(_parameter(parameter) for parameter in operation.parameters),
         ],
         "responses": {
@@ -81,6 +80,10 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     if operation.bodies:
         described["requestBody"] = {"required": True, "content": _bodies(operation, schemas)}
     return described
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
