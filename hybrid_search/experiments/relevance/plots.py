@@ -52,13 +52,14 @@ def cost_plot(rows: Sequence[tuple[str, float, float, float, float]], measure: s
     return _svg(figure)
 
 
-def wins_plot(own: NDArray[np.float64], base: NDArray[np.float64], measure: str) -> str:
+def wins_plot(own: NDArray[np.float64], base: NDArray[np.float64], measure: str, title: str) -> str:
     """What each query won or lost against the base, in order."""
     figure = Figure(figsize=(_WIDTH, _HEIGHT))
     axes = figure.subplots()
     differences = np.sort(own - base)[::-1]
     colours = np.where(differences >= 0, "#0f7a6b", "#b3372b")
     axes.bar(np.arange(len(differences)), differences, width=1.0, color=colours.tolist())
+    axes.set_title(title, fontsize="medium")
     axes.set_xlabel("queries, those that won most first")
     axes.set_ylabel(f"difference of {measure}")
     return _svg(figure)

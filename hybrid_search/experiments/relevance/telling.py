@@ -190,7 +190,8 @@ def _plots(results: Results) -> dict[str, str]:
     table, base = results.values[primary], names.index(results.experiment.base_name)
     for at, name in enumerate(names):
         if at != base:
-            drawn[f"wins-{name}.svg"] = plots.wins_plot(table[at], table[base], primary)
+            title = f"{name} against {names[base]}"
+            drawn[f"wins-{name}.svg"] = plots.wins_plot(table[at], table[base], primary, title)
     return drawn
 
 
