@@ -75,6 +75,6 @@ def test_what_was_looked_at_and_opened_is_kept(
 
     page.goto("/status")
     panel = page.locator(".panel", has_text="Searches and clicks")
-    expect(panel).to_contain_text("plain RRF against the configured order")
+    expect(panel).to_contain_text("plain RRF")
     expect(panel).to_contain_text("no winner yet")
     assert violations(page) == []

@@ -70,7 +70,7 @@ function clicked({ searches, interleaving }) {
   const told = (one) => t("s_verdict", { won: one.won_by_challenger, lost: one.won_by_configured, ties: one.ties,
     said: t(`s_winner_${one.winner ?? "none"}`) });
   return panel(t("s_feedback"), pairs([[t("s_kept"), searches],
-    ...interleaving.map((one) => [t("s_against", one), told(one)])]));
+    ...interleaving.map((one) => [one.challenger, told(one)])]));
 }
 
 async function look() {

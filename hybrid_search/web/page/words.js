@@ -205,7 +205,6 @@ const WORDS = {
   s_cache_value: ["{hits} of {all} from the cache", "{all}건 중 {hits}건 캐시"],
   s_feedback: ["Searches and clicks", "검색과 클릭"],
   s_kept: ["Searches kept", "기록된 검색"],
-  s_against: ["{challenger} against the configured order", "{challenger} 대 현재 순위"],
   s_verdict: ["won {won}, lost {lost}, tied {ties}: {said}", "승 {won}, 패 {lost}, 무 {ties}: {said}"],
   s_winner_none: ["no winner yet", "아직 승부가 나지 않았습니다"],
   s_winner_configured: ["the configured order is better", "현재 순위가 더 낫습니다"],
