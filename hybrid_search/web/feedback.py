@@ -13,14 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from hybrid_search.errors import InvalidQuery
 from hybrid_search.feedback import InterleavedJson, interleaved
 from hybrid_search.parts import open_query_log
 from hybrid_search.records import Answer, AssetId, Query
 from hybrid_search.web.answers import json_response
+from hybrid_search.web.bodies import json_body
 from hybrid_search.web.operations import Operation
 from hybrid_search.web.service import Service, service_of
-from hybrid_search.wire.assets import parse_model, read_json
 from hybrid_search.wire.queries import SearchId
 
 _OFF = "this service keeps no log of searches; it would with feedback.log = true"
@@ -81,10 +80,7 @@ def operations(max_body: int) -> list[Operation]:
 
 async def click(request: Request) -> Response:
     """Take a click; it is written within a second or two."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not application/json")
-    body = parse_model(ClickBody, read_json(await request.body()), InvalidQuery)
+    body = await json_body(request, ClickBody)
     kept = service_of(request).feedback
     if kept is None:
         raise HTTPException(403, _OFF)

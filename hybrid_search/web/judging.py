@@ -16,9 +16,10 @@ from hybrid_search.judgments import GRADES, Judgment, Judgments, agreements, now
 from hybrid_search.pools import Pools
 from hybrid_search.records import AssetId
 from hybrid_search.web.answers import json_response
+from hybrid_search.web.bodies import json_body
 from hybrid_search.web.operations import Operation, parameters_of
 from hybrid_search.web.service import Service, service_of
-from hybrid_search.wire.assets import parse_model, read_json
+from hybrid_search.wire.assets import parse_model
 
 
 class JudgmentBody(BaseModel):
@@ -177,10 +178,7 @@ async def judgments(request: Request) -> Response:
 async def judge(request: Request) -> Response:
     """Keep one judgment."""
     service, caller = service_of(request), request.scope["caller"]
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not application/json")
-    body = parse_model(JudgmentBody, read_json(await request.body()), InvalidQuery)
+    body = await json_body(request, JudgmentBody)
     name = caller.name if caller.keyed else body.judge or caller.name
     made = Judgment(body.query, body.asset, body.grade, name, "page", now())
 

@@ -15,6 +15,7 @@ from hybrid_search.errors import InvalidQuery, UnknownAsset
 from hybrid_search.explaining import explain
 from hybrid_search.records import AssetId, Example, Query
 from hybrid_search.web.answers import json_response
+from hybrid_search.web.bodies import media_type
 from hybrid_search.web.feedback import named, remember
 from hybrid_search.web.operations import Operation, Parameter, parameters_of
 from hybrid_search.web.service import Service, service_of
@@ -175,7 +176,7 @@ def _in_parameters(request: Request) -> _ToQuery:
 
 
 async def _in_body(request: Request) -> _ToQuery:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = media_type(request)
     if media == "application/json":
         data = await request.body()
         return lambda service: _from_json(service, data)

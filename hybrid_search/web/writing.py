@@ -19,6 +19,7 @@ from hybrid_search.manifests import Row, Skipped, read_stream, row_from_json
 from hybrid_search.records import AssetId
 from hybrid_search.web.answers import json_response
 from hybrid_search.web.assets import ONE, unknown
+from hybrid_search.web.bodies import media_type
 from hybrid_search.web.operations import Operation, cut
 from hybrid_search.web.service import Service, service_of
 from hybrid_search.wire.answers import (
@@ -127,7 +128,7 @@ async def delete_asset(request: Request) -> Response:
 async def bulk(request: Request) -> Response:
     """Store the lines of a body as they arrive; batches are durable one by one."""
     service = service_of(request)
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = media_type(request)
     if media not in NDJSON:
         raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not taken; {NDJSON[0]} is")
     settings = service.engine.settings
