@@ -20,6 +20,7 @@ from hybrid_search.copy_vectors import CopyVectors
 from hybrid_search.errors import InvalidAsset
 from hybrid_search.fields import Fields
 from hybrid_search.following import LexicalFollower, VectorFollower
+from hybrid_search.heap import give_back
 from hybrid_search.images import digest_of
 from hybrid_search.manifests import Row, Skipped
 from hybrid_search.picture_encoding import BATCHES_AHEAD, Decoding, PictureEncoder
@@ -159,6 +160,14 @@ class Indexer:
 
         Of rows with the same id the first counts. ``progress`` is told after each batch.
         """
+        try:
+            return self._ingest(rows, progress)
+        finally:
+            give_back()
+
+    def _ingest(
+        self, rows: Iterable[Row | Skipped], progress: Callable[[IngestReport], None] | None
+    ) -> IngestReport:
         report, start, seen = IngestReport(), time.monotonic(), set[AssetId]()
         arrived = (self._receive(part, seen) for part in batches(rows, self._batch_size))
         ready = map(self._encode, ahead(arrived, BATCHES_AHEAD))

@@ -11,6 +11,7 @@ import numpy as np
 
 from hybrid_search.decoding import Decoders
 from hybrid_search.errors import InvalidPicture
+from hybrid_search.heap import give_back, keep_freed
 from hybrid_search.images import PreparedPicture
 from hybrid_search.ports import Catalog, Embedder, PictureStore
 from hybrid_search.records import Digest, PictureFacts
@@ -20,6 +21,8 @@ BATCHES_AHEAD = 2
 """So many batches are being decoded while one is embedded."""
 _MISSING = 64
 """Pictures a batch where nothing is acknowledged."""
+_MANY = 16
+"""Pictures at once for which the memory is kept for the next batch."""
 
 Decoding = dict[Digest, PictureFacts | Future[PreparedPicture]]
 """Facts of pictures that are known, and what becomes of the others."""
@@ -84,11 +87,14 @@ class PictureEncoder:
             self.begin({digest: pictures.read(digest) for digest in batch})
             for batch in batches(missing, _MISSING)
         )
-        for decoding in ahead(decodings, BATCHES_AHEAD):
-            _raise_first(self.finish(decoding).refused.values())
-            done += len(decoding)
-            if progress is not None:
-                progress(done, len(missing))
+        try:
+            for decoding in ahead(decodings, BATCHES_AHEAD):
+                _raise_first(self.finish(decoding).refused.values())
+                done += len(decoding)
+                if progress is not None:
+                    progress(done, len(missing))
+        finally:
+            give_back()
 
     def _embed(self, prepared: Mapping[Digest, PreparedPicture]) -> int:
         """How many pictures had no vector and got one."""
@@ -98,6 +104,8 @@ class PictureEncoder:
         # Another batch, or another request, may have brought the same picture meanwhile.
         with self._turn:
             missing = sorted(prepared.keys() - self._catalog.embeddings(model, list(prepared)))
+            if len(missing) >= _MANY:
+                keep_freed()
             if missing:
                 rows = self._embedder.pixels(np.stack([prepared[d].pixels for d in missing]))
                 self._catalog.store_embeddings(model, dict(zip(missing, rows, strict=True)))

@@ -5,17 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 CRASH = Path(__file__).parents[1] / "bench" / "crash.py"
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random_moments(seed: int) -> None:
-    command = [sys.executable, str(CRASH), "--rounds", "2", "--seconds", "4", "--json"]
-    done = subprocess.run(
-        [*command, "--seed", str(seed)], capture_output=True, text=True, check=False
-    )
+def test_killed_at_random_moments() -> None:
+    command = [sys.executable, str(CRASH), "--rounds", "2", "--seconds", "3", "--json"]
+    done = subprocess.run([*command, "--seed", "1"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["rounds"], report["embedded"] > 0) == (2, True)
