@@ -35,13 +35,14 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from hybrid_search.adapters.clip_embedder import EMBEDDED, EMBEDDED_FOLDER, RANDOM
+from hybrid_search.adapters.clip_models import EMBEDDED_FOLDER
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
 from hybrid_search.assembly import open_engine
 from hybrid_search.config import Settings
 from hybrid_search.engine import Engine
 from hybrid_search.images import digest_of
 from hybrid_search.manifests import Row
+from hybrid_search.model_choices import EMBEDDED, RANDOM
 from hybrid_search.ports import Draft
 from hybrid_search.records import Asset, AssetId, PictureFacts
 from hybrid_search.sections import EmbeddingSection, IngestSection

@@ -167,7 +167,7 @@ def write(index: FaissIndex, corpus: Corpus, writes: int, visible: list[float]) 
         if index.due() == "fold":
             index.fold()
         if start - first in {writes // 3 // STEP * STEP, 2 * writes // 3 // STEP * STEP}:
-            index.rebuild(corpus.live(), corpus.rows[:50])
+            index.rebuild(corpus.live(), [corpus.rows[:50]])
 
 
 def show(report: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """What no file of the package may hold: code that runs data, fetches addresses, or prints."""
 
 import ast
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 import hybrid_search
 
+ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(hybrid_search.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 RUN_DATA = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml", "jsonpickle"}
@@ -53,6 +55,16 @@ def test_a_file_runs_no_data_and_fetches_nothing(path: Path) -> None:
         assert not function.endswith("jit.load")
         assert named.get("weights_only") == "True" or not function.endswith("torch.load")
     assert not any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+
+
+SCRIPTS = sorted(path for name in ("bench", "tools") for path in (ROOT / name).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_script_imports_what_the_package_has(path: Path) -> None:
+    for module, name in imports(tree_of(path)):
+        if module.split(".")[0] == "hybrid_search":
+            assert not name or hasattr(importlib.import_module(module), name), f"{module}.{name}"
 
 
 def test_there_is_something_to_look_at() -> None:
