@@ -227,9 +227,12 @@ def _published(architecture: str) -> dict[str, Any]:
 
 def _load_random(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
     _check_architecture(choice)
-    network, _, preprocess = open_clip.create_model_and_transforms(
-        choice.model, pretrained_text=False
-    )
+    # The same each time: an index is of one model's vectors.
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network, _, preprocess = open_clip.create_model_and_transforms(
+            choice.model, pretrained_text=False
+        )
     return network, preprocess, open_clip.get_tokenizer(choice.model)
 
 

@@ -86,6 +86,12 @@ def test_local_weights_for_an_architecture(tiny: str, tmp_path: Path, name: str)
     assert load(choice).weights_sha256 == expected
 
 
+def test_weights_by_chance_are_the_same_each_time(tiny: str) -> None:
+    choice = ModelChoice(tiny, "random")
+    first, second = ClipEmbedder(choice), ClipEmbedder(choice)
+    assert first.facts.key == second.facts.key
+
+
 def test_a_training_checkpoint_gives_its_weights(tiny: str, tmp_path: Path) -> None:
     kept = {f"module.{key}": value for key, value in weights().items()}
     torch.save({"epoch": 3, "state_dict": kept}, tmp_path / "epoch_3.pt")
