@@ -17,7 +17,6 @@ from hybrid_search.images import digest_of
 from hybrid_search.pacing import stage
 from hybrid_search.ports import (
     Catalog,
-    FacetBucket,
     LexicalIndex,
     Ordinals,
     Vectors,
@@ -27,19 +26,14 @@ from hybrid_search.records import (
     AssetId,
     CandidateList,
     Example,
-    FacetValue,
     FusionSettings,
     ListName,
     ListSettings,
     Ordinal,
     Query,
-    StoredAsset,
 )
-from hybrid_search.text.facets import facet_key
 from hybrid_search.text.query_language import ParsedQuery, parse_query
 
-FACET_VALUES = 50
-"""Values that a facet shows."""
 BROWSED = 10_000
 """How deep a search for nothing, which shows the newest assets, can be paged."""
 
@@ -149,41 +143,6 @@ class Retriever:
     def parse(self, text: str) -> ParsedQuery:
         """The clauses of what was typed; raises ``InvalidQuery``."""
         return parse_query(text, self.fields.asked)
-
-    def facets(self, query: Query, retrieved: Retrieved) -> dict[str, tuple[FacetValue, ...]]:
-        """For each field asked for, its values over all matches, as the assets spell them.
-
-        A match is an asset with any of the words, in the window or not, or a candidate of any
-        list; without words and pictures, every asset that the filter matches.
-        """
-        asked = retrieved.parsed.clauses or query.examples
-        also = list(dict.fromkeys(o for c in retrieved.lists for o in c.ordinals)) if asked else []
-        return {
-            field: self._spelt(
-                field,
-                self._lexical.facet(field, retrieved.parsed, query.filter, also, FACET_VALUES),
-            )
-            for field in query.facets
-        }
-
-    def _spelt(self, field: str, buckets: Sequence[FacetBucket]) -> tuple[FacetValue, ...]:
-        examples = self._catalog.fetch([bucket.example for bucket in buckets])
-        found = [
-            FacetValue(value, bucket.assets)
-            for bucket in buckets
-            for value in self._values(examples[bucket.example], field)
-            if facet_key(value) == bucket.key
-        ]
-        return tuple(sorted(found, key=lambda f: (-f.assets, str(f.value))))
-
-    def _values(self, stored: StoredAsset, field: str) -> list[str | int | float | bool]:
-        """The values that the asset has in the field; of equal ones the first."""
-        found: dict[str, str | int | float | bool] = {}
-        for name, value in self.fields.values_of(stored):
-            for single in value if isinstance(value, tuple) else (value,):
-                if name == field:
-                    found.setdefault(facet_key(single), single)
-        return list(found.values())
 
     def admits(self, query: Query, ordinal: Ordinal) -> bool:
         """Whether filter, excluded and required words let that version in."""

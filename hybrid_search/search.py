@@ -12,7 +12,7 @@ from cachetools import LRUCache
 
 from hybrid_search.cursors import hashed, mixed_as, read_cursor, to_cursor
 from hybrid_search.errors import InvalidQuery
-from hybrid_search.fields import Fields
+from hybrid_search.facetting import Facets
 from hybrid_search.fusion import contributions, fuse
 from hybrid_search.images import digest_of
 from hybrid_search.interleaving import mixed_hits
@@ -29,11 +29,9 @@ from hybrid_search.records import (
     ListReport,
     Ordinal,
     Query,
-    Sort,
-    StoredAsset,
 )
 from hybrid_search.retrieval import Retrieved, Retriever
-from hybrid_search.text.normalise import normalise
+from hybrid_search.sorting import sorted_hits
 from hybrid_search.wire.answers import SuggestionsJson
 
 
@@ -89,6 +87,7 @@ class Searcher:
         self._catalog = catalog
         self._lexical = lexical
         self._retriever = retriever
+        self._facets = Facets(catalog, lexical, retriever.fields)
         self._fusion = fusion
         self._challenger = challenger
         self._rankings: LRUCache[str, Ranking] = LRUCache(256)
@@ -107,7 +106,7 @@ class Searcher:
             notes.append("no good match: nothing stands out from what is found by chance")
         more = position < len(ranking.hits)
         with stage("facets"):
-            facets = self._retriever.facets(query, ranking.retrieved)
+            facets = self._facets.of(query, ranking.retrieved)
         with stage("render"):
             hits = self._render(ranking, page, query)
         return Answer(
@@ -204,7 +203,7 @@ class Searcher:
                 hits = tuple(mixed_hits(hits, others, query.search_id or ""))
         key = f"{self._fingerprint(query)}.{retrieved.sequence}.{retrieved.calibration}"
         if query.sort is not None:
-            hits = self._sorted(hits, query.sort)
+            hits = sorted_hits(hits, query.sort, self._catalog, self._retriever.fields)
         meant = self._meant(retrieved)
         ranking = Ranking(key, hits, retrieved, settings, meant, kept is not None, challenger)
         with self._guard:
@@ -231,18 +230,6 @@ class Searcher:
         """Corrections, where words were looked for."""
         asked = any(candidates.name == "lexical" for candidates in retrieved.lists)
         return self._lexical.corrections(retrieved.parsed) if asked else ()
-
-    def _sorted(self, hits: tuple[FusedHit, ...], sort: Sort) -> tuple[FusedHit, ...]:
-        """By the field's value; those without it last, equal ones as they were."""
-        stored = self._catalog.fetch([hit.ordinal for hit in hits])
-        keys = {
-            ordinal: _sort_key(asset, sort.field, self._retriever.fields)
-            for ordinal, asset in stored.items()
-        }
-        having = [hit for hit in hits if keys[hit.ordinal] is not None]
-        lacking = [hit for hit in hits if keys[hit.ordinal] is None]
-        having.sort(key=lambda hit: keys[hit.ordinal] or (0, ""), reverse=sort.descending)
-        return (*having, *lacking)
 
     def _fingerprint(self, query: Query) -> str:
         """Names all of a query that decides its order: equal for its every page."""
@@ -345,15 +332,3 @@ def _report(candidates: CandidateList, settings: FusionSettings) -> ListReport:
         confidence=candidates.confidence if settings.method == "confident_rrf" else 1.0,
         evidence=candidates.evidence,
     )
-
-
-def _sort_key(stored: StoredAsset, field: str, fields: Fields) -> tuple[int, float | str] | None:
-    """Numbers before texts; of several values the first. ``None`` without any."""
-    named = {"title": stored.asset.title or None, "updated_at": stored.updated_at}
-    value = named[field] if field in named else dict(fields.values_of(stored)).get(field)
-    single = (value[0] if value else None) if isinstance(value, tuple) else value
-    if single is None:
-        return None
-    if isinstance(single, int | float):
-        return 0, float(single)
-    return 1, normalise(single).text

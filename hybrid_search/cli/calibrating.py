@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from hybrid_search.assembly import open_engine
 from hybrid_search.background import LEAST, Background
+from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, print_json, progress_bar
 from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import InvalidInput
@@ -57,10 +58,8 @@ def calibrate_index(
     qrels: Annotated[
         Path | None, typer.Option("--qrels", help="Judgments of the queries, TREC qrels.")
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Folder that holds the index.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Measure what similarities are usual in the index, by which confidence is told.
 

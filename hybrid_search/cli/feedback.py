@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from hybrid_search.cli.judging import DataDir, Json, write_judged
+from hybrid_search.cli.judging import write_judged
+from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, print_json
 from hybrid_search.config import load_settings
 from hybrid_search.experiments.relevance.clicks import ClickModel, fit, shown_in

@@ -9,15 +9,13 @@ import orjson
 import typer
 from rich.table import Table
 
+from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, print_json
 from hybrid_search.config import load_settings
 from hybrid_search.durable import make_folder, write_whole
 from hybrid_search.errors import InvalidInput
 from hybrid_search.experiments.evaluation import read_judgments, read_queries
 from hybrid_search.judgments import GRADES, Judgment, Judgments, agreements, as_qrels, now, qid_of
-
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def export_judgments(

@@ -13,14 +13,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, print_json, progress_bar
 from hybrid_search.config import load_settings
 from hybrid_search.repairing import repair
 from hybrid_search.snapshots import Snapshot, restore, snapshot
 from hybrid_search.verifying import Check, Progress, verify
-
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def verify_folder(data_dir: DataDir = None, json: Json = False) -> None:

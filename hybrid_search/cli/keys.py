@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import getpass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from hybrid_search.audit import AUDIT, AuditLog
+from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, print_json
 from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import InvalidInput
@@ -17,8 +17,6 @@ from hybrid_search.keys import KEYS, KeyFile, Role
 
 keys_app = typer.Typer(help="Say who may use the service.", no_args_is_help=True)
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Name = Annotated[str, typer.Argument(help="Whose key it is: letters, digits, . _ -")]
 
 

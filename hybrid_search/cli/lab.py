@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, errors, print_json, progress_bar
 from hybrid_search.config import Settings, load_settings
 from hybrid_search.errors import InvalidConfig, InvalidInput
@@ -73,10 +74,8 @@ def lab(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for results, plot and settings.")
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Folder that holds the index.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Measure recall, time and memory of every kind of vector index on this corpus."""
     conditions = [Conditions()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hybrid_search.assembly import open_engine
+from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, print_json
 from hybrid_search.config import load_settings
 from hybrid_search.duplicates import Duplicate, duplicate_to_json
@@ -24,8 +24,6 @@ from hybrid_search.wire.parameters import query_from_parameters
 
 _VERSIONS = 50
 _Id = Annotated[str, typer.Argument(help="An asset's id.")]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def explain_asset(

@@ -26,29 +26,31 @@ from hybrid_search.cli.keys import keys_app
 from hybrid_search.cli.lab import index_app
 from hybrid_search.cli.looking import explain_asset, show_asset
 from hybrid_search.cli.models import show_models
+from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.rebuilding import print_rebuilt, rebuild_parts
 from hybrid_search.cli.relevance import lab_app
+from hybrid_search.cli.searching import (
+    FusionOption,
+    ModeOption,
+    search,
+    similar,
+    suggest,
+)
 from hybrid_search.cli.serving import serve_folder
 from hybrid_search.cli.swapping import model_app
 from hybrid_search.cli.tables import (
-    console,
     errors,
-    print_answer,
     print_json,
     print_measures,
     print_report,
     print_status,
-    print_suggestions,
     progress_bar,
 )
 from hybrid_search.config import load_settings, with_vectors
 from hybrid_search.errors import IndexUnusable, InvalidInput, SearchError, UnknownAsset
 from hybrid_search.experiments.evaluation import evaluate, read_queries
-from hybrid_search.records import Example, FusionMethod
 from hybrid_search.status import engine_status, rebuilt_to_json
-from hybrid_search.wire.answers import answer_to_json
-from hybrid_search.wire.parameters import query_from_parameters
-from hybrid_search.wire.queries import Mode, restrict
+from hybrid_search.wire.queries import restrict
 
 app = typer.Typer(
     help="Find advertising assets by exact words, by meaning and by likeness.",
@@ -61,6 +63,9 @@ app.add_typer(index_app, name="index")
 app.add_typer(lab_app, name="lab")
 app.add_typer(model_app, name="model")
 app.add_typer(keys_app, name="keys")
+app.command("search")(search)
+app.command("similar")(similar)
+app.command("suggest")(suggest)
 app.command("calibrate")(calibrate_index)
 app.command("explain")(explain_asset)
 app.command("show")(show_asset)
@@ -68,19 +73,6 @@ app.command("verify")(verify_folder)
 app.command("repair")(repair_folder)
 app.command("snapshot")(take_snapshot)
 app.command("restore")(restore_snapshot)
-
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Size = Annotated[int, typer.Option("--size", min=1, max=200, help="Hits to show.")]
-Filters = Annotated[
-    list[str] | None, typer.Option("--filter", help="field:value, field:10..20, field:abc*")
-]
-ModeOption = Annotated[Mode, typer.Option("--mode", help="Which lists answer.")]
-FusionOption = Annotated[
-    FusionMethod | None,
-    typer.Option("--fusion", help="How lists become one: by evidence, or otherwise."),
-]
-Explain = Annotated[bool, typer.Option("--explain", help="Show each hit's rank in every list.")]
 
 
 @app.command()
@@ -95,101 +87,6 @@ def ingest(
         print_json(total.as_json())
     else:
         print_report(total)
-
-
-@app.command()
-def search(
-    q: Annotated[str, typer.Argument(help='Words and "quoted phrases".')] = "",
-    image: Annotated[
-        list[Path] | None, typer.Option("--image", help="A picture to be like.")
-    ] = None,
-    like: Annotated[
-        list[str] | None, typer.Option("--like", help="An asset's id to be like.")
-    ] = None,
-    unlike: Annotated[
-        list[str] | None, typer.Option("--unlike", help="An asset's id to be unlike.")
-    ] = None,
-    like_text: Annotated[
-        list[str] | None, typer.Option("--like-text", help="A description to be like.")
-    ] = None,
-    unlike_text: Annotated[
-        list[str] | None, typer.Option("--unlike-text", help="A description to be unlike.")
-    ] = None,
-    filters: Filters = None,
-    size: Size = 10,
-    offset: Annotated[int, typer.Option("--offset", min=0, help="Hits to pass over.")] = 0,
-    cursor: Annotated[
-        str | None, typer.Option("--cursor", help="The page after the one that printed it.")
-    ] = None,
-    sort: Annotated[
-        str | None, typer.Option("--sort", help="A field to sort by; -field turns it round.")
-    ] = None,
-    facet: Annotated[
-        list[str] | None, typer.Option("--facet", help="A field whose values are counted.")
-    ] = None,
-    mode: ModeOption = "hybrid",
-    min_similarity: Annotated[
-        float | None, typer.Option("--min-similarity", help="Cosine below which nothing is near.")
-    ] = None,
-    fusion: FusionOption = None,
-    rank_constant: Annotated[
-        float | None, typer.Option("--rank-constant", help="The k of reciprocal rank fusion.")
-    ] = None,
-    weight: Annotated[
-        list[str] | None, typer.Option("--weight", help="LIST=WEIGHT, what a rank in it is worth.")
-    ] = None,
-    window: Annotated[
-        list[str] | None, typer.Option("--window", help="LIST=N, candidates it may give.")
-    ] = None,
-    explain: Explain = False,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """Find assets by words, by pictures, or by both."""
-    pairs = _pairs(q=q, like=like, unlike=unlike, filter=filters, size=size, mode=mode)
-    pairs += _pairs(like_text=like_text, unlike_text=unlike_text, min_similarity=min_similarity)
-    pairs += _pairs(sort=sort, facet=facet, fusion=fusion)
-    pairs += _pairs(offset=offset, cursor=cursor, rank_constant=rank_constant, explain=explain)
-    pairs += [
-        ("weight." + name, value) for name, _, value in (w.partition("=") for w in weight or [])
-    ]
-    pairs += [
-        ("window." + name, value) for name, _, value in (w.partition("=") for w in window or [])
-    ]
-    _answer(pairs, [_read(path) for path in image or []], data_dir, explain=explain, json=json)
-
-
-@app.command()
-def similar(
-    id: Annotated[str, typer.Argument(help="An asset's id, or a picture file.")],  # noqa: A002  the users' word
-    filters: Filters = None,
-    size: Size = 10,
-    explain: Explain = False,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """Find assets that look like one that is indexed, or like a picture file."""
-    path = Path(id)
-    pictures = [_read(path)] if path.is_file() else []
-    like = None if pictures else [id]
-    pairs = _pairs(like=like, filter=filters, size=size, explain=explain)
-    _answer(pairs, pictures, data_dir, explain=explain, json=json)
-
-
-@app.command()
-def suggest(
-    typed: Annotated[str, typer.Argument(help="What was typed so far; initials (ㄱㅇㅈ) too.")],
-    size: Annotated[int, typer.Option("--size", min=1, max=50, help="Completions wanted.")] = 10,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """Complete what is being typed, and correct it."""
-    with open_engine(load_settings(data_dir)) as engine:
-        found = engine.searcher.suggest(typed, size)
-    if json:
-        print_json(found.as_json())
-    else:
-        print_suggestions(found)
 
 
 @app.command("eval")
@@ -330,44 +227,6 @@ def _exit_code(failure: SearchError) -> int:
         if isinstance(failure, branch):
             return code
     return 4
-
-
-def _pairs(**options: object) -> list[tuple[str, str]]:
-    """The options as a query string has them: what was not given is left out."""
-    return [
-        (name, str(value))
-        for name, given in options.items()
-        for value in (given if isinstance(given, list) else [given])
-        if value is not None
-    ]
-
-
-def _answer(
-    pairs: list[tuple[str, str]],
-    pictures: list[bytes],
-    data_dir: Path | None,
-    *,
-    explain: bool,
-    json: bool,
-) -> None:
-    settings = load_settings(data_dir)
-    examples = [Example(picture=picture) for picture in pictures]
-    query = query_from_parameters(pairs, settings.fusion.settings(), examples)
-    with open_engine(settings) as engine:
-        answer = engine.searcher.search(query)
-    if json:
-        print_json(answer_to_json(answer))
-    else:
-        print_answer(answer, explain=explain)
-        if answer.cursor is not None:
-            console.print(f"next page: --cursor {answer.cursor}", style="dim", soft_wrap=True)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as failure:
-        raise InvalidInput(f"image: {path} cannot be read, {failure.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from rich.table import Table
 from hybrid_search.assembly import open_engine
 from hybrid_search.cli.feedback import forget_searches, judge_by_clicks, show_interleaving
 from hybrid_search.cli.judging import export_judgments, import_judgments, show_agreement
+from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, print_json, progress_bar
 from hybrid_search.config import load_settings
 from hybrid_search.engine import Engine
@@ -34,8 +35,6 @@ from hybrid_search.variants import openings
 lab_app = typer.Typer(help="Experiments with the relevance of answers.", no_args_is_help=True)
 
 _File = Annotated[Path, typer.Argument(help="An experiment, TOML.")]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @lab_app.callback()

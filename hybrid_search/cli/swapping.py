@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
+from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.rebuilding import embedding_bar, print_rebuilt
 from hybrid_search.cli.tables import console, print_json
 from hybrid_search.config import Settings, load_settings
@@ -19,9 +20,6 @@ from hybrid_search.search import Searcher
 from hybrid_search.status import swapped_to_json
 
 model_app = typer.Typer(help="Change the model of an index while it serves.", no_args_is_help=True)
-
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds the index.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @model_app.command()
