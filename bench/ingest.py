@@ -77,6 +77,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=IngestSection().workers)
     parser.add_argument("--threads", type=int, default=EmbeddingSection().threads)
     parser.add_argument("--batch", type=int, default=EmbeddingSection().batch_size)
+    parser.add_argument(
+        "--without-copy", action="store_true", help="embed pictures alone, as the naive loop does"
+    )
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -134,6 +137,7 @@ def engine_speed(
                 pretrained=pretrained,
                 threads=options.threads,
                 batch_size=options.batch,
+                embed_copy=not options.without_copy,
             ),
             ingest=IngestSection(workers=options.workers),
         )
