@@ -47,4 +47,4 @@ audit: setup
 	$(BIN)/pip-audit --strict --skip-editable
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder

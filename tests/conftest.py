@@ -15,6 +15,17 @@ from filelock import FileLock
 
 from tests.small_corpus import write_manifest
 
+LONG = (
+    *("test_dev_corpus.py", "test_lab.py", "test_workers.py", "test_access.py", "test_swapping.py"),
+    *("test_hostile_queries.py", "test_damage.py", "test_engine.py", "test_crash.py"),
+    *("test_confident.py", "test_offline.py", "test_kills.py", "test_generations.py"),
+)
+"""Files that take longest, with few tests: run last, they would leave the other process idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def no_outbound_connection() -> Iterator[None]:
