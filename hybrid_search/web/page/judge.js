@@ -17,6 +17,8 @@ let asking = 0;
 let pool = [];
 let given = new Map();
 let at = 0;
+let begun = 0;
+let saving = false;
 
 const judge = () => keyName() ?? byId("judge-name").value.trim();
 const query = () => queries[asking].query;
@@ -33,8 +35,10 @@ async function ownQuery() {
   const q = byId("judge-query").value.trim();
   if (!q) return [];
   const asked = WAYS.map((way) => call(`/v1/search?${new URLSearchParams({ q, size: DEPTH, ...way })}`));
-  for (const { hits } of await Promise.all(asked)) for (const hit of hits) details.set(hit.id, hit);
-  return [{ query: q, assets: [...details.keys()] }];
+  const found = new Map();
+  for (const { hits } of await Promise.all(asked)) for (const hit of hits) found.set(hit.id, hit);
+  for (const [id, hit] of found) details.set(id, hit);
+  return [{ query: q, assets: [...found.keys()] }];
 }
 
 const chosenPool = () => byId("judge-pool").value;
@@ -43,24 +47,33 @@ const asked = () => (chosenPool() ? { pool: chosenPool() } : { q: byId("judge-qu
 async function start() {
   localStorage.setItem(KEPT, byId("judge-name").value);
   history.replaceState(null, "", `?${new URLSearchParams(asked())}`);
-  details.clear();
+  // Until it is known what this judge has graded, there is nothing to grade.
+  byId("pair").hidden = true;
+  byId("judge-asked").textContent = byId("said").textContent = "";
+  const mine = ++begun;
   try {
-    queries = chosenPool() ? (await call(`/v1/pools/${encodeURIComponent(chosenPool())}`)).queries : await ownQuery();
-    await judged();
+    const pooled = chosenPool() ? (await call(`/v1/pools/${encodeURIComponent(chosenPool())}`)).queries : await ownQuery();
+    const known = await judged();
+    // Somebody who starts again meanwhile, under another name, wants this no more.
+    if (mine !== begun) return;
+    [queries, given] = [pooled, known];
+    await open(left());
   } catch (failure) {
-    byId("said").textContent = failure.message;
+    if (mine === begun) byId("said").textContent = failure.message;
   }
 }
 
-// The first query that is not judged in full, or the last one.
+// What the judge has graded already.
 async function judged() {
   const who = judge() || (await call("/v1/session")).name;
-  const known = new Map();
-  for (const one of (await call(`/v1/judgments?${new URLSearchParams({ judge: who })}`)).judgments)
-    known.set(`${one.query}\n${one.asset}`, one.grade);
-  const left = queries.findIndex((one) => one.assets.some((id) => !known.has(`${one.query}\n${id}`)));
-  given = known;
-  await open(left < 0 ? queries.length - 1 : left);
+  const { judgments } = await call(`/v1/judgments?${new URLSearchParams({ judge: who })}`);
+  return new Map(judgments.map((one) => [`${one.query}\n${one.asset}`, one.grade]));
+}
+
+// The first query that is not judged in full, or the last one.
+function left() {
+  const first = queries.findIndex((one) => one.assets.some((id) => !given.has(`${one.query}\n${id}`)));
+  return first < 0 ? queries.length - 1 : first;
 }
 
 async function open(place) {
@@ -129,7 +142,15 @@ async function go(step) {
   await show();
 }
 
+// One at a time: a key that is pressed before the next pair is shown is not meant for it.
 async function give(one) {
+  if (saving) return;
+  saving = true;
+  await keep(one);
+  saving = false;
+}
+
+async function keep(one) {
   const [id, asked] = [pool[at], query()];
   const body = JSON.stringify({ query: asked, asset: id, grade: one, ...(keyName() ? {} : { judge: judge() }) });
   try {
@@ -139,7 +160,7 @@ async function give(one) {
     return;
   }
   given.set(`${asked}\n${id}`, one);
-  go(1);
+  await go(1);
 }
 
 async function offerPools() {
