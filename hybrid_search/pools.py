@@ -25,6 +25,15 @@ class PooledQuery:
     assets: tuple[str, ...]
 
 
+def check_name(name: str) -> None:
+    """Raise ``InvalidInput`` for what no pool can be called.
+
+    >>> check_name("spring ads")
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"pool: {name[:80]!r} is no name of 1 to 60 letters and digits")
+
+
 class Pools:
     """The pools of a data folder, a file each."""
 
@@ -33,8 +42,7 @@ class Pools:
 
     def write(self, name: str, queries: Sequence[PooledQuery]) -> None:
         """Keep a pool, in place of an earlier one of that name; raises ``InvalidInput``."""
-        if not _NAME.fullmatch(name):
-            raise InvalidInput(f"pool: {name[:80]!r} is no name of 1 to 60 letters and digits")
+        check_name(name)
         make_folder(self._folder)
         write_whole(self._folder / f"{name}.json", orjson.dumps([asdict(one) for one in queries]))
 

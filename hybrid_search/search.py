@@ -165,11 +165,17 @@ class Searcher:
 
     def fused(self, retrieved: Retrieved, settings: FusionSettings) -> tuple[FusedHit, ...]:
         """The live candidates, best first; the settings name all of the lists."""
+        return self._orders(retrieved, settings)[0]
+
+    def _orders(
+        self, retrieved: Retrieved, *settings: FusionSettings
+    ) -> list[tuple[FusedHit, ...]]:
+        """The same candidates under each of the settings."""
         held = self._retriever.phrases_held(retrieved)
-        hits = fuse(retrieved.lists, settings, held, retrieved.outside)
-        hits = self._strict(hits, retrieved)
-        live = self._catalog.live([hit.ordinal for hit in hits])
-        return tuple(hit for hit in hits if hit.ordinal in live)
+        fused = [fuse(retrieved.lists, one, held, retrieved.outside) for one in settings]
+        orders = [self._strict(hits, retrieved) for hits in fused]
+        live = self._catalog.live([hit.ordinal for hit in orders[0]])
+        return [tuple(hit for hit in hits if hit.ordinal in live) for hits in orders]
 
     # --------------------------------------------------------------------------------- rank
 
@@ -197,10 +203,11 @@ class Searcher:
         kept = self._kept(query)
         retrieved = self.retrieve(query) if kept is None else kept
         with stage("fuse"):
-            hits = self.fused(retrieved, settings)
-            if (challenger := self._mixed_in(query)) is not None:
-                others = self.fused(retrieved, challenger.settings)
-                hits = tuple(mixed_hits(hits, others, query.search_id or ""))
+            if (challenger := self._mixed_in(query)) is None:
+                hits = self.fused(retrieved, settings)
+            else:
+                own, others = self._orders(retrieved, settings, challenger.settings)
+                hits = tuple(mixed_hits(own, others, query.search_id or ""))
         key = f"{self._fingerprint(query)}.{retrieved.sequence}.{retrieved.calibration}"
         if query.sort is not None:
             hits = sorted_hits(hits, query.sort, self._catalog, self._retriever.fields)

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hybrid_search.cli.main import app
+from hybrid_search.errors import InvalidInput
 from hybrid_search.experiments.evaluation import read_judgments
 from hybrid_search.judgments import (
     JUDGMENTS,
@@ -17,6 +18,7 @@ from hybrid_search.judgments import (
     qid_of,
     weighted_kappa,
 )
+from hybrid_search.pools import Pools
 
 
 def word(query: str, asset: str, grade: int, judge: str = "kim") -> Judgment:
@@ -55,6 +57,15 @@ def test_the_worked_example_of_weighted_kappa() -> None:
     pairs = [(0, 0), (1, 0), (3, 3), (2, 3)]
     assert weighted_kappa(pairs) == pytest.approx(1 - 0.5 / 3.5)
     assert weighted_kappa([(1, 1), (1, 1)]) == 1.0
+
+
+@pytest.mark.parametrize("name", ["../escape", "", "a/b", ".hidden", "x" * 61])
+def test_a_pool_has_a_name_that_is_no_path(tmp_path: Path, name: str) -> None:
+    pools = Pools(tmp_path)
+    with pytest.raises(InvalidInput, match="pool"):
+        pools.write(name, [])
+    assert pools.read(name) is None
+    assert list(tmp_path.rglob("*.json")) == []
 
 
 def test_judges_are_compared_on_what_both_have_judged() -> None:

@@ -28,7 +28,7 @@ from hybrid_search.experiments.relevance.retrieving import Opening
 from hybrid_search.experiments.relevance.running import Results, run_experiment
 from hybrid_search.experiments.relevance.settings_lines import as_settings
 from hybrid_search.experiments.relevance.statistics import spread
-from hybrid_search.pools import Pools
+from hybrid_search.pools import Pools, check_name
 from hybrid_search.records import AssetId
 from hybrid_search.variants import openings
 
@@ -115,6 +115,8 @@ def pool(
 ) -> None:
     """Pool what an experiment's configurations find, to be judged on the page."""
     experiment, settings = read_experiment(file), load_settings(data_dir)
+    # Before the work, not after it.
+    check_name(file.stem)
     with open_engine(settings) as engine, progress_bar(quiet=json) as bar:
         found = pooled(
             _opening(engine, experiment),
