@@ -11,11 +11,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import load_settings
-from hybrid_search.experiments.evaluation import compare, read_queries
-from hybrid_search.manifests import read_assets
-from hybrid_search.records import FusionSettings, ListName, ListSettings
+from hybrid_search.core import FusionSettings, ListName, ListSettings
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.ingest.manifests import read_assets
+from hybrid_search.relevance.evaluation import compare, read_queries
+from hybrid_search.settings.settings import load_settings
 
 MEASURE = "nDCG@10"
 

@@ -29,11 +29,11 @@ from typing import Any
 from photos import photo
 from rich.console import Console
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import Settings
-from hybrid_search.ingest import IngestReport
-from hybrid_search.manifests import read_assets
-from hybrid_search.sections import IngestSection
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.ingest.manifests import read_assets
+from hybrid_search.ingest.pipeline import IngestReport
+from hybrid_search.settings.sections import IngestSection
+from hybrid_search.settings.settings import Settings
 
 ASSETS, BATCH, WIDTH = 480, 16, 240
 START_SECONDS = 120.0
@@ -172,7 +172,7 @@ def settings_in(data: Path) -> Settings:
 
 def ingest_logged(manifest: Path, data: Path, log: Path) -> None:
     """What the child does: ingest, and log what is embedded and acknowledged, at once."""
-    from hybrid_search.adapters.clip_embedder import ClipEmbedder  # noqa: PLC0415
+    from hybrid_search.embedding.clip import ClipEmbedder  # noqa: PLC0415
 
     embed: Any = ClipEmbedder.pixels
 

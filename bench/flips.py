@@ -21,8 +21,8 @@ from pathlib import Path
 from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from hybrid_search.assembly import open_engine
-from hybrid_search.parts import CATALOG
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.parts import CATALOG
 from tests.reliability.damage import answers, filled
 from tests.reliability.flipping import Answer, fate_of, index_files, no_embedding
 

@@ -26,12 +26,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import load_settings
-from hybrid_search.engine import Engine
-from hybrid_search.experiments.evaluation import read_queries
-from hybrid_search.fusion import fuse
-from hybrid_search.manifests import read_assets
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.ingest.manifests import read_assets
+from hybrid_search.relevance.evaluation import read_queries
+from hybrid_search.search.fusion import fuse
+from hybrid_search.settings.settings import load_settings
 
 FOLDS = 5
 console = Console(width=200)

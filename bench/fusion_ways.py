@@ -11,9 +11,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_search.experiments.evaluation import TestQuery
-from hybrid_search.fusion import Outside, fuse
-from hybrid_search.records import (
+from hybrid_search.core import (
     LIST_NAMES,
     CandidateList,
     FusionSettings,
@@ -21,8 +19,10 @@ from hybrid_search.records import (
     ListSettings,
     Ordinal,
 )
-from hybrid_search.retrieval import Retrieved
-from hybrid_search.sections import FusionSection
+from hybrid_search.relevance.evaluation import TestQuery
+from hybrid_search.search.fusion import Outside, fuse
+from hybrid_search.search.retriever import Retrieved
+from hybrid_search.settings.sections import FusionSection
 
 Floats = NDArray[np.float64]
 DEPTH = 10

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.web.conftest import serving
-from tests.web.fuzzing import Fuzzer, odd_pictures
-from tests.web.test_fuzz import check, send
+from tests.api.conftest import serving
+from tests.api.fuzzing import Fuzzer, odd_pictures
+from tests.api.test_fuzz import check, send
 
 
 def main() -> None:

@@ -35,17 +35,17 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from hybrid_search.adapters.clip_models import EMBEDDED_FOLDER
-from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import Settings
-from hybrid_search.engine import Engine
-from hybrid_search.images import digest_of
-from hybrid_search.manifests import Row
-from hybrid_search.model_choices import EMBEDDED, RANDOM
-from hybrid_search.ports import Draft
-from hybrid_search.records import Asset, AssetId, PictureFacts
-from hybrid_search.sections import EmbeddingSection, IngestSection
+from hybrid_search.core import Asset, AssetId, PictureFacts
+from hybrid_search.core.ports import Draft
+from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
+from hybrid_search.embedding.model_registry import EMBEDDED, RANDOM
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.images.decode import digest_of
+from hybrid_search.ingest.manifests import Row
+from hybrid_search.settings.sections import EmbeddingSection, IngestSection
+from hybrid_search.settings.settings import Settings
+from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 
 WIDTHS = (1200, 3000)
 STAGES = ("read", "decode", "encode", "store")

@@ -30,22 +30,22 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import Settings
-from hybrid_search.engine import Engine
-from hybrid_search.errors import IndexLocked
-from hybrid_search.images import digest_of
-from hybrid_search.manifests import Row
-from hybrid_search.parts import load_embedder
-from hybrid_search.rebuilding import rebuild, rebuild_vectors
-from hybrid_search.records import Asset, AssetId, Digest, Query
-from hybrid_search.sections import (
+from hybrid_search.core import Asset, AssetId, Digest, Query
+from hybrid_search.core.errors import IndexLocked
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.parts import load_embedder
+from hybrid_search.images.decode import digest_of
+from hybrid_search.ingest.manifests import Row
+from hybrid_search.settings.sections import (
     EmbeddingSection,
     IngestSection,
     LexicalSection,
     StorageSection,
     VectorSection,
 )
+from hybrid_search.settings.settings import Settings
+from hybrid_search.stores.embedded.rebuild import rebuild, rebuild_vectors
 
 IDS, ROUNDS_A_FOLDER = 300, 25
 Wanted = dict[str, tuple[str, str] | None]

@@ -26,12 +26,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hybrid_search.adapters.tantivy_index import TantivyIndex
-from hybrid_search.records import Asset, AssetId, Ordinal, StoredAsset
-from hybrid_search.text.analysis import stem
-from hybrid_search.text.atoms import atoms, phrase_terms
-from hybrid_search.text.query_language import parse_query
-from hybrid_search.text.rules import RulesAnalyzer
+from hybrid_search.analysis.analyzer import stem
+from hybrid_search.analysis.query_parser import parse_query
+from hybrid_search.analysis.rules import RulesAnalyzer
+from hybrid_search.analysis.surface_tokens import atoms, phrase_terms
+from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset
+from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 
 WORDS, TOKENS, BRANDS, BLOCK = 30_000, 36, 200, 20
 SYLLABLES = "가나다라마바사아자차카타파하고노도로모보소오조초코토포호구누두루무부수우주추쿠투푸후"

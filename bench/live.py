@@ -29,10 +29,10 @@ from clouds import cloud
 from rich.console import Console
 from rich.table import Table
 
-from hybrid_search.adapters.faiss_index import FaissIndex
-from hybrid_search.ports import LiveVectors, Ordinals, Vectors
-from hybrid_search.records import Ordinal
-from hybrid_search.vector_plans import VectorPlan
+from hybrid_search.core import Ordinal
+from hybrid_search.core.ports import LiveVectors, Ordinals, Vectors
+from hybrid_search.stores.embedded.vector.index import FaissIndex
+from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
 
 DIMENSION, THREADS, TOP, STEP, PORTION = 512, 4, 10, 100, 50_000
 QUIET_SECONDS = 10.0

@@ -21,8 +21,8 @@ from typing import Any
 import open_clip
 import torch
 
-from hybrid_search.adapters.clip_models import EMBEDDED_FOLDER
-from hybrid_search.model_choices import catalogue
+from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
+from hybrid_search.embedding.model_registry import catalogue
 
 TEXT_MODELS: dict[str, dict[str, Any]] = {
     "xlm-roberta-base": {

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from hybrid_search.web.app import PAGE
+from hybrid_search.api.app import PAGE
 
 COMMAND = [sys.executable, "-m", "hybrid_search.cli.main"]
 CHROMIUM = "/usr/bin/chromium"

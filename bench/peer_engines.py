@@ -25,11 +25,9 @@ from lancedb.index import FTS, HnswFlat
 from lancedb.query import MatchQuery, PhraseQuery
 from lancedb.rerankers import RRFReranker
 
-from hybrid_search.adapters.faiss_index import FaissIndex
-from hybrid_search.adapters.tantivy_index import TantivyIndex
-from hybrid_search.fusion import fuse
-from hybrid_search.ports import LiveVectors
-from hybrid_search.records import (
+from hybrid_search.analysis.query_parser import parse_query
+from hybrid_search.analysis.rules import RulesAnalyzer
+from hybrid_search.core import (
     Asset,
     AssetId,
     CandidateList,
@@ -38,9 +36,11 @@ from hybrid_search.records import (
     Ordinal,
     StoredAsset,
 )
-from hybrid_search.text.query_language import parse_query
-from hybrid_search.text.rules import RulesAnalyzer
-from hybrid_search.vector_plans import VectorPlan
+from hybrid_search.core.ports import LiveVectors
+from hybrid_search.search.fusion import fuse
+from hybrid_search.stores.embedded.lexical.index import TantivyIndex
+from hybrid_search.stores.embedded.vector.index import FaissIndex
+from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
 
 DIMENSION = 512
 LINKS, BUILD_BREADTH = 32, 100

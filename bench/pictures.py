@@ -26,10 +26,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hybrid_search.decoding import Decoders
-from hybrid_search.errors import InvalidPicture
-from hybrid_search.images import PictureLimits
-from hybrid_search.preparation import Preparation
+from hybrid_search.core.errors import InvalidPicture
+from hybrid_search.images.decode import PictureLimits
+from hybrid_search.images.decoder_pool import Decoders
+from hybrid_search.images.preprocess import Preparation
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.mutations import made, mutated

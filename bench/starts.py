@@ -29,13 +29,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from hybrid_search.config import Settings, load_settings
-from hybrid_search.copy_vectors import copy_key
-from hybrid_search.images import digest_of
-from hybrid_search.parts import load_embedder, open_catalog
-from hybrid_search.ports import Draft
-from hybrid_search.rebuilding import rebuild
-from hybrid_search.records import Asset, AssetId, PictureFacts
+from hybrid_search.core import Asset, AssetId, PictureFacts
+from hybrid_search.core.ports import Draft
+from hybrid_search.embedding.text_encoder import copy_key
+from hybrid_search.engine.parts import load_embedder, open_catalog
+from hybrid_search.images.decode import digest_of
+from hybrid_search.settings.settings import Settings, load_settings
+from hybrid_search.stores.embedded.rebuild import rebuild
 
 STEP = 500
 WORDS = ("여름", "신발", "겨울", "장갑", "특가", "summer", "winter", "shoes", "sale", "red", "blue")

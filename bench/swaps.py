@@ -25,8 +25,8 @@ from typing import Any
 from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import load_settings
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.settings.settings import load_settings
 from tests.reliability.swapping import Asking, Prepared, prepared, swap
 
 

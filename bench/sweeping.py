@@ -14,11 +14,7 @@ import time
 
 import numpy as np
 
-from hybrid_search.experiments.evaluation import TestQuery
-from hybrid_search.experiments.relevance.candidates import CachedList, Candidates
-from hybrid_search.experiments.relevance.measures import measured
-from hybrid_search.experiments.relevance.sweeping import grades, rankings
-from hybrid_search.records import (
+from hybrid_search.core import (
     FUSION_METHODS,
     FusionMethod,
     FusionSettings,
@@ -26,6 +22,10 @@ from hybrid_search.records import (
     ListSettings,
     Query,
 )
+from hybrid_search.relevance.candidate_cache import CachedList, Candidates
+from hybrid_search.relevance.evaluation import TestQuery
+from hybrid_search.relevance.metrics import measured
+from hybrid_search.relevance.sweep import grades, rankings
 
 LISTS: tuple[ListName, ...] = ("lexical", "text_to_image", "copy_semantic")
 WINDOW, ASSETS = 100, 200

@@ -31,9 +31,9 @@ from clouds import Cloud, cloud
 from rich.console import Console
 from rich.table import Table
 
-from hybrid_search.adapters.faiss_index import FaissIndex
-from hybrid_search.ports import LiveVectors, Ordinals, Vectors
-from hybrid_search.vector_plans import VectorPlan
+from hybrid_search.core.ports import LiveVectors, Ordinals, Vectors
+from hybrid_search.stores.embedded.vector.index import FaissIndex
+from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
 
 KINDS = ("flat", "hnsw", "hnsw bf16", "hnsw sq8", "ivf", "ivf_pq", "ivf_rabitq")
 SHARES = (0.5, 0.1, 0.05, 0.01, 0.001)

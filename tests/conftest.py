@@ -16,7 +16,7 @@ from filelock import FileLock
 from tests.small_corpus import write_manifest
 
 LONG = (
-    *("test_dev_corpus.py", "test_lab.py", "test_workers.py", "test_access.py", "test_swapping.py"),
+    *("test_dev_corpus.py", "test_lab.py", "test_workers.py", "test_auth.py", "test_swapping.py"),
     *("test_hostile_queries.py", "test_damage.py", "test_engine.py", "test_crash.py"),
     *("test_confident.py", "test_offline.py", "test_kills.py", "test_generations.py"),
 )

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import typer.main
 
-from hybrid_search.adapters.clip_models import EMBEDDED_FOLDER
+from hybrid_search.api.app import api
+from hybrid_search.api.operations import Operation, Parameter
+from hybrid_search.api.schemas.queries import SearchBody
+from hybrid_search.api.search import search_parameters
 from hybrid_search.cli.main import app
-from hybrid_search.config import setting_names
-from hybrid_search.durable import sha256_of
-from hybrid_search.web.app import api
-from hybrid_search.web.operations import Operation, Parameter
-from hybrid_search.web.searching import search_parameters
-from hybrid_search.wire.queries import SearchBody
+from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
+from hybrid_search.files.atomic_files import sha256_of
+from hybrid_search.settings.settings import setting_names
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -45,7 +45,7 @@ def test_a_file_runs_no_data_and_fetches_nothing(path: Path) -> None:
         # The exception alone, by which weights that want to run are refused.
         assert module.split(".")[0] not in RUN_DATA or name == "UnpicklingError"
         assert module not in FETCH
-        assert module != "httpcore" or path.name == "forwarding.py"
+        assert module != "httpcore" or path.name == "writer_proxy.py"
     for function, named in called(tree):
         assert function not in CALLS
         # The one client there is reaches a socket of this service, and no address.
@@ -69,4 +69,4 @@ def test_a_script_imports_what_the_package_has(path: Path) -> None:
 
 def test_there_is_something_to_look_at() -> None:
     assert len(FILES) > 100
-    assert {path.name for path in FILES} >= {"decoding.py", "clip_models.py", "app.py"}
+    assert {path.name for path in FILES} >= {"decoder_pool.py", "clip_loader.py", "app.py"}

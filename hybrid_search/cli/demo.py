@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.cli.ingesting import ingest_paths
+from hybrid_search.api.schemas.results import answer_to_json
+from hybrid_search.cli.ingest import ingest_paths
 from hybrid_search.cli.tables import (
     console,
     print_answer,
@@ -16,12 +16,12 @@ from hybrid_search.cli.tables import (
     print_report,
     progress_bar,
 )
-from hybrid_search.config import Settings
-from hybrid_search.engine import Engine
-from hybrid_search.errors import InvalidInput
-from hybrid_search.experiments.evaluation import evaluate, read_queries
-from hybrid_search.records import AssetId, Example, Query
-from hybrid_search.wire.answers import answer_to_json
+from hybrid_search.core import AssetId, Example, Query
+from hybrid_search.core.errors import InvalidInput
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.relevance.evaluation import evaluate, read_queries
+from hybrid_search.settings.settings import Settings
 
 SHOWN = 5
 _LIKE = AssetId("bada-crab-square")

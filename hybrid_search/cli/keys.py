@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from hybrid_search.audit import AUDIT, AuditLog
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, print_json
-from hybrid_search.config import Settings, load_settings
-from hybrid_search.errors import InvalidInput
-from hybrid_search.keys import KEYS, KeyFile, Role
+from hybrid_search.core.errors import InvalidInput
+from hybrid_search.engine.access.api_keys import KEYS, KeyFile, Role
+from hybrid_search.engine.access.audit_log import AUDIT, AuditLog
+from hybrid_search.settings.settings import Settings, load_settings
 
 keys_app = typer.Typer(help="Say who may use the service.", no_args_is_help=True)
 

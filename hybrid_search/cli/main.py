@@ -11,33 +11,33 @@ from typing import Annotated
 
 import typer
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.cli.analysing import show_analysis, show_cases
-from hybrid_search.cli.calibrating import calibrate_index
+from hybrid_search.api.schemas.queries import restrict
+from hybrid_search.cli.analyze import show_analysis, show_cases
+from hybrid_search.cli.calibrate import calibrate_index
 from hybrid_search.cli.demo import show_demo
-from hybrid_search.cli.ingesting import ingest_paths
-from hybrid_search.cli.keeping import (
-    repair_folder,
-    restore_snapshot,
-    take_snapshot,
-    verify_folder,
-)
+from hybrid_search.cli.index_lab import index_app
+from hybrid_search.cli.ingest import ingest_paths
 from hybrid_search.cli.keys import keys_app
-from hybrid_search.cli.lab import index_app
-from hybrid_search.cli.looking import explain_asset, show_asset
+from hybrid_search.cli.lab_run import lab_app
+from hybrid_search.cli.model import model_app
 from hybrid_search.cli.models import show_models
 from hybrid_search.cli.options import DataDir, Json
-from hybrid_search.cli.rebuilding import print_rebuilt, rebuild_parts
-from hybrid_search.cli.relevance import lab_app
-from hybrid_search.cli.searching import (
+from hybrid_search.cli.rebuild import print_rebuilt, rebuild_parts
+from hybrid_search.cli.search import (
     FusionOption,
     ModeOption,
     search,
     similar,
     suggest,
 )
-from hybrid_search.cli.serving import serve_folder
-from hybrid_search.cli.swapping import model_app
+from hybrid_search.cli.serve import serve_folder
+from hybrid_search.cli.show import explain_asset, show_asset
+from hybrid_search.cli.storage import (
+    repair_folder,
+    restore_snapshot,
+    take_snapshot,
+    verify_folder,
+)
 from hybrid_search.cli.tables import (
     errors,
     print_json,
@@ -46,11 +46,11 @@ from hybrid_search.cli.tables import (
     print_status,
     progress_bar,
 )
-from hybrid_search.config import load_settings, with_vectors
-from hybrid_search.errors import IndexUnusable, InvalidInput, SearchError, UnknownAsset
-from hybrid_search.experiments.evaluation import evaluate, read_queries
-from hybrid_search.status import engine_status, rebuilt_to_json
-from hybrid_search.wire.queries import restrict
+from hybrid_search.core.errors import IndexUnusable, InvalidInput, SearchError, UnknownAsset
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.status import engine_status, rebuilt_to_json
+from hybrid_search.relevance.evaluation import evaluate, read_queries
+from hybrid_search.settings.settings import load_settings, with_vectors
 
 app = typer.Typer(
     help="Find advertising assets by exact words, by meaning and by likeness.",

@@ -6,9 +6,9 @@ from rich.table import Table
 from typing_extensions import TypedDict
 
 from hybrid_search.cli.tables import console, print_json
-from hybrid_search.config import Settings
-from hybrid_search.model_choices import AS_TYPED, CatalogueEntry, catalogue
-from hybrid_search.parts import weights_cached
+from hybrid_search.embedding.model_registry import AS_TYPED, CatalogueEntry, catalogue
+from hybrid_search.engine.parts import weights_cached
+from hybrid_search.settings.settings import Settings
 
 
 class ModelJson(TypedDict):

@@ -13,10 +13,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from hybrid_search.ingest import IngestReport
-from hybrid_search.records import Answer, Contribution, Hit, ListName, ListReport
-from hybrid_search.search import Suggested
-from hybrid_search.status import StatusJson
+from hybrid_search.core import Answer, Contribution, Hit, ListName, ListReport
+from hybrid_search.engine.status import StatusJson
+from hybrid_search.ingest.pipeline import IngestReport
+from hybrid_search.search.searcher import Suggested
 
 MAX_SKIPPED = 20
 _SHORT: dict[ListName, str] = {

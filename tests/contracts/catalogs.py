@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from hybrid_search.ports import Draft, Vectors
-from hybrid_search.records import Asset, AssetId, Digest, PictureFacts
+from hybrid_search.core import Asset, AssetId, Digest, PictureFacts
+from hybrid_search.core.ports import Draft, Vectors
 
 MODEL = "fake@0/4"
 

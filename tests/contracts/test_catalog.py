@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybrid_search.adapters.memory import MemoryCatalog
-from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
-from hybrid_search.ports import Catalog, Draft, Operation, Subject
-from hybrid_search.records import Asset, AssetId, Digest, Ordinal
+from hybrid_search.core import Asset, AssetId, Digest, Ordinal
+from hybrid_search.core.ports import Catalog, Draft, Operation, Subject
+from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
+from hybrid_search.stores.memory import MemoryCatalog
 from tests.contracts.catalogs import MODEL, draft, facts, ids, row
 
 KINDS = ("sqlite", "memory")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hybrid_search.adapters.clip_embedder import ClipEmbedder
-from hybrid_search.adapters.memory import HashEmbedder
-from hybrid_search.model_choices import ModelChoice
-from hybrid_search.ports import Embedder
+from hybrid_search.core.ports import Embedder
+from hybrid_search.embedding.clip import ClipEmbedder
+from hybrid_search.embedding.model_registry import ModelChoice
+from hybrid_search.stores.memory import HashEmbedder
 
 
 @pytest.fixture(scope="module", params=["embedded", "hash"])

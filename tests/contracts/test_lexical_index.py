@@ -9,12 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hybrid_search.adapters.memory import MemoryLexical
-from hybrid_search.adapters.tantivy_index import TantivyIndex
-from hybrid_search.errors import InvalidQuery
-from hybrid_search.fields import UNDECLARED, FieldRule, Fields
-from hybrid_search.ports import LexicalIndex
-from hybrid_search.records import (
+from hybrid_search.analysis.kiwi import KiwiAnalyzer
+from hybrid_search.analysis.query_parser import parse_query
+from hybrid_search.analysis.rules import RulesAnalyzer
+from hybrid_search.core import (
     AllOf,
     AnyOf,
     Asset,
@@ -30,9 +28,11 @@ from hybrid_search.records import (
     Prefix,
     StoredAsset,
 )
-from hybrid_search.text.kiwi import KiwiAnalyzer
-from hybrid_search.text.query_language import parse_query
-from hybrid_search.text.rules import RulesAnalyzer
+from hybrid_search.core.errors import InvalidQuery
+from hybrid_search.core.field_schema import UNDECLARED, FieldRule, Fields
+from hybrid_search.core.ports import LexicalIndex
+from hybrid_search.stores.embedded.lexical.index import TantivyIndex
+from hybrid_search.stores.memory import MemoryLexical
 
 KIWI = KiwiAnalyzer()
 KINDS: dict[str, Callable[[Path, Fields], LexicalIndex]] = {

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hybrid_search.adapters.folder_pictures import FolderPictures
-from hybrid_search.adapters.memory import MemoryPictures
-from hybrid_search.errors import IndexCorrupt
-from hybrid_search.images import PictureLimits, digest_of
-from hybrid_search.ports import PictureStore
-from hybrid_search.records import Digest
+from hybrid_search.core import Digest
+from hybrid_search.core.errors import IndexCorrupt
+from hybrid_search.core.ports import PictureStore
+from hybrid_search.images.decode import PictureLimits, digest_of
+from hybrid_search.images.store import FolderPictures
+from hybrid_search.stores.memory import MemoryPictures
 
 
 @pytest.fixture(params=["folder", "memory"])

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.adapters.memory import MemoryQueryLog
-from hybrid_search.adapters.sqlite_query_log import SqliteQueryLog
-from hybrid_search.ports import QueryLog
-from hybrid_search.records import AssetId, Click, LoggedSearch
+from hybrid_search.core import AssetId, Click, LoggedSearch
+from hybrid_search.core.ports import QueryLog
+from hybrid_search.stores.embedded.catalog.query_log import SqliteQueryLog
+from hybrid_search.stores.memory import MemoryQueryLog
 
 
 @pytest.fixture(params=["sqlite", "memory"])

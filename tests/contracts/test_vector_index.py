@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybrid_search.adapters.faiss_index import FaissIndex
-from hybrid_search.adapters.memory import MemoryVectors
-from hybrid_search.errors import EngineFailure
-from hybrid_search.ports import Ordinals, VectorIndex, Vectors
-from hybrid_search.records import Ordinal
-from hybrid_search.vector_plans import VectorPlan
+from hybrid_search.core import Ordinal
+from hybrid_search.core.errors import EngineFailure
+from hybrid_search.core.ports import Ordinals, VectorIndex, Vectors
+from hybrid_search.stores.embedded.vector.index import FaissIndex
+from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
+from hybrid_search.stores.memory import MemoryVectors
 from tests.contracts.vectors import (
     WIDTH,
     fill,

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from hybrid_search.ports import LiveVectors, Ordinals, Rebuilt, VectorIndex, Vectors
-from hybrid_search.records import Ordinal
+from hybrid_search.core import Ordinal
+from hybrid_search.core.ports import LiveVectors, Ordinals, Rebuilt, VectorIndex, Vectors
 
 WIDTH = 8
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from hybrid_search.web.app import PAGE
+from hybrid_search.api.app import PAGE
 from tests.page.browsing import Watched, answered, look_for, settled, violations
 
 STATES = ("found", "empty", "board", "why", "tune", "asset", "add", "status")

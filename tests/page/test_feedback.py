@@ -10,11 +10,11 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from hybrid_search.config import load_settings
-from hybrid_search.parts import open_query_log
-from hybrid_search.records import LoggedSearch
+from hybrid_search.core import LoggedSearch
+from hybrid_search.engine.parts import open_query_log
+from hybrid_search.settings.settings import load_settings
+from tests.api.conftest import serving
 from tests.page.browsing import Watched, look_for, violations
-from tests.web.conftest import serving
 
 SETTINGS = {
     "FEEDBACK__LOG": "true",

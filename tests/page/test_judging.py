@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
 from hybrid_search.cli.main import app
-from hybrid_search.experiments.evaluation import read_judgments
-from hybrid_search.judgments import qid_of
+from hybrid_search.engine.judgments import qid_of
+from hybrid_search.relevance.evaluation import read_judgments
 from tests.page.browsing import Watched, violations
 
 QUERY = "여름 할인"

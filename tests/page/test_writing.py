@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from hybrid_search.keys import KEYS, KeyFile
+from hybrid_search.engine.access.api_keys import KEYS, KeyFile
+from tests.api.conftest import serving
 from tests.page.browsing import Watched, answered, look_for
-from tests.web.conftest import serving
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 

@@ -13,34 +13,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from hybrid_search.assembly import open_engine
 from hybrid_search.cli.main import app
-from hybrid_search.config import load_settings
-from hybrid_search.engine import Engine
-from hybrid_search.errors import InvalidConfig, InvalidInput
-from hybrid_search.experiments import evaluation
-from hybrid_search.experiments.evaluation import (
-    evaluate,
-    narrowed,
-    read_judgments,
-    read_queries,
-)
-from hybrid_search.experiments.relevance.candidates import (
-    CachedList,
-    Candidates,
-    retrieve,
-)
-from hybrid_search.experiments.relevance.checking import misses
-from hybrid_search.experiments.relevance.cutoffs import cut_offs, refusals
-from hybrid_search.experiments.relevance.experiment import (
-    Experiment,
-    Setting,
-    at_point,
-    read_experiment,
-)
-from hybrid_search.experiments.relevance.running import Results, run_experiment
-from hybrid_search.experiments.relevance.sweeping import rankings
-from hybrid_search.records import (
+from hybrid_search.core import (
     FUSION_METHODS,
     LIST_NAMES,
     NO_MATCH,
@@ -49,7 +23,33 @@ from hybrid_search.records import (
     ListSettings,
     Query,
 )
-from hybrid_search.variants import openings
+from hybrid_search.core.errors import InvalidConfig, InvalidInput
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.variants import openings
+from hybrid_search.relevance import evaluation
+from hybrid_search.relevance.candidate_cache import (
+    CachedList,
+    Candidates,
+    retrieve,
+)
+from hybrid_search.relevance.cutoffs import cut_offs, refusals
+from hybrid_search.relevance.evaluation import (
+    evaluate,
+    narrowed,
+    read_judgments,
+    read_queries,
+)
+from hybrid_search.relevance.expectations import misses
+from hybrid_search.relevance.experiment import (
+    Experiment,
+    Setting,
+    at_point,
+    read_experiment,
+)
+from hybrid_search.relevance.runner import Results, run_experiment
+from hybrid_search.relevance.sweep import rankings
+from hybrid_search.settings.settings import load_settings
 
 NOTHING: dict[ListName, float] = dict.fromkeys(LIST_NAMES, NO_MATCH)
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import AP, RR, P, Qrel, R, ScoredDoc, Success, nDCG
 
-from hybrid_search.errors import InvalidInput
-from hybrid_search.experiments.relevance.measures import measured, parse_measure
-from hybrid_search.experiments.relevance.statistics import compare, holm, interval, randomization
+from hybrid_search.core.errors import InvalidInput
+from hybrid_search.relevance.metrics import measured, parse_measure
+from hybrid_search.relevance.statistics import compare, holm, interval, randomization
 
 OURS = {
     "nDCG": nDCG,

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from hybrid_search.experiments.relevance.clicks import Shown, fit
-from hybrid_search.interleaving import (
+from hybrid_search.core import Team
+from hybrid_search.relevance.click_model import Shown, fit
+from hybrid_search.search.interleaving import (
     Mixed,
     sign_test,
     team_draft,
     verdict,
     won,
 )
-from hybrid_search.records import Team
 
 LOOKED_AT = (1.0, 0.7, 0.5, 0.4, 0.32, 0.27, 0.23, 0.2, 0.17, 0.15)
 """How often somebody looks at each rank."""

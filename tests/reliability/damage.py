@@ -5,12 +5,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import Settings, load_settings
-from hybrid_search.engine import Engine
-from hybrid_search.manifests import read_assets
-from hybrid_search.rebuilding import calibrate
-from hybrid_search.records import AssetId, Example, Query
+from hybrid_search.core import AssetId, Example, Query
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.ingest.manifests import read_assets
+from hybrid_search.settings.settings import Settings, load_settings
+from hybrid_search.stores.embedded.rebuild import calibrate
 
 COLOURS = ("red", "blue", "green", "orange", "purple", "black", "white", "brown")
 QUERIES = (

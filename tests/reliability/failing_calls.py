@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import Settings, load_settings
-from hybrid_search.engine import Engine
-from hybrid_search.errors import SearchError
-from hybrid_search.manifests import read_assets
-from hybrid_search.rebuilding import rebuild
-from hybrid_search.records import AssetId
-from hybrid_search.snapshots import read_snapshot, snapshot
-from hybrid_search.verifying import verify
+from hybrid_search.core import AssetId
+from hybrid_search.core.errors import SearchError
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.ingest.manifests import read_assets
+from hybrid_search.settings.settings import Settings, load_settings
+from hybrid_search.stores.embedded.rebuild import rebuild
+from hybrid_search.stores.embedded.snapshot import read_snapshot, snapshot
+from hybrid_search.stores.embedded.verify import verify
 from tests.reliability.damage import answers, filled, rows
 
 SETTINGS = """

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 from unittest.mock import Mock, patch
 
-from hybrid_search.adapters.clip_embedder import ClipEmbedder
-from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import Settings, load_settings
-from hybrid_search.engine import Engine
-from hybrid_search.errors import SearchError
-from hybrid_search.verifying import verify
+from hybrid_search.core.errors import SearchError
+from hybrid_search.embedding.clip import ClipEmbedder
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.settings.settings import Settings, load_settings
+from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
+from hybrid_search.stores.embedded.verify import verify
 from tests.reliability.damage import QUERIES, flip
 
 Answer = list[tuple[str, float]]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import Settings
-from hybrid_search.engine import Engine
-from hybrid_search.rebuilding import use_model
-from hybrid_search.records import AssetId, Example, Query
+from hybrid_search.core import AssetId, Example, Query
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.settings.settings import Settings
+from hybrid_search.stores.embedded.rebuild import use_model
 from tests.reliability.damage import filled
 from tests.tiny_models import folder_model
 

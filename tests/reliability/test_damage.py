@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import Settings, load_settings
-from hybrid_search.errors import IndexCorrupt, SearchError
-from hybrid_search.parts import CATALOG
+from hybrid_search.core.errors import IndexCorrupt, SearchError
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.parts import CATALOG
+from hybrid_search.settings.settings import Settings, load_settings
 from tests.reliability.damage import answers, filled, flip
 from tests.reliability.flipping import fate_of, index_files, no_embedding
 

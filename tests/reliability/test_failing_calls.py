@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.durable import storing, write_whole
-from hybrid_search.errors import EngineFailure, StorageFull
+from hybrid_search.core.errors import EngineFailure, StorageFull
+from hybrid_search.files.atomic_files import storing, write_whole
 from tests.reliability.failing_calls import (
     KINDS,
     PHASES,

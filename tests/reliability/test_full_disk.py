@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hybrid_search.adapters.faiss_index import FaissIndex
-from hybrid_search.adapters.folder_pictures import FolderPictures
-from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
-from hybrid_search.adapters.tantivy_index import TantivyIndex
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import load_settings
-from hybrid_search.engine import Engine
-from hybrid_search.errors import StorageFull
-from hybrid_search.images import PictureLimits, digest_of
-from hybrid_search.manifests import read_assets
-from hybrid_search.records import Asset, AssetId, Ordinal, Query, StoredAsset
-from hybrid_search.snapshots import snapshot
-from hybrid_search.text.rules import RulesAnalyzer
-from hybrid_search.vector_plans import VectorPlan
-from hybrid_search.verifying import verify
+from hybrid_search.analysis.rules import RulesAnalyzer
+from hybrid_search.core import Asset, AssetId, Ordinal, Query, StoredAsset
+from hybrid_search.core.errors import StorageFull
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.images.decode import PictureLimits, digest_of
+from hybrid_search.images.store import FolderPictures
+from hybrid_search.ingest.manifests import read_assets
+from hybrid_search.settings.settings import load_settings
+from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
+from hybrid_search.stores.embedded.lexical.index import TantivyIndex
+from hybrid_search.stores.embedded.snapshot import snapshot
+from hybrid_search.stores.embedded.vector.index import FaissIndex
+from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
+from hybrid_search.stores.embedded.verify import verify
 from tests.contracts.catalogs import MODEL, draft, row
 from tests.contracts.vectors import span, units
 from tests.reliability.damage import rows, settings_of

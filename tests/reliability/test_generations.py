@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.durable import damaged_copies, read_either, write_twice
-from hybrid_search.errors import IndexCorrupt
-from hybrid_search.generation_folders import GenerationFolders
-from hybrid_search.repairs import KEPT, Repairs
+from hybrid_search.core.errors import IndexCorrupt
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.files.atomic_files import damaged_copies, read_either, write_twice
+from hybrid_search.files.quarantine import KEPT, Repairs
+from hybrid_search.files.versioned_dirs import GenerationFolders
 from tests.reliability.swapping import Asking, prepared, swap
 
 

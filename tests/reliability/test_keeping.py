@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import Settings, load_settings
-from hybrid_search.errors import (
+from hybrid_search.core import AssetId
+from hybrid_search.core.errors import (
     IndexCorrupt,
     IndexLocked,
     IndexMissing,
     InvalidInput,
     SearchError,
 )
-from hybrid_search.manifests import read_assets
-from hybrid_search.records import AssetId
-from hybrid_search.repairing import repair
-from hybrid_search.snapshots import read_snapshot, restore, snapshot
-from hybrid_search.verifying import verify
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.ingest.manifests import read_assets
+from hybrid_search.settings.settings import Settings, load_settings
+from hybrid_search.stores.embedded.repair import repair
+from hybrid_search.stores.embedded.snapshot import read_snapshot, restore, snapshot
+from hybrid_search.stores.embedded.verify import verify
 from tests.reliability.damage import answers, filled, flip, rows
 
 Answers = list[list[tuple[str, float]]]

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import load_settings
-from hybrid_search.records import AssetId
-from hybrid_search.verifying import verify
+from hybrid_search.core import AssetId
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.settings.settings import load_settings
+from hybrid_search.stores.embedded.verify import verify
 from tests.reliability.damage import rows, settings_of
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import load_settings
-from hybrid_search.manifests import read_assets
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.settings.settings import load_settings
+from hybrid_search.ingest.manifests import read_assets
 data, *manifests = map(Path, sys.argv[1:])
 with open_engine(load_settings(data), write=True) as engine:
     for path in manifests:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.adapters.sqlite_catalog import SqliteCatalog
-from hybrid_search.assembly import open_engine
-from hybrid_search.config import load_settings
-from hybrid_search.errors import IndexUnusable
-from hybrid_search.verifying import verify
+from hybrid_search.core.errors import IndexUnusable
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.settings.settings import load_settings
+from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
+from hybrid_search.stores.embedded.verify import verify
+from tests.api.conftest import serving
 from tests.reliability.damage import answers, filled
-from tests.web.conftest import serving
 
 
 @contextmanager

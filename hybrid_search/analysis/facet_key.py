@@ -1,0 +1,38 @@
+"""The one spelling by which filters and facets tell values apart."""
+
+from __future__ import annotations
+
+import math
+
+from hybrid_search.analysis.normalize import normalise
+
+MAX_CHARACTERS = 1024
+"""Characters of a text that are told apart."""
+
+
+def facet_key(value: str | float | bool) -> str:
+    """The value with its type: 9900 is 9900.0, ``Nike`` is ``NIKE``, 1 is neither "1" nor true.
+
+    >>> facet_key("ＮＩＫＥ"), facet_key(9900), facet_key(True)
+    ('snike', 'n9900.0', 'bTrue')
+    """
+    if isinstance(value, bool):
+        return f"b{value}"
+    if isinstance(value, int | float):
+        return f"n{float(value)!r}"
+    return f"s{normalise(value).text[:MAX_CHARACTERS]}"
+
+
+def readings(text: str) -> tuple[str | float | bool, ...]:
+    """What a value typed into a query may stand for: the text, and the number or truth it names.
+
+    >>> readings("9900"), readings("true"), readings("나이키")
+    (('9900', 9900.0), ('true', True), ('나이키',))
+    """
+    if text.lower() in {"true", "false"}:
+        return text, text.lower() == "true"
+    try:
+        number = float(text)
+    except ValueError:
+        return (text,)
+    return (text, number) if math.isfinite(number) else (text,)

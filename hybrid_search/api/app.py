@@ -1,0 +1,140 @@
+"""The application: routes over one engine, with headers, metrics and problem details."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from hybrid_search import __version__
+from hybrid_search.api import assets, judge, monitor, query_log, search, sessions, write
+from hybrid_search.api.openapi import document
+from hybrid_search.api.operations import Operation, routes
+from hybrid_search.api.problems import handlers
+from hybrid_search.api.request_middleware import Observed
+from hybrid_search.api.service import Service
+from hybrid_search.api.writer_proxy import Writer, taking_forwarded
+from hybrid_search.core.errors import InvalidConfig
+from hybrid_search.engine.engine import Engine
+
+PAGE = Path(__file__).parent / "page"
+
+
+def create_app(engine: Engine, shared: Path | None = None) -> Starlette:
+    """The application over that engine, which it closes when it stops.
+
+    At the ``shared`` socket the process that writes takes what others send; an engine that only
+    reads sends there what it cannot answer.
+
+    Raises ``InvalidConfig`` where traces are wanted and OpenTelemetry is not installed.
+    """
+    service = Service(engine, _writer(engine, shared))
+    if engine.settings.server.traces:
+        _trace(service)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        service.warm_up()
+        with engine, closing(service):
+            async with _beside(app, service, shared):
+                yield
+
+    app = Starlette(
+        routes=[
+            *routes(api(engine.settings.server.max_body_bytes)),
+            Route("/", _page("index.html")),
+            Route("/status", _page("status.html")),
+            Route("/judge", _page("judge.html")),
+            Mount("/static", StaticFiles(directory=PAGE), name="static"),
+        ],
+        middleware=[Middleware(Observed, service), *_cors(engine.settings.server.cors_origins)],
+        exception_handlers=handlers(),
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    return app
+
+
+def _writer(engine: Engine, shared: Path | None) -> Writer | None:
+    """The process that writes, for one that does not."""
+    if shared is None or engine.indexer is not None:
+        return None
+    return Writer(shared, engine.settings.server.deadline_seconds)
+
+
+@asynccontextmanager
+async def _beside(app: ASGIApp, service: Service, shared: Path | None) -> AsyncIterator[None]:
+    """What connects it with the other processes of its service, if there are any."""
+    if service.writer is not None:
+        yield
+        await service.writer.close()
+    elif shared is not None:
+        async with taking_forwarded(app, service.engine.settings.server, shared):
+            yield
+    else:
+        yield
+
+
+def _trace(service: Service) -> None:
+    try:
+        # An extra: most who serve send no traces.
+        from hybrid_search.api.tracing import exporting, trace_requests  # noqa: PLC0415
+    except ImportError:
+        raise InvalidConfig(
+            "server.traces = true needs OpenTelemetry; run: pip install 'hybrid_search[otel]'"
+        ) from None
+    trace_requests(service, exporting())
+
+
+def api(max_body: int) -> list[Operation]:
+    """Every operation of the API."""
+
+    @cache
+    def described() -> dict[str, Any]:
+        return document(api(max_body), __version__)
+
+    return [
+        *search.operations(max_body),
+        *assets.operations(),
+        *write.operations(max_body),
+        *judge.operations(max_body),
+        *query_log.operations(max_body),
+        *sessions.operations(),
+        *monitor.operations(described),
+    ]
+
+
+def _cors(origins: Sequence[str]) -> list[Middleware]:
+    """What lets scripts of other origins in; nothing, unless some are named."""
+    if not origins:
+        return []
+    headers = ["Authorization", "Content-Type", "X-API-Key", "X-Request-Id"]
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=headers,
+            expose_headers=["ETag", "Retry-After", "X-Request-Id"],
+        )
+    ]
+
+
+def _page(name: str) -> Callable[[Request], Awaitable[FileResponse]]:
+    """What answers with that file of the page."""
+
+    async def page(request: Request) -> FileResponse:
+        return FileResponse(PAGE / name)
+
+    return page

@@ -1,0 +1,175 @@
+"""Assets as they are stored: fields, pictures, versions and copies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hybrid_search.api.operations import Operation, Parameter
+from hybrid_search.api.responses import cached, json_response
+from hybrid_search.api.schemas.results import (
+    DuplicatesJson,
+    StoredAssetJson,
+    VersionsJson,
+    stored_to_json,
+)
+from hybrid_search.api.service import service_of
+from hybrid_search.core import AssetId, Ordinal, PictureFacts, StoredAsset
+from hybrid_search.core.errors import InvalidQuery, UnknownAsset
+from hybrid_search.engine.engine import Engine
+from hybrid_search.images.near_duplicates import duplicate_to_json
+
+ONE = "/v1/assets/{id:path}"
+"""Path of an asset, whose id may hold slashes."""
+_VERSION = (
+    Parameter("v", "The picture's digest: the answer may then be kept.", {"type": "string"}),
+    Parameter("ordinal", "Of an earlier version that is wanted.", {"type": "integer"}),
+)
+MAX_VERSIONS = 50
+"""Versions of an asset that are shown."""
+
+
+def operations() -> list[Operation]:
+    """The routes that read; those that end in a fixed name stand before the bare id."""
+    show = (404, 500, 503)
+    return [
+        Operation(
+            "GET",
+            f"{ONE}/image",
+            "image",
+            "The picture as it was given.",
+            image,
+            media="image/*",
+            parameters=_VERSION,
+            problems=(422, *show),
+        ),
+        Operation(
+            "GET",
+            f"{ONE}/thumbnail",
+            "thumbnail",
+            "The picture, small, as WebP.",
+            thumbnail,
+            media="image/webp",
+            parameters=_VERSION,
+            problems=(422, *show),
+        ),
+        Operation(
+            "GET",
+            f"{ONE}/versions",
+            "versions",
+            "What was stored under this id, newest first.",
+            versions,
+            VersionsJson,
+            problems=show,
+        ),
+        Operation(
+            "GET",
+            f"{ONE}/duplicates",
+            "duplicates",
+            "Assets with a copy of its picture.",
+            duplicates,
+            DuplicatesJson,
+            problems=show,
+        ),
+        Operation("GET", ONE, "asset", "The asset.", read_asset, StoredAssetJson, problems=show),
+    ]
+
+
+async def read_asset(request: Request) -> Response:
+    """The live version of an asset."""
+    stored = await _read(request, _find)
+    return json_response(stored_to_json(stored))
+
+
+async def versions(request: Request) -> Response:
+    """All that was stored under an id."""
+
+    def work(engine: Engine, asset_id: AssetId) -> VersionsJson:
+        known = engine.catalog.versions(asset_id, MAX_VERSIONS)
+        if not known:
+            raise unknown(asset_id)
+        live = bool(engine.catalog.live([known[0].ordinal]))
+        return {"live": live, "versions": [stored_to_json(one) for one in known]}
+
+    return json_response(await _read(request, work))
+
+
+async def duplicates(request: Request) -> Response:
+    """Copies of the picture of an asset."""
+
+    def work(engine: Engine, asset_id: AssetId) -> DuplicatesJson:
+        copies = engine.copies_of(_find(engine, asset_id))
+        return {"duplicates": [duplicate_to_json(copy) for copy in copies]}
+
+    return json_response(await _read(request, work))
+
+
+async def image(request: Request) -> Response:
+    """The original bytes."""
+    wanted = _ordinal(request)
+
+    def work(engine: Engine, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
+        facts = _picture(engine, asset_id, wanted)
+        return engine.pictures.read(facts.digest), facts
+
+    data, facts = await _read(request, work)
+    return cached(request, data, f"image/{facts.format.lower()}", facts.digest)
+
+
+async def thumbnail(request: Request) -> Response:
+    """A small picture, made on the first request."""
+    wanted = _ordinal(request)
+
+    def work(engine: Engine, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
+        facts = _picture(engine, asset_id, wanted)
+        return engine.pictures.thumbnail(facts.digest, engine.settings.pictures.thumbnail), facts
+
+    data, facts = await _read(request, work)
+    return cached(request, data, "image/webp", facts.digest)
+
+
+async def _read(request: Request, work: Callable[[Engine, AssetId], Any]) -> Any:
+    service, asset_id = service_of(request), AssetId(request.path_params["id"])
+    return await service.read(lambda: work(service.engine, asset_id), request)
+
+
+def _find(engine: Engine, asset_id: AssetId) -> StoredAsset:
+    stored = engine.catalog.find(asset_id)
+    if stored is None:
+        raise unknown(asset_id)
+    return stored
+
+
+def _ordinal(request: Request) -> Ordinal | None:
+    """The earlier version that is asked for, if one is."""
+    given = request.query_params.get("ordinal")
+    if given is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,18}", given):
+        raise InvalidQuery(f"ordinal: {given[:60]!r} is no version's number")
+    return Ordinal(int(given))
+
+
+def _picture(engine: Engine, asset_id: AssetId, wanted: Ordinal | None = None) -> PictureFacts:
+    facts = _version(engine, asset_id, wanted).picture
+    if facts is None:
+        raise UnknownAsset(f"the asset {asset_id[:100]!r} has no picture")
+    return facts
+
+
+def _version(engine: Engine, asset_id: AssetId, wanted: Ordinal | None) -> StoredAsset:
+    if wanted is None:
+        return _find(engine, asset_id)
+    stored = engine.catalog.fetch([wanted]).get(wanted)
+    if stored is None or stored.asset.id != asset_id:
+        raise UnknownAsset(f"the asset {asset_id[:100]!r} has no version {wanted}")
+    return stored
+
+
+def unknown(asset_id: AssetId) -> UnknownAsset:
+    """The refusal for an id that nothing is stored under."""
+    return UnknownAsset(f"no asset has the id {asset_id[:100]!r}")

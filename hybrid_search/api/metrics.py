@@ -1,0 +1,143 @@
+"""What monitors read: counts and times of requests, and the state of the engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from hybrid_search.core.ports import VectorStatus
+from hybrid_search.engine.engine import Engine
+
+COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""Where Prometheus' own client adds up what several processes count."""
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_STAGE_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_VECTOR_GAUGES: dict[str, tuple[str, Callable[[VectorStatus], float]]] = {
+    "sealed": ("Vectors in the sealed index.", lambda v: v.sealed),
+    "tail": ("Vectors in the exact tail.", lambda v: v.tail),
+    "tombstones": ("Dead vectors not yet removed.", lambda v: v.tombstones),
+    "inserted": ("Vectors inserted since the index was built.", lambda v: v.inserted),
+    "bytes": ("Memory that vector searches read.", lambda v: v.bytes),
+    "disk_bytes": ("The vector index on disk.", lambda v: v.disk),
+    "drift": (
+        "By what share the vector index has drifted, by its worst measure.",
+        lambda v: max(v.drift.values(), default=0.0),
+    ),
+}
+
+
+class Metrics:
+    """A registry of its own, so that two services in one process do not mix."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "hybrid_search_requests",
+            "Requests by operation and status.",
+            ("operation", "status"),
+            registry=self._registry,
+        )
+        self.seconds = Histogram(
+            "hybrid_search_request_seconds",
+            "Time from the first byte of a request to the last of its answer.",
+            ("operation",),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self.in_flight = Gauge(
+            "hybrid_search_in_flight",
+            "Requests being worked on.",
+            multiprocess_mode="livesum",
+            registry=self._registry,
+        )
+        self.stages = Histogram(
+            "hybrid_search_stage_seconds",
+            "Time of each stage of a search.",
+            ("stage",),
+            buckets=_STAGE_BUCKETS,
+            registry=self._registry,
+        )
+        # Prometheus' own look-up takes longer than all the rest of a stage's bookkeeping.
+        self._stage_observers = cache(lambda stage: self.stages.labels(stage).observe)
+        self.waiting = Gauge(
+            "hybrid_search_waiting",
+            "Requests that wait for their turn.",
+            ("lane",),
+            multiprocess_mode="livesum",
+            registry=self._registry,
+        )
+        self._engine = CollectorRegistry()
+        self._engine.register(_EngineCollector(engine))
+
+    def observe(self, operation: str, status: int, seconds: float) -> None:
+        """Count one finished request."""
+        self.requests.labels(operation, str(status)).inc()
+        self.seconds.labels(operation).observe(seconds)
+
+    def observe_stage(self, stage: str, seconds: float) -> None:
+        """Count one stage of a search."""
+        self._stage_observers(stage)(seconds)
+
+    def text(self) -> bytes:
+        """Everything in the text format of Prometheus, the requests of all processes together."""
+        return generate_latest(self._counted()) + generate_latest(self._engine)
+
+    def _counted(self) -> CollectorRegistry:
+        """What is counted here, or by all processes where there are several."""
+        if COUNTS not in os.environ:
+            return self._registry
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # it has no types
+        return together
+
+
+class _EngineCollector(Collector):
+    """Reads the engine when asked, so that nothing is counted twice."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """The engine's sizes and counts."""
+        counts = self._engine.encoder.counts()
+        gauges = {
+            "assets": ("Live assets.", self._engine.catalog.count()),
+            "writable": ("Whether this process writes.", self._engine.indexer is not None),
+            "troubled": (
+                "Whether the last generation could not serve.",
+                bool(self._engine.trouble),
+            ),
+            "repairs": ("What was found damaged at the start.", len(self._engine.repairs)),
+            "sequence": ("The catalog's last operation.", self._engine.catalog.last_sequence()),
+            "lexical_watermark": (
+                "The last operation in the inverted index.",
+                self._engine.lexical.watermark,
+            ),
+        }
+        for name, (text, value) in gauges.items():
+            yield GaugeMetricFamily(f"hybrid_search_{name}", text, value)
+        yield from self._vectors()
+        totals = {
+            "query_cache_hits": ("Query embeddings found in the cache.", counts.hits),
+            "query_cache_misses": ("Query embeddings that were encoded.", counts.misses),
+            "encode_batches": ("Forward passes for query texts.", counts.batches),
+        }
+        for name, (text, value) in totals.items():
+            yield CounterMetricFamily(f"hybrid_search_{name}", text, value)
+
+    def _vectors(self) -> Iterator[Metric]:
+        """The measures of each vector index, by what its vectors are of."""
+        indexes = {"picture": self._engine.vectors, "copy": self._engine.copy_vectors}
+        facts = {subject: index.describe() for subject, index in indexes.items() if index}
+        for name, (text, measure) in _VECTOR_GAUGES.items():
+            family = GaugeMetricFamily(f"hybrid_search_vectors_{name}", text, labels=("subject",))
+            for subject, status in facts.items():
+                family.add_metric((subject,), measure(status))
+            yield family

@@ -1,0 +1,122 @@
+"""What was searched and clicked: kept where that is wanted, and told as counts."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import Annotated
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from hybrid_search.api.operations import Operation
+from hybrid_search.api.request_bodies import json_body
+from hybrid_search.api.responses import json_response
+from hybrid_search.api.schemas.queries import SearchId
+from hybrid_search.api.service import Service, service_of
+from hybrid_search.core import Answer, AssetId, Query
+from hybrid_search.engine.parts import open_query_log
+from hybrid_search.search.query_logger import InterleavedJson, interleaved
+
+_OFF = "this service keeps no log of searches; it would with feedback.log = true"
+
+
+class ClickBody(BaseModel):
+    """A hit that was opened."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    search_id: SearchId
+    """The ``search_id`` of the answer that it was in."""
+    asset: Annotated[str, Field(min_length=1, max_length=512)]
+    """The ad's id."""
+
+
+class ClickJson(TypedDict):
+    """A click that was taken."""
+
+    search_id: str
+    asset: str
+
+
+class FeedbackJson(TypedDict):
+    """How much is logged, and what it says of configurations that were mixed."""
+
+    log: bool
+    searches: int
+    interleaving: list[InterleavedJson]
+
+
+def operations(max_body: int) -> list[Operation]:
+    """The routes of the log."""
+    return [
+        Operation(
+            "POST",
+            "/v1/clicks",
+            "click",
+            "Keep that a hit was opened, without by whom.",
+            click,
+            ClickJson,
+            statuses=(202,),
+            bodies=(("application/json", ClickBody),),
+            problems=(403, 413, 415, 422, 500, 503),
+            max_body=max_body,
+        ),
+        Operation(
+            "GET",
+            "/v1/feedback",
+            "feedback",
+            "How much is logged, and which of two configurations is clicked more.",
+            feedback,
+            FeedbackJson,
+            problems=(500, 503),
+        ),
+    ]
+
+
+async def click(request: Request) -> Response:
+    """Take a click; it is written within a second or two."""
+    body = await json_body(request, ClickBody)
+    kept = service_of(request).feedback
+    if kept is None:
+        raise HTTPException(403, _OFF)
+    kept.clicked(body.search_id, AssetId(body.asset))
+    told: ClickJson = {"search_id": body.search_id, "asset": body.asset}
+    return json_response(told, 202)
+
+
+async def feedback(request: Request) -> Response:
+    """Counts of the log."""
+    service = service_of(request)
+
+    def work() -> FeedbackJson:
+        with closing(open_query_log(service.engine.settings, write=False)) as log:
+            return {
+                "log": service.feedback is not None,
+                "searches": log.count(),
+                "interleaving": [one.as_json() for one in interleaved(log.searches(mixed=True))],
+            }
+
+    return json_response(await service.read(work, request))
+
+
+def named(service: Service, query: Query) -> Query:
+    """The query with a name for the log, where one is kept, and else without."""
+    if service.feedback is None:
+        return replace(query, search_id=None)
+    fresh = query.search_id is None and query.cursor is None
+    return replace(query, search_id=uuid4().hex) if fresh else query
+
+
+def remember(service: Service, query: Query, answer: Answer) -> Answer:
+    """The answer, once it is kept if the query asks for that; it says where it cannot be."""
+    if not query.log:
+        return answer
+    if service.feedback is None:
+        return replace(answer, notes=(*answer.notes, f"log: {_OFF}"))
+    service.feedback.searched(query, answer)
+    return answer

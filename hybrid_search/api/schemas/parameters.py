@@ -1,0 +1,106 @@
+"""Searches as the query string of a URL, the fields of a form, or the options of a command."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hybrid_search.api.schemas.filters import filter_from_json, filter_from_terms
+from hybrid_search.api.schemas.queries import MAX_WEIGHT, SearchBody
+from hybrid_search.core import AllOf, Example, Filter, FusionSettings, Query
+from hybrid_search.core.asset_codec import parse_model, read_json
+from hybrid_search.core.errors import InvalidQuery
+
+SINGLE = (
+    *("q", "size", "offset", "cursor", "reuse", "mode", "fusion", "rank_constant"),
+    *("min_similarity", "sort", "highlight", "explain", "search_id", "log"),
+)
+"""Fields of ``SearchBody`` that a parameter of the same name sets."""
+REPEATED = {
+    "filter": "A condition: field:value, field:10..20, field:abc*, field:*, or a JSON filter.",
+    "facet": "A field whose values are counted over all matches.",
+    "like": "The id of an asset that hits shall look like.",
+    "unlike": "The id of an asset that hits shall not look like.",
+    "like_text": "A description that hits shall look like.",
+    "unlike_text": "A description that hits shall not look like.",
+}
+"""Parameters that may be given several times, and what each says."""
+WEIGHED = "like, unlike, like_text and unlike_text with a weight: like.2, unlike_text.0.5."
+"""What the parameters of examples with a weight behind a point say."""
+_EXAMPLES = {
+    "like": ("id", 1.0),
+    "unlike": ("id", -1.0),
+    "like_text": ("text", 1.0),
+    "unlike_text": ("text", -1.0),
+}
+BY_LIST = {
+    "window": "Candidates that list may give, for example window.lexical=200.",
+    "weight": "What a rank in that list is worth, for example weight.text_to_image=0.5.",
+}
+"""Parameters that name a list behind a point, and what each says."""
+
+
+def query_from_parameters(
+    pairs: Iterable[tuple[str, str]],
+    defaults: FusionSettings,
+    pictures: Sequence[Example] = (),
+) -> Query:
+    """The query in these parameters; ``pictures`` are further examples.
+
+    Raises ``InvalidQuery`` that names the wrong parameter.
+    """
+    body: dict[str, Any] = {"like": [], "lists": {}, "facets": []}
+    conditions: list[str] = []
+    for name, value in pairs:
+        what, point, ranked = name.partition(".")
+        if name == "filter":
+            conditions.append(value)
+        elif name == "facet":
+            body["facets"].append(value)
+        elif what in _EXAMPLES:
+            by, weight = _EXAMPLES[what]
+            body["like"].append({by: value, "weight": weight * weight_in(name)})
+        elif what in BY_LIST and point:
+            body["lists"].setdefault(ranked, {})[what] = value
+        else:
+            _set_once(body, name, value)
+    return parse_model(SearchBody, body, InvalidQuery).to_query(
+        defaults, pictures, where=_filter(conditions)
+    )
+
+
+def weight_in(name: str) -> float:
+    """The weight behind the point in the name of an example, 1 where there is none.
+
+    Raises ``InvalidQuery``.
+
+    >>> weight_in("like"), weight_in("image.-0.5")
+    (1.0, -0.5)
+    """
+    what, point, text = name.partition(".")
+    try:
+        weight = float(text) if point else 1.0
+    except ValueError:
+        weight = math.nan
+    if not abs(weight) <= MAX_WEIGHT:
+        raise InvalidQuery(f"{name[:60]!r}: {what}.WEIGHT takes -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}")
+    return weight
+
+
+def _set_once(body: dict[str, Any], name: str, value: str) -> None:
+    if name not in SINGLE:
+        behind = ("like.WEIGHT", *(f"{name}.LIST" for name in BY_LIST))
+        known = ", ".join((*SINGLE, *REPEATED, *behind))
+        raise InvalidQuery(f"{name[:60]!r} is no parameter; known are {known}")
+    if name in body:
+        raise InvalidQuery(f"{name}: given twice")
+    body[name] = value
+
+
+def _filter(conditions: list[str]) -> Filter | None:
+    """All conditions together; one that begins with a brace is JSON."""
+    trees = [filter_from_json(read_json(c.encode())) for c in conditions if c.startswith("{")]
+    terms = filter_from_terms([c for c in conditions if not c.startswith("{")])
+    parts = [*trees, *([] if terms is None else [terms])]
+    return AllOf(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)

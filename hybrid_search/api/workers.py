@@ -1,0 +1,154 @@
+"""Several processes behind one address: one writes, the others read along.
+
+Whoever gets the lock of the data folder writes. When that one ends, whatever the reason, the one
+that is started in its place finds the lock free.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from pathlib import Path
+
+from prometheus_client.multiprocess import mark_process_dead
+from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
+
+from hybrid_search.api.app import create_app
+from hybrid_search.api.connection_limits import LimitedConfig
+from hybrid_search.api.log_format import configure_logs
+from hybrid_search.api.metrics import COUNTS
+from hybrid_search.core.errors import IndexLocked, IndexUnusable, SearchError
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import lock_writing, open_engine
+from hybrid_search.settings.settings import Settings
+
+_AGAIN = 0.05
+_log = logging.getLogger("hybrid_search.web")
+
+
+def serve_together(
+    settings: Settings, listener: socket.socket, *, write: bool, announce: Callable[[], None]
+) -> None:
+    """Serve by ``server.workers`` processes until a signal to stop.
+
+    It is announced as soon as it is clear that nobody else writes.
+
+    Raises ``IndexLocked`` while another service writes, and ``IndexUnusable`` when a process
+    cannot start at all.
+    """
+    if write:
+        with ExitStack() as stack:
+            lock_writing(settings, stack)
+    announce()
+    with tempfile.TemporaryDirectory(prefix="hybrid-search-") as folder:
+        os.environ[COUNTS] = folder
+        worker = Worker(_share_of(settings), Path(folder) / "writer.sock", write)
+        section = settings.server
+        config = LimitedConfig(worker, section, factory=True, workers=section.workers)
+        _Workers(config, [listener]).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Makes the application of one process, in that process."""
+
+    settings: Settings
+    socket: Path
+    """Where the process that writes takes what the others send."""
+    write: bool
+
+    def __call__(self) -> Starlette:
+        """The application; ends the process where it cannot be made."""
+        configure_logs(self.settings.server.log_level)
+        _end_with_parent()
+        try:
+            return create_app(self._engine(), self.socket if self.write else None)
+        except SearchError as failure:
+            _log.error(str(failure))
+            sys.exit(STARTUP_FAILURE)
+
+    def _engine(self) -> Engine:
+        """The one that writes, or one that reads what it has opened."""
+        while self.write:
+            try:
+                return open_engine(self.settings, write=True, background=True)
+            except IndexLocked:
+                if _answers(self.socket):
+                    break
+                time.sleep(_AGAIN)
+        return open_engine(self.settings, background=True)
+
+
+class _Workers(Multiprocess):
+    """Uvicorn's, without the signals that would leave nobody to write."""
+
+    def run(self) -> None:
+        """Until a signal to stop, or until a process cannot start."""
+        super().run()
+        if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
+            raise IndexUnusable("server.workers: a process could not start, for the reason above")
+
+    def keep_subprocess_alive(self) -> None:
+        """Start another process for one that has ended.
+
+        Uvicorn asks each for a sign of life too, and waits for that of one which ends just then.
+        """
+        for place, process in enumerate(self.processes):
+            if process.process.is_alive():
+                continue
+            process.join()
+            mark_process_dead(process.pid, os.environ[COUNTS])  # type: ignore[no-untyped-call]  # no types
+            if process.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+                return
+            _log.warning(
+                "the process %s ended by %s; another is started", process.pid, process.exitcode
+            )
+            self.processes[place] = Process(self.config, self.sockets)
+            self.processes[place].start()
+
+    def handle_hup(self) -> None:
+        """Nothing: the settings of a service that runs do not change."""
+
+    handle_ttin = handle_ttou = handle_hup
+
+
+def _share_of(settings: Settings) -> Settings:
+    """The settings, with a share of the cores for each process's model."""
+    parts = dict(settings)
+    threads = max(1, (os.cpu_count() or 1) // settings.server.workers)
+    if not settings.embedding.threads:
+        parts["embedding"] = settings.embedding.model_copy(update={"threads": threads})
+    # Those of a file are of a class that no other process knows.
+    return Settings.model_construct(**parts)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as link:
+        return link.connect_ex(str(path)) == 0
+
+
+def _end_with_parent() -> None:
+    """Stop as by a signal when the parent is gone: nobody else would stop this process."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

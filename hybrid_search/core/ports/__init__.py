@@ -1,0 +1,53 @@
+"""What the roads need from the stores and models, as Protocols that adapters do not inherit.
+
+One contract suite per port runs against every implementation and the in-memory fakes.
+"""
+
+from hybrid_search.core.arrays import NEWEST, Ordinals, Vectors
+from hybrid_search.core.ports.catalog import (
+    Catalog,
+    Draft,
+    LiveVectors,
+    Operation,
+    PictureStore,
+    Subject,
+)
+from hybrid_search.core.ports.embedder import Embedder, ModelFacts
+from hybrid_search.core.ports.lexical_index import (
+    Completion,
+    FacetBucket,
+    LexicalIndex,
+    LexicalMatches,
+)
+from hybrid_search.core.ports.query_log import QueryLog
+from hybrid_search.core.ports.vector_index import (
+    Due,
+    Rebuilt,
+    VectorIndex,
+    VectorMatches,
+    VectorStatus,
+)
+
+__all__ = [
+    "NEWEST",
+    "Catalog",
+    "Completion",
+    "Draft",
+    "Due",
+    "Embedder",
+    "FacetBucket",
+    "LexicalIndex",
+    "LexicalMatches",
+    "LiveVectors",
+    "ModelFacts",
+    "Operation",
+    "Ordinals",
+    "PictureStore",
+    "QueryLog",
+    "Rebuilt",
+    "Subject",
+    "VectorIndex",
+    "VectorMatches",
+    "VectorStatus",
+    "Vectors",
+]

@@ -1,0 +1,113 @@
+"""What somebody asks for, and how the lists that answer it are fused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from hybrid_search.core.assets import AssetId
+from hybrid_search.core.filters import Filter
+
+ListName = Literal["phrase", "lexical", "text_to_image", "copy_semantic", "image_to_image"]
+"""The ranked lists that a query can be answered from."""
+
+LIST_NAMES: tuple[ListName, ...] = get_args(ListName)
+"""All of them, in the order that settles ties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What pictures shall be like: the bytes of one, an asset that has one, or a description.
+
+    A negative weight asks for pictures unlike it.
+    """
+
+    picture: bytes | None = None
+    id: AssetId | None = None
+    text: str | None = None
+    weight: float = 1.0
+
+
+NO_MATCH = 0.1
+"""Below this confidence nothing was found that stands out from chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListSettings:
+    """How one list takes part: how many candidates it may give, and what a rank is worth."""
+
+    window: int
+    weight: float
+    no_match_below: float = NO_MATCH
+    """Confidence of its best candidate, or of ``image_to_image`` its cosine, below which the list
+    has found no good match."""
+
+
+FusionMethod = Literal[
+    "confident_rrf",
+    "rrf",
+    "qdrant_rrf",
+    "weaviate_ranked",
+    "min_max",
+    "opensearch_min_max",
+    "z_score",
+    "dbsf",
+    "combsum",
+    "combmnz",
+]
+"""How lists become one: reciprocal rank fusion by evidence, the plain form, and other dialects."""
+
+FUSION_METHODS: tuple[FusionMethod, ...] = get_args(FusionMethod)
+"""All of them, the default first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FusionSettings:
+    """Reciprocal rank fusion: its rank constant, and each list's window and weight."""
+
+    rank_constant: float
+    lists: Mapping[ListName, ListSettings]
+    method: FusionMethod = "confident_rrf"
+
+    def line(self) -> str:
+        """The same in a line, for a log."""
+        weights = (f"{name}={one.weight:g}" for name, one in self.lists.items())
+        return f"{self.method} k={self.rank_constant:g} {' '.join(weights)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """An order by the value of a field instead of by relevance; assets without it come last."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What somebody asks for: words, pictures, or both, within a filter."""
+
+    text: str = ""
+    examples: tuple[Example, ...] = ()
+    filter: Filter | None = None
+    size: int = 10
+    offset: int = 0
+    cursor: str | None = None
+    fusion: FusionSettings | None = None
+    """``None`` asks for the configured settings."""
+    reuse: str | None = None
+    """The token of an answer to the same search: its candidates are fused anew, not looked for."""
+    min_similarity: float | None = None
+    """Cosine below which pictures are no candidates."""
+    sort: Sort | None = None
+    facets: tuple[str, ...] = ()
+    """Fields whose values are counted over all matches."""
+    highlight: bool = False
+    """Whether hits say where in their copy the words stand."""
+    search_id: str | None = None
+    """Names the search in the log; a challenger's ranking is mixed only into named ones."""
+    log: bool = False
+    """Whether the search is kept in the log, where there is one."""
+    explain: bool = False
+    """Whether hits say what each list gave them; highlights too."""

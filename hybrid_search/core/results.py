@@ -1,0 +1,199 @@
+"""Candidate lists, what is fused from them, and what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from hybrid_search.core.assets import Ordinal, StoredAsset
+from hybrid_search.core.queries import FusionMethod, ListName
+from hybrid_search.core.query_log import Team
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateList:
+    """One retriever's answer, best first; equal scores stand in order of ordinal."""
+
+    name: ListName
+    ordinals: tuple[Ordinal, ...]
+    scores: tuple[float, ...]
+    window: int
+    total: int | None = None
+    """How many assets match at all, where the retriever knows; ``None`` for nearest match."""
+    plan: str = ""
+    """How the list was found, for people: ``flat, exact, 1,455 vectors``."""
+    confidences: tuple[float, ...] = ()
+    """How far each candidate is believed, 0 to 1; none where all are believed in full."""
+    evidence: str = ""
+    """Why the best is believed so far, for people."""
+
+    @property
+    def confidence(self) -> float:
+        """How far the best candidate is believed; 0 for an empty list."""
+        return max(self.confidences, default=1.0) if self.ordinals else 0.0
+
+    def only(self, places: Sequence[int]) -> CandidateList:
+        """The list with the candidates at these places alone."""
+        return replace(
+            self,
+            ordinals=tuple([self.ordinals[place] for place in places]),
+            scores=tuple([self.scores[place] for place in places]),
+            confidences=tuple([self.confidences[p] for p in places]) if self.confidences else (),
+        )
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the list holds all that match, so that an absent asset does not match."""
+        return self.total is not None and self.total <= len(self.ordinals)
+
+
+Absence = Literal["not_matched", "below_window"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one list gave to one hit."""
+
+    list: ListName
+    rank: int | None
+    """From 1; ``None`` when the hit is absent from the list."""
+    score: float | None
+    """The retriever's own score; of an absent hit, its score where that can be known."""
+    weight: float
+    """The list's, as it was set."""
+    confidence: float
+    """How far the list's word for this hit is believed, 0 to 1."""
+    contribution: float
+    absent: Absence | None = None
+
+
+class FusedHit(NamedTuple):
+    """One asset in the fused order."""
+
+    ordinal: Ordinal
+    score: float
+    phrases: int
+    """How many of the query's quoted phrases the hit contains: the strict tier it stands in."""
+    lift: float = 1.0
+    """By what its score was raised for the lists that it cannot stand in."""
+    team: Team | None = None
+    """For whom it counts, where two rankings were mixed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of one field's text, as character offsets into the original: [start, end)."""
+
+    field: str
+    start: int
+    end: int
+    index: int = 0
+    """Which run of that field's name, for fields with several (tags)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One result, ready to be shown."""
+
+    rank: int
+    score: float
+    stored: StoredAsset
+    phrases: int
+    matched_fields: tuple[str, ...] = ()
+    highlights: tuple[Span, ...] = ()
+    contributions: tuple[Contribution, ...] = ()
+    """Filled when the query asked to explain."""
+    lift: float = 1.0
+    """By what its score was raised for the lists that it cannot stand in: a picture without copy
+    has no words. The contributions have it in them."""
+    team: Team | None = None
+    """For whom it counts, where two rankings were mixed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """One value of a field, and how many of the matches hold it."""
+
+    value: str | int | float | bool
+    assets: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListReport:
+    """What one list did for one answer."""
+
+    name: ListName
+    window: int
+    weight: float
+    found: int
+    total: int | None
+    plan: str
+    confidence: float
+    """How far the list's best candidate is believed, 0 to 1: what its weight is multiplied by. The
+    plain form believes all of it."""
+    evidence: str
+    """Why, in numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """Where an asset would stand if one setting were another."""
+
+    setting: str
+    """``rank_constant`` or ``weight.LIST``."""
+    value: float
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an asset stands where it does in the answer to a query, or does not stand in it."""
+
+    rank: int | None
+    """From 1; ``None`` when no list has it as a candidate, or it was left out."""
+    hit: Hit
+    """As in an answer; what it shows of rank and score counts only with a ``rank``."""
+    candidates: int
+    admitted: bool
+    """Whether filter and excluded words let it in."""
+    lists: tuple[ListReport, ...]
+    rank_constant: float
+    fusion: FusionMethod
+    otherwise: tuple[Otherwise, ...]
+    """Other settings, one changed at a time, in the order of the lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page of hits and how it came about."""
+
+    hits: tuple[Hit, ...]
+    candidates: int
+    """How many fused candidates there are to page through."""
+    cursor: str | None
+    """Asks for the next page; ``None`` on the last one."""
+    sequence: int
+    """The last operation this answer saw."""
+    phrases: tuple[str, ...]
+    notes: tuple[str, ...]
+    did_you_mean: tuple[str, ...]
+    """The query with unknown words replaced by near ones, likeliest first."""
+    facets: Mapping[str, tuple[FacetValue, ...]]
+    """For each field asked for, its values, those of most assets first, then by value."""
+    lists: tuple[ListReport, ...]
+    rank_constant: float
+    fusion: FusionMethod
+    good_match: bool
+    """Whether any list found what stands out from chance."""
+    token: str
+    """Names the candidates that this answer was fused from."""
+    reused: bool
+    """Whether they are those of an earlier answer, as the query asked for."""
+    took_ms: float
+    configuration: str = ""
+    """How the lists were fused, in a line; of two rankings that were mixed, both."""
+    challenger: str = ""
+    """Whose ranking was mixed into the configured one; mostly empty."""
+    search_id: str | None = None
+    """What names the search in the log, where there is one."""

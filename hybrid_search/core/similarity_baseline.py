@@ -1,0 +1,120 @@
+"""How similar vectors are to a query that they have nothing to do with.
+
+A similarity says little by itself: its scale depends on the model, on the query, on whether
+pictures or texts are compared. Measured once for each index, a background says of any query what
+mean and deviation its similarities have, and by how much more the best of them stand out by
+chance than those of a normal distribution would.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from hybrid_search.core.ports import Vectors
+from hybrid_search.search.evidence import expected_best
+
+LEAST = 50
+"""Vectors below which nothing can be said of what is usual."""
+SAMPLE = 16_384
+"""Vectors that are looked at, spread over the index."""
+_MIXED = 32
+"""Probes mixed into one query that is about nothing: so many that none still stands out."""
+_QUERIES = 256
+
+Asker = Literal["latin", "hangul"]
+"""In which writing is asked. A model may know one and not the other; its answers to what it does
+not know stand out all the same, and always the same ones."""
+_ASKERS: tuple[Asker, ...] = get_args(Asker)
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is usual among the vectors of one index."""
+
+    mean: Vectors
+    """``(d,)``: the mean vector."""
+    covariance: Vectors
+    """``(d, d)`` float32."""
+    vectors: int
+    """How many there were."""
+    tails: Mapping[Asker, float]
+    """By how much the best of unrelated ones stand out, against normal ones; at least 1."""
+
+    def against(self, query: Vectors, asker: Asker) -> tuple[float, float]:
+        """Mean and deviation of the similarities of a unit query ``(d,)``, tail included."""
+        variance = max(0.0, float(query @ self.covariance @ query))
+        return float(self.mean @ query), math.sqrt(variance) * self.tails.get(asker, 1.0)
+
+    @property
+    def deviation(self) -> float:
+        """That of the similarities of an average query."""
+        return math.sqrt(float(np.trace(self.covariance)) / len(self.covariance))
+
+    def packed(self) -> bytes:
+        """The background as the bytes of an ``npz`` file."""
+        arrays: dict[str, Any] = {
+            "mean": self.mean,
+            "covariance": self.covariance,
+            "vectors": np.array(self.vectors),
+        }
+        arrays |= {f"tail_{asker}": np.array(value) for asker, value in self.tails.items()}
+        out = io.BytesIO()
+        np.savez(out, **arrays)
+        return out.getvalue()
+
+
+def unpacked(data: bytes) -> Background:
+    """The background in those bytes; raises ``ValueError`` for any others."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            tails = {a: float(arrays[f"tail_{a}"]) for a in _ASKERS if f"tail_{a}" in arrays}
+            return Background(arrays["mean"], arrays["covariance"], int(arrays["vectors"]), tails)
+    except Exception as failure:  # whatever a damaged file makes of zipfile and numpy
+        raise ValueError(f"no background: {failure}") from failure
+
+
+def measure(sample: Vectors, probes: Mapping[Asker, Vectors], vectors: int) -> Background:
+    """The background of an index of so many vectors, of which ``sample`` ``(n, d)`` are some.
+
+    ``probes`` are arrays ``(m, d)`` of what is asked by whom. 32 of them at a time, with signs
+    by chance, make a query that is about nothing in particular and lies where queries lie.
+    """
+    exact = sample.astype(np.float64)
+    mean = exact.mean(axis=0)
+    centred = exact - mean
+    covariance = centred.T @ centred / len(sample)
+    plain = Background(mean.astype(np.float32), covariance.astype(np.float32), vectors, {})
+    tails = {asker: _tail(plain, sample, rows, asker) for asker, rows in probes.items()}
+    return replace(plain, tails=tails)
+
+
+def _tail(background: Background, sample: Vectors, probes: Vectors, asker: Asker) -> float:
+    """How far the best of unrelated ones stand out, over how far normal ones would."""
+    if len(probes) < _MIXED:
+        return 1.0
+    queries = _about_nothing(probes)
+    best = (queries @ sample.T).max(axis=1)
+    against = [background.against(query, asker) for query in queries]
+    pairs = zip(best, against, strict=True)
+    z = [(top - mean) / max(deviation, 1e-9) for top, (mean, deviation) in pairs]
+    return round(max(1.0, float(np.median(z)) / expected_best(len(sample))), 4)
+
+
+def _about_nothing(probes: Vectors) -> Vectors:
+    """Unit queries ``(n, d)``, each the mean of the probes and 32 of their deviations."""
+    chance = np.random.default_rng(0)
+    mean = probes.mean(axis=0)
+    deviations = probes - mean
+    queries = np.empty((_QUERIES, probes.shape[1]), np.float32)
+    for row in queries:
+        chosen = deviations[chance.choice(len(probes), _MIXED, replace=False)]
+        signs = chance.choice((-1.0, 1.0), _MIXED)
+        row[:] = mean + signs @ chosen / math.sqrt(_MIXED)
+    lengths = np.linalg.norm(queries, axis=1, keepdims=True)
+    return np.asarray(queries / np.maximum(lengths, 1e-9), np.float32)

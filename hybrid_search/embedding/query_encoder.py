@@ -1,0 +1,202 @@
+"""Query encoding: the model loaded on first use, encodes batched, results cached.
+
+Requests that arrive while a forward pass runs wait together and are encoded in the next one:
+ten texts cost little more than one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+from cachetools import LRUCache
+from PIL import Image
+
+from hybrid_search.core import Digest
+from hybrid_search.core.errors import IndexMismatch
+from hybrid_search.core.ports import Embedder, ModelFacts, Vectors
+from hybrid_search.images.preprocess import Pixels, Preparation
+
+
+class LazyEmbedder:
+    """An ``Embedder`` that is loaded when it is first used, and checked against the index."""
+
+    def __init__(self, load: Callable[[], Embedder], name: str | None = None) -> None:
+        """``name`` is what the model is called in keys, where that is known before it is loaded."""
+        self._load = load
+        self._name = name
+        self._loading = threading.Lock()
+        self._embedder: Embedder | None = None
+        self._expected: str | None = None
+
+    def expect(self, key: str) -> None:
+        """Refuse, when loaded, a model whose vectors do not fit those of the index."""
+        self._expected = key
+        if self._embedder is not None:
+            self._check(self._embedder)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._embedder is not None
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What identifies the model; loads it."""
+        return self._ready().facts
+
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture becomes what the model looks at; loads the model."""
+        return self._ready().preparation
+
+    def pixels(self, batch: Pixels) -> Vectors:
+        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
+        return self._ready().pixels(batch)
+
+    def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
+        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
+        return self._ready().pictures(pictures)
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """One unit row per text, ``(n, d)`` float32."""
+        return self._ready().texts(texts)
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """One unit row per query text, in the model's prompts, ``(n, d)`` float32."""
+        return self._ready().queries(texts)
+
+    def token_count(self, text: str) -> int:
+        """Tokens of the text, the cut ones and what the model adds included."""
+        return self._ready().token_count(text)
+
+    def _ready(self) -> Embedder:
+        with self._loading:
+            if self._embedder is None:
+                self._check_name()
+                embedder = self._load()
+                self._check(embedder)
+                self._embedder = embedder
+            return self._embedder
+
+    def _check_name(self) -> None:
+        """Refuse another model before its weights are loaded, which may mean fetched."""
+        if self._expected is None or self._name is None:
+            return
+        if self._expected.rpartition("@")[0] != self._name:
+            raise _mismatch(self._expected, self._name)
+
+    def _check(self, embedder: Embedder) -> None:
+        if self._expected is not None and embedder.facts.key != self._expected:
+            raise _mismatch(self._expected, embedder.facts.key)
+
+
+def _mismatch(expected: str, configured: str) -> IndexMismatch:
+    return IndexMismatch(
+        f"embedding: the index holds vectors of {expected}, the configured model is {configured};"
+        " run: hybrid-search rebuild"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingCounts:
+    """How queries were encoded since the start."""
+
+    hits: int
+    misses: int
+    batches: int
+
+
+class QueryEncoder:
+    """Vectors ``(d,)`` of query texts and pictures, cached, concurrent texts batched."""
+
+    def __init__(self, embedder: Embedder, cached: int = 10_000) -> None:
+        self._embedder = embedder
+        self._cache: LRUCache[tuple[str, str], Vectors] = LRUCache(max(1, cached))
+        self._counts: LRUCache[str, int] = LRUCache(max(1, cached))
+        self._guard = threading.Lock()
+        self._free = threading.Condition(self._guard)
+        self._encoding = False
+        self._waiting: dict[str, Future[Vectors]] = {}
+        self._hits = self._misses = self._batches = 0
+
+    def text(self, text: str) -> Vectors:
+        """The unit vector of the text."""
+        key = ("text", text)
+        with self._guard:
+            if (known := self._lookup(key)) is not None:
+                return known
+            future = self._waiting.setdefault(text, Future())
+            # All wait for the pass, none for the others that wait: a lock passed from one to the
+            # next would let the first through with the few texts that are there by then.
+            self._free.wait_for(lambda: future.done() or not self._encoding)
+            batch = {} if future.done() else self._take_waiting()
+        if batch:
+            self._encode(batch)
+        return self._remember(key, future.result())
+
+    def cut_note(self, text: str) -> str | None:
+        """What to tell whoever gave a text that is longer than the model reads."""
+        read, count = self._embedder.facts.context_length, self._token_count(text)
+        if count <= read:
+            return None
+        return f"for its meaning only the first {read} of {count} tokens of a text were read"
+
+    def picture(self, digest: Digest, prepare: Callable[[Preparation], Pixels]) -> Vectors:
+        """The unit vector of the picture with that digest, which is prepared only if unknown."""
+        key = ("picture", digest)
+        with self._guard:
+            if (known := self._lookup(key)) is not None:
+                return known
+        pixels = prepare(self._embedder.preparation)
+        return self._remember(key, self._embedder.pixels(pixels[np.newaxis])[0])
+
+    def counts(self) -> EncodingCounts:
+        """How queries were encoded since the start."""
+        with self._guard:
+            return EncodingCounts(self._hits, self._misses, self._batches)
+
+    def _token_count(self, text: str) -> int:
+        """Counted once: it would take a tenth of a millisecond of every search."""
+        with self._guard:
+            known: int | None = self._counts.get(text)
+        if known is None:
+            known = self._embedder.token_count(text)
+            with self._guard:
+                self._counts[text] = known
+        return known
+
+    def _lookup(self, key: tuple[str, str]) -> Vectors | None:
+        known: Vectors | None = self._cache.get(key)
+        self._hits += known is not None
+        self._misses += known is None
+        return known
+
+    def _remember(self, key: tuple[str, str], vector: Vectors) -> Vectors:
+        with self._guard:
+            self._cache[key] = vector
+        return vector
+
+    def _take_waiting(self) -> dict[str, Future[Vectors]]:
+        batch, self._waiting = self._waiting, {}
+        self._batches += 1
+        self._encoding = True
+        return batch
+
+    def _encode(self, batch: dict[str, Future[Vectors]]) -> None:
+        """Encode all that has gathered, in one pass; a failure reaches every waiter."""
+        try:
+            rows = list(zip(batch.values(), self._embedder.queries(list(batch)), strict=True))
+        except BaseException as failure:  # noqa: BLE001  whoever waits must hear of it
+            for future in batch.values():
+                future.set_exception(failure)
+        else:
+            for future, row in rows:
+                future.set_result(row)
+        finally:
+            with self._guard:
+                self._encoding = False
+                self._free.notify_all()

@@ -1,0 +1,100 @@
+"""The meaning of copy: which of its texts are embedded, and how they become one vector.
+
+A text tower reads a few dozen tokens and cuts the rest. So copy is cut into segments that fit,
+and an asset's vector points to the mean of theirs: one vector an asset, whatever its length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+
+from hybrid_search.core import Asset, Digest
+from hybrid_search.core.field_schema import STANDARD, FieldRule, Fields
+from hybrid_search.core.ports import Catalog, Embedder, Vectors
+
+_BYTES_A_TOKEN = 2
+"""Of UTF-8, at least: a syllable of Hangul has three, an English token mostly four."""
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
+_BATCH = 256
+"""Assets whose copy is embedded together."""
+
+
+def copy_key(model: str, fields: Fields) -> str:
+    """Names the space of copy vectors of that model: the model, and what is read.
+
+    >>> copy_key("clip@0/512", Fields({"slogan": FieldRule(searched=True)}))
+    'copy(+slogan):clip@0/512'
+    """
+    changed = [
+        f"{'+' if rule.searched else '-'}{name}"
+        for name, rule in sorted(fields.declared.items())
+        if rule.searched != STANDARD.get(name, FieldRule()).searched
+    ]
+    return f"copy{'({})'.format(','.join(changed)) if changed else ''}:{model}"
+
+
+def segments(asset: Asset, fields: Fields, context_length: int) -> tuple[str, ...]:
+    """The searched copy in sentences, each short enough for that many tokens; each once."""
+    size = _BYTES_A_TOKEN * context_length
+    sentences = (s for run in fields.copy_of(asset) for s in _SENTENCE_ENDS.split(run.text))
+    parts = chain.from_iterable(_lines(sentence.split(), size) for sentence in sentences)
+    return tuple(dict.fromkeys(parts))
+
+
+def _lines(words: Sequence[str], size: int) -> Iterator[str]:
+    """The words in lines of at most that many bytes; a longer word stands alone."""
+    line = ""
+    for word in words:
+        longer = f"{line} {word}" if line else word
+        if line and len(longer.encode()) > size:
+            yield line
+            longer = word
+        line = longer
+    if line:
+        yield line
+
+
+class CopyVectors:
+    """Embeds copy and keeps its vectors in the catalog, by the hash of an asset's content."""
+
+    def __init__(self, catalog: Catalog, embedder: Embedder, fields: Fields) -> None:
+        self._catalog = catalog
+        self._embedder = embedder
+        self._fields = fields
+
+    def embed(self, assets: Mapping[Digest, Asset]) -> None:
+        """Give those a vector that have copy and no vector yet; equal texts are embedded once."""
+        if not assets:
+            return
+        key = copy_key(self._embedder.facts.key, self._fields)
+        known = self._catalog.embeddings(key, list(assets))
+        length = self._embedder.facts.context_length
+        texts = {
+            digest: parts
+            for digest, asset in assets.items()
+            if digest not in known and (parts := segments(asset, self._fields, length))
+        }
+        if texts:
+            self._catalog.store_embeddings(key, self._means(texts))
+
+    def embed_missing(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Give all live copy a vector, ``progress(done, all)`` on the way."""
+        key = copy_key(self._embedder.facts.key, self._fields)
+        missing = list(self._catalog.unembedded(key, "copy").items())
+        for start in range(0, len(missing), _BATCH):
+            batch = dict(missing[start : start + _BATCH])
+            versions = self._catalog.fetch(list(batch.values()))
+            self.embed({digest: versions[o].asset for digest, o in batch.items()})
+            if progress is not None:
+                progress(start + len(batch), len(missing))
+
+    def _means(self, texts: Mapping[Digest, Sequence[str]]) -> dict[Digest, Vectors]:
+        """The unit vector ``(d,)`` towards the mean of each asset's texts."""
+        unique = list(dict.fromkeys(chain.from_iterable(texts.values())))
+        rows = dict(zip(unique, self._embedder.texts(unique), strict=True))
+        sums = {d: np.sum([rows[part] for part in parts], axis=0) for d, parts in texts.items()}
+        return {digest: total / np.linalg.norm(total) for digest, total in sums.items()}

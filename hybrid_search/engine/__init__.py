@@ -1,0 +1,1 @@
+"""One opened index: generations, access, judgments and status."""

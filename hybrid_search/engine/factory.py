@@ -1,0 +1,139 @@
+"""Settings in, a running engine out."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from hybrid_search.core.errors import (
+    IndexCorrupt,
+    IndexMissing,
+)
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.generation import Serving, Stores, open_serving
+from hybrid_search.engine.parts import (
+    embedding_of,
+    load_embedder,
+    make_analyzer,
+    open_catalog,
+    open_pictures,
+)
+from hybrid_search.files.atomic_files import check_room
+from hybrid_search.files.file_lock import alone
+from hybrid_search.files.quarantine import Repairs
+from hybrid_search.files.versioned_dirs import GenerationFolders, Hold
+from hybrid_search.images.decoder_pool import Decoders
+from hybrid_search.ingest.pipeline import Indexer
+from hybrid_search.settings.settings import Settings
+from hybrid_search.stores.embedded.manifest import (
+    forget_copy,
+    mend_manifest,
+    new_manifest,
+    read_manifest,
+    write_manifest,
+)
+
+
+def open_engine(settings: Settings, *, write: bool = False, background: bool = False) -> Engine:
+    """A running engine over the settings' data folder; with ``write``, created where missing.
+
+    In the ``background``, what a writer's vector index needs is done aside, and generations that
+    other processes publish are taken over.
+
+    Raises ``IndexMissing`` without anything to read, ``IndexLocked`` when another process
+    writes, ``IndexMismatch`` when analyser or model are not those of the index.
+    """
+    with ExitStack() as stack:
+        if write:
+            lock_writing(settings, stack)
+        catalog = open_catalog(settings, write=write)
+        stack.callback(catalog.close)
+        workers, limits = settings.ingest.workers, settings.pictures.limits()
+        decoders = Decoders(limits, workers, apart=background)
+        stack.callback(decoders.close)
+        pictures = open_pictures(settings)
+        repairs = Repairs(settings.data_dir / "damaged")
+        stores = Stores(settings, catalog, pictures, decoders, repairs, write, background)
+        _check_catalog(stores)
+        folder, hold = _generation(stores)
+        serving = open_serving(stores, folder, hold=hold)
+        indexer = _indexer(stores, serving, stack) if write else None
+        engine = Engine(stores, serving, indexer, stack.pop_all())
+    if background:
+        engine.follow()
+    return engine
+
+
+def lock_writing(settings: Settings, stack: ExitStack) -> None:
+    """Be the one who writes until the stack ends; raises ``IndexLocked`` while another is."""
+    reason = f"writes to {settings.data_dir}; stop it, or write through its service"
+    lock(settings.data_dir / "writer.lock", stack, reason)
+
+
+def lock(path: Path, stack: ExitStack, does: str) -> None:
+    """Hold the lock until the stack ends; raises ``IndexLocked`` while another process has it."""
+    stack.enter_context(alone(path, f"another process {does}"))
+
+
+def _indexer(stores: Stores, serving: Serving, stack: ExitStack) -> Indexer:
+    settings = stores.settings
+    indexer = Indexer(
+        catalog=stores.catalog,
+        pictures=stores.pictures,
+        target=serving.target(stores),
+        fields=settings.declared_fields(),
+        batch_size=settings.ingest.batch_size,
+        room=lambda: check_room(settings.data_dir, settings.storage.reserve_mb),
+    )
+    stack.callback(indexer.close)
+    return indexer
+
+
+def _check_catalog(stores: Stores) -> None:
+    """Raise ``IndexCorrupt`` for a catalog whose pages make no sense."""
+    if stores.checked and (damage := stores.catalog.health.malformed(quick=True)):
+        raise IndexCorrupt(
+            f"catalog: {stores.settings.data_dir / 'catalog.sqlite'} is damaged, {damage[0]};"
+            " run: hybrid-search verify"
+        )
+
+
+def _generation(stores: Stores) -> tuple[Path, Hold]:
+    """The folder of the generation that serves; who writes makes the first one."""
+    settings = stores.settings
+    folders = GenerationFolders(settings.data_dir / "generations")
+    held = _mended(folders, stores.repairs) if stores.write else folders.hold()
+    if held is None:
+        if not stores.write:
+            raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
+        folders.publish(_first(settings, folders.begin()))
+        held = folders.hold()
+    if held is None:
+        raise IndexMissing(f"the index in {settings.data_dir} was removed while it was opened")
+    if stores.write and not settings.embedding.embed_copy:
+        forget_copy(held[0])
+    return held
+
+
+def _mended(folders: GenerationFolders, repairs: Repairs) -> tuple[Path, Hold] | None:
+    """The newest generation with a manifest; those whose manifest is lost are set aside."""
+    repairs.note(folders.mend())
+    while (held := folders.hold()) is not None:
+        try:
+            read_manifest(held[0])
+        except IndexCorrupt as failure:
+            held[1].release()
+            repairs.note(f"{failure}; set aside")
+            folders.set_aside(repairs)
+        else:
+            repairs.note(mend_manifest(held[0]))
+            return held
+    return None
+
+
+def _first(settings: Settings, folder: Path) -> Path:
+    """The folder, as a generation that nothing is in yet."""
+    section = embedding_of(settings, None)
+    model, analyzer = load_embedder(section).facts.key, make_analyzer(settings).fingerprint
+    write_manifest(folder, new_manifest(analyzer, model, settings.declared_fields(), section))
+    return folder

@@ -1,0 +1,224 @@
+"""What an engine holds, for people and monitors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from typing_extensions import TypedDict
+
+from hybrid_search import __version__
+from hybrid_search.core.ports import Rebuilt, Subject
+from hybrid_search.engine.engine import Engine
+from hybrid_search.stores.embedded.rebuild import Swapped
+from hybrid_search.stores.embedded.vector.index import FaissIndex
+
+
+class VectorStatusJson(TypedDict):
+    """A vector index: what it is, how much it holds, and how far it has drifted.
+
+    ``sealed`` vectors stand in the index proper, of which ``inserted`` came after it was built;
+    those in the ``tail`` are searched exactly. ``drift`` is the growth of each measure since.
+    ``calibrated`` is how many vectors there were when it was last measured what is usual among
+    them, 0 before.
+    """
+
+    kind: str
+    parameters: dict[str, int | str]
+    vectors: int
+    sealed: int
+    inserted: int
+    tail: int
+    tombstones: int
+    tombstone_ratio: float
+    drift: dict[str, float]
+    dimension: int
+    bytes: int
+    predicted_bytes: int
+    disk_bytes: int
+    sealing: str
+    due: str | None
+    calibrated: int
+    trouble: str
+
+
+class LexicalStatusJson(TypedDict):
+    """The inverted index: what it is and how much it holds; ``fields`` are the declared ones."""
+
+    analyzer: str
+    fields: dict[str, dict[str, object]]
+    documents: int
+    watermark: int
+
+
+class EncodingStatusJson(TypedDict):
+    """How queries were encoded since the start; ``precision`` is known once the model is loaded."""
+
+    model: str
+    loaded: bool
+    precision: str | None
+    cache_hits: int
+    cache_misses: int
+    batches: int
+
+
+class StatusJson(TypedDict):
+    """The state of an engine.
+
+    ``vector`` is the index of pictures, ``copy`` that of copy, ``null`` where it is not embedded;
+    ``lacking`` says which lists of a search are absent, and what brings them; ``repaired`` what was
+    found damaged at the start and put right; ``trouble`` why the latest generation could not be
+    taken over.
+    """
+
+    version: str
+    data_dir: str
+    generation: str
+    writable: bool
+    assets: int
+    sequence: int
+    lexical: LexicalStatusJson
+    vector: VectorStatusJson
+    copy: VectorStatusJson | None
+    lacking: dict[str, str]
+    encoding: EncodingStatusJson
+    repaired: list[str]
+    trouble: str
+
+
+def engine_status(engine: Engine) -> StatusJson:
+    """What the engine holds now, as a JSON object."""
+    return {
+        "version": __version__,
+        "data_dir": str(engine.settings.data_dir),
+        "generation": engine.generation,
+        "writable": engine.indexer is not None,
+        "assets": engine.catalog.count(),
+        "sequence": engine.catalog.last_sequence(),
+        "lexical": {
+            "analyzer": engine.lexical.fingerprint,
+            "fields": {
+                name: asdict(rule)
+                for name, rule in engine.settings.declared_fields().declared.items()
+            },
+            "documents": engine.lexical.count(),
+            "watermark": engine.lexical.watermark,
+        },
+        "vector": _vectors(engine, engine.vectors, "picture"),
+        "copy": None
+        if engine.copy_vectors is None
+        else _vectors(engine, engine.copy_vectors, "copy"),
+        "lacking": dict[str, str](engine.lacking.items()),
+        "encoding": _encoding(engine),
+        "repaired": list(engine.repairs),
+        "trouble": engine.trouble,
+    }
+
+
+def _vectors(engine: Engine, index: FaissIndex, subject: Subject) -> VectorStatusJson:
+    facts, usual = index.describe(), engine.usual(subject)
+    return {
+        "kind": facts.kind,
+        "parameters": dict(facts.parameters),
+        "vectors": index.count(),
+        "sealed": facts.sealed,
+        "inserted": facts.inserted,
+        "tail": facts.tail,
+        "tombstones": facts.tombstones,
+        "tombstone_ratio": round(facts.tombstones / max(1, facts.sealed + facts.tail), 4),
+        "drift": {name: round(value, 4) for name, value in facts.drift.items()},
+        "dimension": facts.dimension,
+        "bytes": facts.bytes,
+        "predicted_bytes": facts.predicted,
+        "disk_bytes": facts.disk,
+        "sealing": facts.sealing,
+        "due": index.due(),
+        "calibrated": 0 if usual is None else usual.vectors,
+        "trouble": facts.trouble or ("" if engine.upkeep is None else engine.upkeep.failure),
+    }
+
+
+def _encoding(engine: Engine) -> EncodingStatusJson:
+    counts = engine.encoder.counts()
+    return {
+        "model": engine.model,
+        "loaded": engine.embedder.loaded,
+        "precision": engine.embedder.facts.precision if engine.embedder.loaded else None,
+        "cache_hits": counts.hits,
+        "cache_misses": counts.misses,
+        "batches": counts.batches,
+    }
+
+
+class RebuiltJson(TypedDict):
+    """What became of a rebuild of a vector index.
+
+    Recall is that of the ten nearest against exact search, on vectors and titles of the corpus.
+    """
+
+    published: bool
+    kind: str
+    parameters: dict[str, int | str]
+    vectors: int
+    recall: float
+    recall_before: float
+    bytes: int
+    predicted_bytes: int
+    seconds: float
+
+
+class RebuiltAllJson(RebuiltJson):
+    """The same of the index of pictures, and beside it of that of copy, where there is one."""
+
+    copy: RebuiltJson | None
+
+
+def rebuilt_to_json(built: Mapping[Subject, Rebuilt]) -> RebuiltAllJson:
+    """The reports as a JSON object."""
+    copy = built.get("copy")
+    return {**_rebuilt(built["picture"]), "copy": None if copy is None else _rebuilt(copy)}
+
+
+def _rebuilt(built: Rebuilt) -> RebuiltJson:
+    return {
+        "published": built.published,
+        "kind": built.kind,
+        "parameters": dict(built.parameters),
+        "vectors": built.vectors,
+        "recall": round(built.recall, 4),
+        "recall_before": round(built.recall_before, 4),
+        "bytes": built.bytes,
+        "predicted_bytes": built.predicted,
+        "seconds": round(built.seconds, 2),
+    }
+
+
+class JudgedJson(TypedDict):
+    """nDCG@10 over the judged queries with the old model and with the new one."""
+
+    before: float
+    after: float
+
+
+class SwappedJson(TypedDict):
+    """What became of a change of the model: ``vectors`` is null where they were there already."""
+
+    model: str
+    before: str
+    published: bool
+    judged: JudgedJson | None
+    vectors: RebuiltAllJson | None
+
+
+def swapped_to_json(done: Swapped) -> SwappedJson:
+    """The report as a JSON object."""
+    judged = done.judged
+    return {
+        "model": done.model,
+        "before": done.before,
+        "published": done.published,
+        "judged": None
+        if judged is None
+        else {"before": round(judged.before, 4), "after": round(judged.after, 4)},
+        "vectors": rebuilt_to_json(done.built) if done.built else None,
+    }

@@ -1,1 +1,0 @@
-"""The relevance lab: candidates retrieved once, fused in many ways, measured and compared."""

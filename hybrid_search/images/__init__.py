@@ -1,0 +1,1 @@
+"""Pictures: decoded, checked, prepared and kept."""

@@ -1,0 +1,64 @@
+"""Pictures as files named by the hash of their content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hybrid_search.core import Digest
+from hybrid_search.core.errors import EngineFailure, IndexCorrupt, StorageFull
+from hybrid_search.files.atomic_files import make_folder, write_whole
+from hybrid_search.images.decode import PictureLimits, check_picture, digest_of, shrink
+
+
+class FolderPictures:
+    """A ``PictureStore`` in two folders: originals, and thumbnails that can be made again."""
+
+    def __init__(self, folder: Path, limits: PictureLimits) -> None:
+        self._originals = folder / "originals"
+        self._thumbnails = folder / "thumbnails"
+        self._limits = limits
+
+    def put(self, digest: Digest, data: bytes) -> None:
+        """Keep the bytes; durable when the call returns. Known content is left as it is."""
+        path = self._path(digest)
+        if path.exists():
+            return
+        make_folder(path.parent)
+        write_whole(path, data)
+
+    def read(self, digest: Digest) -> bytes:
+        """The bytes; raises ``IndexCorrupt`` when they are missing, or not what was kept."""
+        try:
+            data = self._path(digest).read_bytes()
+        except FileNotFoundError:
+            raise IndexCorrupt(
+                f"pictures: {digest} is missing; ingest its source again to restore it"
+            ) from None
+        except OSError as failure:
+            raise EngineFailure(f"pictures: cannot read {digest}: {failure}") from failure
+        if digest_of(data) != digest:
+            raise IndexCorrupt(
+                f"pictures: {digest} is damaged; run: hybrid-search repair, and ingest it again"
+            )
+        return data
+
+    def remove(self, digest: Digest) -> None:
+        """Forget the bytes; unknown ones are no error."""
+        self._path(digest).unlink(missing_ok=True)
+
+    def thumbnail(self, digest: Digest, side: int) -> bytes:
+        """A WebP whose longer side is at most ``side`` pixels, made once and kept."""
+        path = self._thumbnails / digest[:2] / f"{digest}.{side}.webp"
+        if path.exists():
+            return path.read_bytes()
+        data = shrink(check_picture(self.read(digest), self._limits).rgb, side)
+        try:
+            make_folder(path.parent)
+            write_whole(path, data)
+        except (EngineFailure, StorageFull):
+            # A reader may sit on a read-only volume; the thumbnail is then made each time.
+            return data
+        return data
+
+    def _path(self, digest: Digest) -> Path:
+        return self._originals / digest[:2] / digest

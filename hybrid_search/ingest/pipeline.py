@@ -1,0 +1,302 @@
+"""The road in: rows -> checked pictures -> embeddings -> catalog -> indexes.
+
+A batch is embedded first, then stored in one transaction, then indexed, then acknowledged.
+Whatever is killed in between, nothing acknowledged is lost and nothing is half there: the next
+start replays what the indexes lack, and what was embedded is not embedded again.
+
+The stages overlap: while a batch is embedded, the next ones are decoded and the one before is
+stored and indexed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from hybrid_search.api.schemas.results import IngestReportJson
+from hybrid_search.core import Asset, AssetId, Digest
+from hybrid_search.core.asset_codec import asset_to_stored
+from hybrid_search.core.errors import InvalidAsset
+from hybrid_search.core.field_schema import Fields
+from hybrid_search.core.ports import Catalog, Draft, PictureStore
+from hybrid_search.core.stages import ahead, batches, behind
+from hybrid_search.embedding.image_encoder import BATCHES_AHEAD, Decoding, PictureEncoder
+from hybrid_search.embedding.malloc import give_back
+from hybrid_search.embedding.text_encoder import CopyVectors
+from hybrid_search.images.decode import digest_of
+from hybrid_search.ingest.manifests import Row, Skipped
+from hybrid_search.stores.embedded.log_replay import LexicalFollower, VectorFollower
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What became of each row, and how fast."""
+
+    indexed: int = 0
+    """New assets."""
+    unchanged: int = 0
+    """Assets whose content was stored already."""
+    updated: int = 0
+    """Assets that replaced an earlier version."""
+    skipped: list[Skipped] = field(default_factory=list)
+    pictures: int = 0
+    """Pictures of the new assets and versions."""
+    embedded: int = 0
+    """Pictures that went through the model; the others were known, or equal to one of these."""
+    seconds: float = 0.0
+    """From the first row to the last that is counted."""
+
+    @property
+    def total(self) -> int:
+        """All rows that were seen."""
+        return self.indexed + self.unchanged + self.updated + len(self.skipped)
+
+    @property
+    def pictures_per_second(self) -> float:
+        """How fast pictures came in; 0 before the first."""
+        return self.pictures / self.seconds if self.seconds else 0.0
+
+    def add(self, other: IngestReport) -> None:
+        """Count the rows of another report too."""
+        self.indexed += other.indexed
+        self.unchanged += other.unchanged
+        self.updated += other.updated
+        self.skipped += other.skipped
+        self.pictures += other.pictures
+        self.embedded += other.embedded
+        self.seconds += other.seconds
+
+    def as_json(self) -> IngestReportJson:
+        """The report as a JSON object."""
+        return {
+            "indexed": self.indexed,
+            "unchanged": self.unchanged,
+            "updated": self.updated,
+            "skipped": [{"id": part.id, "reason": part.reason} for part in self.skipped],
+            "pictures": self.pictures,
+            "embedded": self.embedded,
+            "seconds": round(self.seconds, 3),
+            "pictures_per_second": round(self.pictures_per_second, 1),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where writes go: the parts of the generation that serves."""
+
+    encoder: PictureEncoder
+    copy: CopyVectors | None
+    """Embeds the copy of what comes in, where that is wanted."""
+    followers: Sequence[LexicalFollower | VectorFollower]
+    written: Callable[[], None]
+    """Called after each write that the indexes have."""
+    settled: Callable[[], None]
+    """Called when nothing more is written for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A row whose bytes were read and hashed."""
+
+    asset: Asset
+    picture: Digest | None
+    data: bytes
+    content: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """New content whose pictures are being decoded, and what became of the other rows."""
+
+    arrivals: list[_Arrival]
+    decoding: Decoding
+    report: IngestReport
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What can be stored: its pictures have vectors of the target's model."""
+
+    drafts: list[Draft]
+    originals: dict[Digest, bytes]
+    report: IngestReport
+    target: Target
+
+
+class Indexer:
+    """The one writer: stores assets and deletions and brings the indexes up to them."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        pictures: PictureStore,
+        target: Target,
+        fields: Fields,
+        batch_size: int = 64,
+        room: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``room`` is asked before each batch is stored, and raises where the disk has none."""
+        self._catalog = catalog
+        self._pictures = pictures
+        self._target = target
+        self._fields = fields
+        self._batch_size = batch_size
+        self._check_room = room
+        self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._writing = threading.Lock()
+        self._behind = False
+
+    def ingest(
+        self,
+        rows: Iterable[Row | Skipped],
+        progress: Callable[[IngestReport], None] | None = None,
+    ) -> IngestReport:
+        """What became of each row; all that is counted is durable and searchable.
+
+        Of rows with the same id the first counts. ``progress`` is told after each batch.
+        """
+        try:
+            return self._ingest(rows, progress)
+        finally:
+            give_back()
+
+    def _ingest(
+        self, rows: Iterable[Row | Skipped], progress: Callable[[IngestReport], None] | None
+    ) -> IngestReport:
+        report, start, seen = IngestReport(), time.monotonic(), set[AssetId]()
+        arrived = (self._receive(part, seen) for part in batches(rows, self._batch_size))
+        ready = map(self._encode, ahead(arrived, BATCHES_AHEAD))
+        for stored in behind(self._storing, self._store, ready):
+            report.add(stored)
+            report.seconds = time.monotonic() - start
+            if progress is not None:
+                progress(report)
+        if report.indexed or report.updated:
+            self._target.settled()
+        return report
+
+    def delete(self, ids: Sequence[AssetId]) -> list[AssetId]:
+        """The ids that were live and are now gone, from every index."""
+        with self._writing:
+            deleted = self._catalog.delete(ids)
+            self.catch_up()
+            self._target.written()
+        return deleted
+
+    def catch_up(self) -> None:
+        """Bring all indexes to the catalog's last operation."""
+        self._behind = True
+        for follower in self._target.followers:
+            follower.catch_up()
+        self._behind = False
+
+    def make_up(self) -> None:
+        """Bring them to what a write that failed on the way has stored; mostly nothing."""
+        if self._behind:
+            with self._writing:
+                self.catch_up()
+
+    def turn_to(self, opened: Callable[[], Target]) -> None:
+        """Write to what is opened, from the next batch on; writes wait until it is."""
+        with self._writing:
+            self._target = opened()
+
+    def close(self) -> None:
+        """Finish the batch that is being stored."""
+        self._storing.shutdown()
+
+    def _receive(self, rows: list[Row | Skipped], seen: set[AssetId]) -> _Batch:
+        """The rows read and hashed, those with known content counted, decoding begun."""
+        report = IngestReport()
+        unique = list(_unique(rows, seen, report))
+        arrivals = [found for row in unique if (found := self._arrive(row, report)) is not None]
+        known = self._catalog.contents([arrival.asset.id for arrival in arrivals])
+        new = [arrival for arrival in arrivals if known.get(arrival.asset.id) != arrival.content]
+        report.unchanged = len(arrivals) - len(new)
+        pictures = {part.picture: part.data for part in new if part.picture is not None}
+        target = self._target
+        return _Batch(new, target.encoder.begin(pictures), report, target)
+
+    def _arrive(self, row: Row, report: IngestReport) -> _Arrival | None:
+        """The row, typed, with its picture's bytes read; ``None``, reported, where that fails."""
+        try:
+            asset = self._fields.typed(row.asset)
+            data = None if row.picture is None else row.picture()
+        except InvalidAsset as failure:
+            report.skipped.append(Skipped(row.asset.id, str(failure)))
+            return None
+        except OSError as failure:
+            report.skipped.append(Skipped(row.asset.id, f"image: cannot be read, {failure}"))
+            return None
+        if data is None and not self._fields.copy_of(asset):
+            report.skipped.append(Skipped(asset.id, "neither an image nor any copy"))
+            return None
+        picture = None if data is None else digest_of(data)
+        content = digest_of(asset_to_stored(asset) + b"\x00" + (picture or "").encode())
+        return _Arrival(asset, picture, data or b"", content)
+
+    def _encode(self, batch: _Batch) -> _Ready:
+        """What can be stored, its pictures embedded; the rest is reported."""
+        encoded, report = batch.target.encoder.finish(batch.decoding), batch.report
+        drafts, originals = [], {}
+        for arrival in batch.arrivals:
+            refusal = encoded.refused.get(arrival.picture) if arrival.picture else None
+            if refusal is not None:
+                report.skipped.append(Skipped(arrival.asset.id, str(refusal)))
+                continue
+            facts = None if arrival.picture is None else encoded.facts[arrival.picture]
+            drafts.append(Draft(arrival.asset, facts, arrival.content))
+            if arrival.picture is not None:
+                originals[arrival.picture] = arrival.data
+        _embed_copy(batch.target, drafts)
+        report.embedded = encoded.embedded
+        return _Ready(drafts, originals, report, batch.target)
+
+    def _store(self, ready: _Ready) -> IngestReport:
+        """The batch's report, once it is durable and the indexes have it."""
+        self._check_room()
+        for digest, data in ready.originals.items():
+            self._pictures.put(digest, data)
+        with self._writing:
+            if ready.target is not self._target:
+                # Another generation serves since these were embedded, by another model maybe.
+                encoder = self._target.encoder
+                encoder.finish(encoder.begin(ready.originals))
+                _embed_copy(self._target, ready.drafts)
+            return self._write(ready.drafts, ready.report)
+
+    def _write(self, drafts: list[Draft], report: IngestReport) -> IngestReport:
+        # Another request may have written the same assets since these were compared.
+        known = self._catalog.contents([draft.asset.id for draft in drafts])
+        new = [draft for draft in drafts if known.get(draft.asset.id) != draft.content]
+        report.unchanged += len(drafts) - len(new)
+        if new:
+            self._catalog.put(new)
+            self.catch_up()
+            self._target.written()
+        report.updated = sum(draft.asset.id in known for draft in new)
+        report.indexed = len(new) - report.updated
+        report.pictures = sum(draft.picture is not None for draft in new)
+        return report
+
+
+def _embed_copy(target: Target, drafts: list[Draft]) -> None:
+    if target.copy is not None:
+        target.copy.embed({draft.content: draft.asset for draft in drafts})
+
+
+def _unique(batch: list[Row | Skipped], seen: set[AssetId], report: IngestReport) -> Iterator[Row]:
+    """The rows whose id is new in this run; the others are reported."""
+    for row in batch:
+        if isinstance(row, Skipped):
+            report.skipped.append(row)
+        elif row.asset.id in seen:
+            report.skipped.append(Skipped(row.asset.id, "id: already given by an earlier row"))
+        else:
+            seen.add(row.asset.id)
+            yield row

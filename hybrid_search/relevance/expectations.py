@@ -1,0 +1,40 @@
+"""A gate against regressions: today's measures against those that an experiment expects."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hybrid_search.core.errors import InvalidInput
+from hybrid_search.relevance.runner import Results
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A measure that lies below what is expected by more than its tolerance."""
+
+    configuration: str
+    measure: str
+    value: float
+    expected: float
+    tolerance: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as a JSON object."""
+        return asdict(self)
+
+
+def misses(results: Results) -> list[Missed]:
+    """What lies below, in the order of the file.
+
+    Raises ``InvalidInput`` for an experiment that expects nothing.
+    """
+    if not results.experiment.expected:
+        raise InvalidInput("expected: the experiment expects nothing to be checked")
+    means = {one.name: one.means for one in results.compared}
+    return [
+        Missed(name, measure, means[name][measure], wanted.value, wanted.tolerance)
+        for name, measures in results.experiment.expected.items()
+        for measure, wanted in measures.items()
+        if means[name][measure] < wanted.value - wanted.tolerance
+    ]

@@ -1,0 +1,121 @@
+"""An experiment's results as a folder: a report in HTML and Markdown, runs, values, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from hybrid_search.files.atomic_files import write_whole
+from hybrid_search.relevance.report_format import as_html, as_markdown
+from hybrid_search.relevance.report_sections import PictureOf, told
+from hybrid_search.relevance.runner import Compared, Indexed, Results
+from hybrid_search.relevance.settings_snippet import as_settings
+from hybrid_search.relevance.tuning import Lost, Tuned
+
+
+def write_report(results: Results, folder: Path, picture_of: PictureOf = lambda name: None) -> None:
+    """Fill the folder; what lies there from another run is overwritten.
+
+    ``picture_of`` gives the pictures of ads that stand beside queries that got worse.
+    """
+    sections, name = list(told(results, picture_of)), results.experiment.name
+    (folder / "runs").mkdir(parents=True, exist_ok=True)
+    for configuration, run in results.runs.items():
+        _write(folder / "runs" / f"{configuration}.trec", _trec(configuration, run))
+    for section in sections:
+        for file, drawn in section.figures.items():
+            _write(folder / file, drawn)
+    _write(folder / "report.md", as_markdown(name, sections))
+    _write(folder / "report.html", as_html(name, sections))
+    _write(folder / "per_query.csv", _per_query(results))
+    _write(folder / "results.json", orjson.dumps(as_json(results), option=orjson.OPT_INDENT_2))
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    write_whole(path, content.encode() if isinstance(content, str) else content)
+
+
+def as_json(results: Results) -> dict[str, Any]:
+    """All figures, for programs; ``tuned`` is null without a grid."""
+    return {
+        "experiment": results.experiment.name,
+        "queries": len(results.queries),
+        "settings_tried": results.settings_tried,
+        "measures": results.experiment.measures,
+        "base": results.experiment.base_name,
+        "configurations": [_compared(one) for one in results.compared],
+        "indexes": [_indexed(one) for one in results.indexes],
+        "cut_offs": [asdict(one) for one in results.cut_offs],
+        "refusals": {name: asdict(one) for name, one in results.refusals.items()},
+        "tuned": None if results.tuned is None else _tuned(results, results.tuned),
+    }
+
+
+def _compared(one: Compared) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "means": one.means,
+        "by_type": one.by_type,
+        "difference": None if one.difference is None else asdict(one.difference),
+        "corrected_p": one.corrected,
+    }
+
+
+def _indexed(one: Indexed) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "means": one.means,
+        "difference": None if one.difference is None else asdict(one.difference),
+        "milliseconds": asdict(one.cost),
+    }
+
+
+def _tuned(results: Results, tuned: Tuned) -> dict[str, Any]:
+    return {
+        "point": tuned.point,
+        "chosen_at": tuned.chosen_at,
+        "mean": tuned.mean,
+        "base_mean": tuned.base_mean,
+        "difference": asdict(tuned.difference),
+        "by_type": {kind: asdict(one) for kind, one in tuned.by_type.items()},
+        "worse": [_lost(one) for one in tuned.worse],
+        "advice": tuned.advice,
+        "settings": as_settings(results, tuned),
+    }
+
+
+def _lost(one: Lost) -> dict[str, Any]:
+    return {
+        "qid": one.test.qid,
+        "text": one.test.query.text,
+        "base": one.base,
+        "tuned": one.tuned,
+        "before": one.before,
+        "after": one.after,
+    }
+
+
+def _trec(name: str, run: Sequence[tuple[str, Sequence[str]]]) -> str:
+    tag = name.replace(" ", "_")
+    return "".join(
+        f"{qid} Q0 {asset} {rank} {1.0 / rank:.6f} {tag}\n"
+        for qid, ids in run
+        for rank, asset in enumerate(ids, start=1)
+    )
+
+
+def _per_query(results: Results) -> str:
+    written = io.StringIO()
+    rows = csv.writer(written, lineterminator="\n")
+    rows.writerow(["qid", "type", "configuration", *results.experiment.measures])
+    for at, one in enumerate(results.compared):
+        for column, test in enumerate(results.queries):
+            values = [f"{table[at, column]:.6f}" for table in results.values.values()]
+            rows.writerow([test.qid, test.type, one.name, *values])
+    return written.getvalue()

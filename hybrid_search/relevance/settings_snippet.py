@@ -1,0 +1,75 @@
+"""A setting as lines of ``hybrid_search.toml``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from hybrid_search.relevance.cutoffs import CutOff
+from hybrid_search.relevance.experiment import AS_BUILT
+from hybrid_search.relevance.runner import Results
+from hybrid_search.relevance.statistics import spread
+from hybrid_search.relevance.tuning import Tuned
+
+
+def as_settings(results: Results, tuned: Tuned) -> str:
+    """The lines that set it: how its lists are fused, and what its index is built with."""
+    setting, fusion, gain = tuned.setting, tuned.setting.fusion, tuned.difference
+    told = f"# {results.experiment.measures[0]} {spread(gain)}, on {gain.queries} other queries.\n"
+    head = {"method": fusion.method, "rank_constant": fusion.rank_constant}
+    lists = {
+        f"fusion.{name}": {"window": part.window, "weight": part.weight}
+        for name, part in fusion.lists.items()
+    }
+    changed = {one.name: one.changes() for one in results.experiment.indexes}
+    sections: dict[str, Mapping[str, Any]] = {
+        "fusion": head,
+        **lists,
+        **changed.get(setting.index, {}),
+    }
+    return told + "\n".join(_sections(sections)) + "\n"
+
+
+def as_challenger(results: Results, tuned: Tuned) -> str:
+    """The lines that try it by clicks first; none where more than fusion differs."""
+    (base,) = (o.setting for o in results.compared if o.name == results.experiment.base_name)
+    own, others = tuned.setting.fusion, base.fusion
+    windows = {name: part.window for name, part in own.lists.items()}
+    if tuned.setting.index != AS_BUILT or windows != {n: p.window for n, p in others.lists.items()}:
+        return ""
+    changed = {
+        "name": "tuned",
+        "method": own.method,
+        "rank_constant": own.rank_constant,
+        "weights": {name: part.weight for name, part in own.lists.items()},
+    }
+    told = "\n# Or, to ask those who click first:\n"
+    return told + "\n".join(_sections({"feedback.challenger": changed})) + "\n"
+
+
+def as_cut_offs(cuts: Sequence[CutOff]) -> str:
+    """The lines by which a search goes by these cut-offs."""
+    # Rounded down: what lies at the cut-off is not refused.
+    values = {cut.list: math.floor(cut.value * 1e4) / 1e4 for cut in cuts}
+    sections = {f"fusion.{name}": {"no_match_below": value} for name, value in values.items()}
+    return "\n".join(_sections(sections)) + "\n"
+
+
+def _sections(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for place, (name, values) in enumerate(sections.items()):
+        inner = {f"{name}.{key}": v for key, v in values.items() if name == "fields"}
+        if inner:
+            yield from _sections(inner)
+            continue
+        yield f"{'' if not place else chr(10)}[{name}]"
+        yield from (f"{key} = {_value(value)}" for key, value in values.items())
+
+
+def _value(value: Any) -> str:
+    """A value as TOML has it, which but for tables is as JSON has it."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_value(v)}' for key, v in value.items())} }}"
+    return f"{value:g}" if isinstance(value, float) else orjson.dumps(value).decode()

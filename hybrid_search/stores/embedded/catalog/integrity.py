@@ -1,0 +1,141 @@
+"""Whether the catalog's rows are as they were written, and what is done where they are not."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hybrid_search.core import AssetId, Digest, Ordinal, PictureFacts
+from hybrid_search.stores.embedded.catalog.connections import Connections
+from hybrid_search.stores.embedded.catalog.rows import add_facts
+from hybrid_search.stores.embedded.catalog.schema import asset_checksum, log_operation, row_checksum
+
+_ASSETS = "SELECT live, ordinal, id, content, record, picture, updated_at, checksum FROM assets"
+_LIFE = """
+SELECT assets.ordinal, id FROM assets LEFT JOIN operations USING (ordinal) GROUP BY assets.ordinal
+HAVING NOT coalesce(live = (max(sequence * (kind = 'add')) > max(sequence * (kind = 'drop'))), 0)
+"""
+"""Of versions whose last operation is not what their row says."""
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRow:
+    """A row that is not what was written."""
+
+    table: Literal["assets", "pictures", "operations", "embeddings", "history"]
+    """``history`` is of a version that the operations do not tell of as its row does."""
+    row: int
+    says: str
+    """What it is of, in words."""
+
+
+class CatalogHealth:
+    """Whether the catalog's file is as it was written, and what is done where it is not."""
+
+    def __init__(self, over: Connections) -> None:
+        self._over = over
+
+    def malformed(self, *, quick: bool = False) -> list[str]:
+        """What SQLite finds wrong with the file, a sentence each; ``quick`` skips its indexes."""
+        with self._over.reading() as connection:
+            return _malformed(connection, quick=quick)
+
+    def damaged(self) -> list[DamagedRow]:
+        """Every row that is not what was written."""
+        with self._over.reading() as connection:
+            return list(_damaged_rows(connection))
+
+    def rows(self) -> int:
+        """The number of rows with a checksum."""
+        tables = ("assets", "pictures", "operations", "embeddings")
+        return sum(self._over.single(f"SELECT count(*) FROM {name}") for name in tables)  # noqa: S608
+
+    def remove(self, rows: Sequence[DamagedRow]) -> None:
+        """Take these rows out of the tables; versions among them are dropped from the indexes."""
+        with self._over.transaction() as connection:
+            _remove_damaged(connection, rows)
+
+    def facts_missing(self) -> list[Digest]:
+        """The pictures of live assets of which nothing is known any more."""
+        sql = (
+            "SELECT DISTINCT picture FROM assets LEFT JOIN pictures ON picture = digest"
+            " WHERE live AND picture IS NOT NULL AND digest IS NULL"
+        )
+        with self._over.reading() as connection:
+            return [Digest(row[0]) for row in connection.execute(sql)]
+
+    def picture_digests(self) -> list[Digest]:
+        """All pictures that any version has, ascending."""
+        sql = "SELECT DISTINCT picture FROM assets WHERE picture IS NOT NULL ORDER BY picture"
+        with self._over.reading() as connection:
+            return [Digest(row[0]) for row in connection.execute(sql)]
+
+    def holders(self, digest: Digest) -> list[AssetId]:
+        """The live assets with that picture, in order of id."""
+        sql = "SELECT id FROM assets WHERE live AND picture = ? ORDER BY id"
+        with self._over.reading() as connection:
+            return [AssetId(row[0]) for row in connection.execute(sql, (digest,))]
+
+    def copy_to(self, path: Path) -> None:
+        """A file that holds what was committed when this began; writes go on meanwhile."""
+        with self._over.reading() as connection, closing(sqlite3.connect(path)) as target:
+            connection.backup(target)
+
+    def store_facts(self, facts: PictureFacts) -> None:
+        """Keep what is known of a picture again; what there is already is kept."""
+        with self._over.transaction() as connection:
+            add_facts(connection, facts)
+
+
+def _malformed(connection: sqlite3.Connection, *, quick: bool) -> list[str]:
+    """What SQLite itself finds wrong with its pages and indexes; ``quick`` skips the indexes."""
+    check = "quick_check" if quick else "integrity_check"
+    try:
+        found = [row[0] for row in connection.execute(f"PRAGMA {check} (20)")]
+    except sqlite3.DatabaseError as failure:
+        return [str(failure)]
+    return [] if found == ["ok"] else found
+
+
+def _damaged_rows(connection: sqlite3.Connection) -> Iterator[DamagedRow]:
+    """Every row whose checksum is not that of its values; then assets without their history."""
+    for live, ordinal, name, *values, checksum in connection.execute(_ASSETS):
+        if asset_checksum(live, ordinal, name, *values) != checksum:
+            yield DamagedRow("assets", ordinal, f"version {ordinal} of the asset {name!r}")
+    for rowid, *values, checksum in connection.execute("SELECT rowid, * FROM pictures"):
+        if row_checksum(*values) != checksum:
+            yield DamagedRow("pictures", rowid, f"what is known of picture {values[0]}")
+    for *values, checksum in connection.execute("SELECT * FROM operations"):
+        if row_checksum(*values) != checksum:
+            yield DamagedRow("operations", values[0], f"operation {values[0]}")
+    for rowid, model, content, vector, checksum in connection.execute(
+        "SELECT rowid, * FROM embeddings"
+    ):
+        if zlib.crc32(vector) != checksum:
+            yield DamagedRow("embeddings", rowid, f"the vector of content {content} by {model}")
+    yield from _without_history(connection)
+
+
+def _without_history(connection: sqlite3.Connection) -> Iterator[DamagedRow]:
+    """Versions that the history does not tell of as the table does."""
+    for ordinal, name in connection.execute(_LIFE):
+        yield DamagedRow("history", ordinal, f"the history of version {ordinal} of {name!r}")
+
+
+def _remove_damaged(connection: sqlite3.Connection, rows: Sequence[DamagedRow]) -> None:
+    """Take out damaged rows, and let the history tell of what is left."""
+    for damaged in rows:
+        if damaged.table != "history":
+            sql = f"DELETE FROM {damaged.table} WHERE rowid = ?"  # noqa: S608  one of four names
+            connection.execute(sql, (damaged.row,))
+        if damaged.table == "assets":
+            log_operation(connection, "drop", Ordinal(damaged.row))
+    for damaged in list(_without_history(connection)):
+        sql = "SELECT live FROM assets WHERE ordinal = ?"
+        (live,) = connection.execute(sql, (damaged.row,)).fetchone()
+        log_operation(connection, "add" if live else "drop", Ordinal(damaged.row))

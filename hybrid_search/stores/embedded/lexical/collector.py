@@ -1,0 +1,58 @@
+"""What Tantivy found, as matches in an order that is settled to the last one."""
+
+from __future__ import annotations
+
+import tantivy
+
+from hybrid_search.core import Ordinal
+from hybrid_search.core.ports import LexicalMatches
+
+TIE_SLACK = 16
+"""Hits asked for beyond the limit, so that ties at the cut are settled by ordinal."""
+PARTLY = 0.5
+"""What a word counts that is found in another word only."""
+
+
+def best_matches(searcher: tantivy.Searcher, asked: tantivy.Query, limit: int) -> LexicalMatches:
+    """The best matches; equal scores in order of ordinal, at the cut too.
+
+    Tantivy settles ties by where a document is stored. So a few more are asked for, and as long
+    as the last of them still ties with the cut, twice as many.
+    """
+    reach = limit + TIE_SLACK
+    while True:
+        result = searcher.search(asked, reach)
+        hits = result.hits
+        if len(hits) < reach or hits[-1][0] < hits[limit - 1][0]:
+            break
+        reach *= 2
+    if len(hits) > limit:
+        cut = hits[limit - 1][0]
+        hits = [hit for hit in hits if hit[0] >= cut]
+    best = sorted(zip([-score for score, _ in hits], ordinals_at(searcher, hits), strict=True))
+    total: int = result.count  # type: ignore[attr-defined]  # missing in the library's stubs
+    ordinals = tuple([Ordinal(ordinal) for _, ordinal in best[:limit]])
+    return LexicalMatches(ordinals, tuple([-score for score, _ in best[:limit]]), total)
+
+
+def ordinals_at(
+    searcher: tantivy.Searcher, hits: list[tuple[float, tantivy.DocAddress]]
+) -> list[int]:
+    """The ordinals of the hits, in their order."""
+    addresses = [address for _, address in hits]
+    return searcher.fast_field_values("ordinal", addresses)  # type: ignore[return-value]  # every asset has one
+
+
+def appended(first: LexicalMatches, more: LexicalMatches, limit: int) -> LexicalMatches:
+    """The first matches, then those only the second found: they hold words in part."""
+    known = set(first.ordinals)
+    rest = [place for place, ordinal in enumerate(more.ordinals) if ordinal not in known]
+    rest = rest[: max(0, limit - len(first.ordinals))]
+    return LexicalMatches(
+        (*first.ordinals, *(more.ordinals[place] for place in rest)),
+        (*first.scores, *(more.scores[place] for place in rest)),
+        max(first.total, more.total),
+        (*first.shares, *(more.shares[place] * PARTLY for place in rest)),
+        (*first.whole, *(False for _ in rest)),
+        first.information,
+    )

@@ -1,0 +1,148 @@
+"""How the sealed vectors are searched under tombstones and filters: exactly, or by the index.
+
+A graph that is walked under a filter finds what it passes. When the allowed vectors lie
+elsewhere than the query (another topic), it passes few of them and misses the nearest; so the
+surroundings of the query are looked at first.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from cachetools import LRUCache
+
+from hybrid_search.core.ports import Ordinals, Vectors
+from hybrid_search.stores.embedded.vector.exact_scan import (
+    Mask,
+    Positions,
+    Scores,
+    cosines,
+    places_of,
+    scan,
+)
+from hybrid_search.stores.embedded.vector.segment import Sealed
+
+TIE_SLACK = 16
+"""Candidates asked for beyond the limit, so that ties at the cut are settled by ordinal."""
+_AROUND, _AROUND_BREADTH = 32, 64
+"""Neighbours of a query at which a filter is tried, and how widely they are looked for."""
+_NEAR = 0.5
+"""Of them at least this share of what the filter allows anywhere must be allowed."""
+_FILTERED = 2
+"""How much more widely an index is searched under a filter."""
+
+
+class Scored(NamedTuple):
+    """Ordinals with their cosines, in no order, and how they were found."""
+
+    ordinals: Ordinals
+    scores: Scores
+    plan: str
+
+
+class Subset(NamedTuple):
+    """Positions that may be returned, ascending and as a mask."""
+
+    positions: Positions
+    mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class SealedView:
+    """A sealed index with its tombstones, as one search sees it."""
+
+    sealed: Sealed
+    alive: Mask
+    count: int
+    """How many are alive."""
+    _subsets: LRUCache[int, tuple[Ordinals, Subset]] = field(default_factory=lambda: LRUCache(16))
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, sealed: Sealed) -> SealedView:
+        """As it was sealed."""
+        alive = np.ones(len(sealed.ordinals), bool)
+        alive[places_of(sealed.ordinals, sealed.dead)] = False
+        return cls(sealed, alive, int(alive.sum()))
+
+    def without(self, ordinals: Ordinals) -> SealedView:
+        """The same with these dead as well."""
+        alive = self.alive.copy()
+        alive[places_of(self.sealed.ordinals, ordinals)] = False
+        return SealedView(self.sealed, alive, int(alive.sum()))
+
+    def subset(self, allowed: Ordinals) -> Subset:
+        """What is both allowed and alive, kept for the next search with the same array."""
+        with self._guard:
+            known = self._subsets.get(id(allowed))
+        # An id alone may come again for another array once the first is gone: so it is kept.
+        if known is not None and known[0] is allowed:
+            return known[1]
+        places = places_of(self.sealed.ordinals, allowed)
+        positions = places[self.alive[places]]
+        mask = np.zeros(len(self.alive), bool)
+        mask[positions] = True
+        with self._guard:
+            self._subsets[id(allowed)] = allowed, Subset(positions, mask)
+        return Subset(positions, mask)
+
+
+def search_sealed(
+    view: SealedView, query: Vectors, limit: int, allowed: Ordinals | None, exact_below: int
+) -> Scored:
+    """At least the nearest ``limit`` that are alive and allowed, with exact cosines."""
+    sealed, total = view.sealed, len(view.sealed.ordinals)
+    if allowed is None:
+        mask = None if view.count == total else view.alive
+        subset, left, breadth = None, view.count, _breadth(sealed)
+    else:
+        subset = view.subset(allowed)
+        mask, left, breadth = subset.mask, len(subset.positions), _breadth(sealed) * _FILTERED
+    few = allowed is not None and left <= exact_below
+    if sealed.index is None or few or left <= limit:
+        return _exactly(view, query, limit, subset, "")
+    if subset is not None and not _reaches(view, query, subset):
+        return _exactly(view, query, limit, subset, ", for the filter lies far away")
+    found = sealed.nearest(query, limit + TIE_SLACK, breadth, mask)
+    if len(found) < min(limit, left):
+        return _exactly(view, query, limit, subset, ", for the index found too few")
+    # Scored again even where the index is exact: its kernels round equal vectors differently.
+    plan = f"{sealed.layout.name}, {_breadth_name(sealed, breadth)}{total:,} vectors"
+    plan += "" if allowed is None else f", filter allows {left:,}"
+    return Scored(sealed.ordinals[found], cosines(query, sealed.rows, found), plan)
+
+
+def _exactly(
+    view: SealedView, query: Vectors, limit: int, subset: Subset | None, why: str
+) -> Scored:
+    sealed, total = view.sealed, len(view.sealed.ordinals)
+    left = view.count if subset is None else len(subset.positions)
+    plan = f"{sealed.layout.name}, exact over {left:,} of {total:,} vectors{why}"
+    if subset is not None and left * 2 <= total:
+        positions = subset.positions
+    else:
+        mask = view.alive if subset is None else subset.mask
+        positions = scan(query, sealed.rows, limit, None if left == total else mask)
+    return Scored(sealed.ordinals[positions], cosines(query, sealed.rows, positions), plan)
+
+
+def _reaches(view: SealedView, query: Vectors, subset: Subset) -> bool:
+    """Whether the filter allows about as much around the query as it does anywhere."""
+    alive = None if view.count == len(view.alive) else view.alive
+    # Where little is kept of a vector more candidates come, farther ones last: too wide a circle.
+    around = view.sealed.nearest(query, _AROUND, _AROUND_BREADTH, alive)[:_AROUND]
+    allowed = float(subset.mask[around].mean()) if len(around) else 0.0
+    return allowed >= _NEAR * len(subset.positions) / view.count
+
+
+def _breadth(sealed: Sealed) -> int:
+    return sealed.layout.ef_search or sealed.layout.nprobe
+
+
+def _breadth_name(sealed: Sealed, breadth: int) -> str:
+    if not breadth:
+        return ""
+    return f"nprobe {breadth}, " if sealed.layout.nlist else f"ef_search {breadth}, "

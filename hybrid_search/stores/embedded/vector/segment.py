@@ -1,0 +1,280 @@
+"""A sealed index: vectors that never change, in a folder of their own, mapped from disk.
+
+The folder holds the ordinals, the exact rows (unless the index keeps them itself), the Faiss
+index (unless exact rows are all there is) and a manifest with the size and hash of each file.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+import tokenize
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybrid_search.core.errors import EngineFailure, IndexCorrupt
+from hybrid_search.core.ports import Ordinals, Vectors
+from hybrid_search.files.atomic_files import storing, sync
+from hybrid_search.files.checksums import (
+    Inventory,
+    differences,
+    from_json,
+    read_facts,
+    take,
+    to_json,
+    write_facts,
+)
+from hybrid_search.files.versioned_dirs import Hold
+from hybrid_search.stores.embedded.vector import faiss_factory
+from hybrid_search.stores.embedded.vector.exact_scan import Mask, Positions, faiss
+from hybrid_search.stores.embedded.vector.index_spec import Layout
+
+FORMAT = 2
+_ORDINALS, _DEAD, _MANIFEST = "ordinals.npy", "dead.npy", "manifest.json"
+_ROWS, _INDEX = "rows.npy", "index.faiss"
+_NEGLIGIBLE = 0.01
+"""A share of a unit vector's squared length; the growth of smaller errors does no harm."""
+_SMALL = 64 << 20
+"""Bytes that are compared with their hash in less time than anybody notices."""
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    EOFError,
+    SyntaxError,
+    tokenize.TokenError,
+)
+"""What Faiss and numpy raise on damaged files."""
+_DRIFT_ROWS = 4096
+"""Rows on which a coding error is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What tells how far an index has moved from what it was trained for."""
+
+    trained: int
+    """Vectors it was built from; those beyond were inserted later."""
+    imbalance: float = 0.0
+    """Of its lists, when it was built; 0 without lists."""
+    error: float = 0.0
+    """Mean squared error of what it keeps of a vector, when it was built; 0 where exact."""
+    imbalance_now: float = 0.0
+    error_now: float = 0.0
+    """The same for what was inserted since."""
+
+    @property
+    def drift(self) -> dict[str, float]:
+        """By what share each has grown since the index was built."""
+        found = {}
+        if self.imbalance:
+            found["imbalance"] = max(0.0, self.imbalance_now / self.imbalance - 1.0)
+        if self.error:
+            grown = self.error_now - self.error
+            found["coding_error"] = max(0.0, grown / max(self.error, _NEGLIGIBLE))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Vectors by position, with their ordinals in rising order."""
+
+    layout: Layout
+    ordinals: Ordinals
+    rows: Vectors
+    """The exact vectors; read from disk as they are needed."""
+    sequence: int
+    """The catalog's last operation that it knows."""
+    health: Health
+    index: Any = None
+    """``None`` where the exact rows are searched."""
+    folder: Path | None = None
+    files: Inventory = field(default_factory=dict)
+    dead: Ordinals = field(default_factory=lambda: np.empty(0, np.int64))
+    """What of it was dead already when it was sealed, ascending."""
+    hold: Hold | None = None
+    """What keeps the folder from being collected."""
+
+    def nearest(self, query: Vectors, limit: int, breadth: int, allowed: Mask | None) -> Positions:
+        """Positions of the nearest that the index finds, about the nearest first."""
+        wanted = limit * self.layout.rerank
+        return faiss_factory.candidates(
+            self.index,
+            self.layout,
+            query,
+            wanted,
+            breadth=max(breadth, self._least(wanted)),
+            allowed=allowed,
+        )
+
+    def _least(self, wanted: int) -> int:
+        """A graph gives no more than it looks at, and knows the last of them badly."""
+        return 2 * wanted if self.layout.kind == "hnsw" else 0
+
+    def touch(self) -> None:
+        """Bring into this process what searches read, so that none of them waits for it."""
+        if self.index is not None:
+            faiss_factory.touch(self.index, self.layout)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that searches read."""
+        kept = {_ORDINALS, _INDEX} if self.index is not None else {_ORDINALS, _ROWS}
+        return sum(facts.bytes for name, facts in self.files.items() if name in kept)
+
+
+def nothing(dimension: int) -> Sealed:
+    """No vectors at all."""
+    rows = np.empty((0, dimension), np.float32)
+    return Sealed(Layout("flat"), np.empty(0, np.int64), rows, 0, Health(0))
+
+
+def room_for_rows(folder: Path, count: int, dimension: int) -> Vectors:
+    """A new file of exact rows to be filled; raises ``StorageFull`` without room for it."""
+    shape, path = (count, dimension), folder / _ROWS
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    if sys.platform != "darwin":
+        with storing(path), path.open("r+b") as file:
+            # A page that finds no room when it is written to, in memory, ends the process.
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return rows
+
+
+def write_built(
+    folder: Path, layout: Layout, ordinals: Ordinals, rows: Vectors, sequence: int
+) -> None:
+    """Train and build an index over the rows, which lie in ``room_for_rows`` of the folder."""
+    if layout.kind == "flat" and layout.exact:
+        return _write(folder, Sealed(layout, ordinals, rows, sequence, Health(len(ordinals))))
+    index = faiss_factory.build(layout, rows)
+    sample = faiss_factory.training_rows(layout, rows)[:_DRIFT_ROWS]
+    spread, error = _measures(index, layout, sample)
+    health = Health(len(ordinals), spread, error, spread, error)
+    return _write(folder, Sealed(layout, ordinals, rows, sequence, health, index))
+
+
+def write_grown(
+    folder: Path,
+    sealed: Sealed,
+    ordinals: Ordinals,
+    rows: Vectors,
+    sequence: int,
+    *,
+    dead: Ordinals,
+) -> None:
+    """The sealed index with further rows inserted, each kind in its own way, into the folder.
+
+    ``dead`` are those of its ordinals that must not be found any more: they stay in it.
+    """
+    # Read anew into memory: Faiss ends the process when something is added to a mapped index.
+    index = faiss.read_index(str(_folder_of(sealed) / _INDEX))
+    faiss_factory.grow(index, rows)
+    together = np.concatenate([sealed.ordinals, ordinals])
+    if not _holds_rows(sealed.layout):
+        room = room_for_rows(folder, len(together), rows.shape[1])
+        room[: len(sealed.ordinals)] = sealed.rows
+        room[len(sealed.ordinals) :] = rows
+    health = sealed.health
+    if len(rows):
+        spread, error = _measures(index, sealed.layout, np.ascontiguousarray(rows[:_DRIFT_ROWS]))
+        health = replace(health, imbalance_now=spread, error_now=error)
+    _write(folder, Sealed(sealed.layout, together, rows, sequence, health, index, dead=dead))
+
+
+def _folder_of(sealed: Sealed) -> Path:
+    if sealed.folder is None:
+        raise EngineFailure("vectors: an index that was never stored cannot be grown")
+    return sealed.folder
+
+
+def _measures(index: Any, layout: Layout, rows: Vectors) -> tuple[float, float]:
+    """The imbalance of the lists and the error on these rows; 0 where there is neither."""
+    spread = faiss_factory.imbalance(index) if layout.nlist else 0.0
+    coded = not layout.exact and layout.kind != "lsh"
+    return spread, faiss_factory.coding_error(index, layout, rows) if coded else 0.0
+
+
+def open_sealed(folder: Path, hold: Hold | None = None, *, hashes: bool = False) -> Sealed:
+    """The index in the folder, mapped; raises ``IndexCorrupt`` for what is not as written.
+
+    Files are compared by size; small ones, and with ``hashes`` all, by content, which reads them.
+    """
+    try:
+        facts = read_facts(folder / _MANIFEST)
+        layout, health = Layout(**facts["layout"]), Health(**facts["health"])
+        files = from_json(facts["files"])
+        _check(folder, files, hashes=hashes)
+        index = _open_index(folder) if _INDEX in files else None
+        ordinals = np.asarray(np.load(folder / _ORDINALS, mmap_mode="r"))
+        rows, dead = _open_rows(folder, index, len(ordinals)), np.load(folder / _DEAD)
+    except _UNREADABLE as failure:
+        raise IndexCorrupt(
+            f"vectors: {folder} is damaged, {failure}; run: hybrid-search repair"
+        ) from failure
+    return Sealed(
+        layout, ordinals, rows, facts["sequence"], health, index, folder, files, dead, hold
+    )
+
+
+def _open_index(folder: Path) -> Any:
+    return faiss.read_index(str(folder / _INDEX), faiss.IO_FLAG_MMAP_IFC)
+
+
+def _open_rows(folder: Path, index: Any, count: int) -> Vectors:
+    if not (folder / _ROWS).is_file():
+        return faiss_factory.rows_within(index, count)
+    mapped: Any = np.load(folder / _ROWS, mmap_mode="r")
+    if index is not None and count:
+        # A few rows here and there are read: without this the system reads far around each.
+        mapped._mmap.madvise(mmap.MADV_RANDOM)
+    return np.asarray(mapped)
+
+
+def _check(folder: Path, files: Inventory, *, hashes: bool) -> None:
+    small = sum(facts.bytes for facts in files.values()) < _SMALL
+    if damage := differences(folder, files, hashes=hashes or small):
+        raise ValueError("; ".join(damage))
+
+
+def _holds_rows(layout: Layout) -> bool:
+    """Whether the index keeps exact rows by position, so that no file of them is needed."""
+    return layout.kind == "hnsw" and layout.exact
+
+
+def _write(folder: Path, sealed: Sealed) -> None:
+    """Write what is not there yet, and at last the manifest; all of it durable."""
+    with storing(folder):
+        np.save(folder / _ORDINALS, sealed.ordinals)
+        np.save(folder / _DEAD, sealed.dead)
+    if sealed.index is not None:
+        _write_index(folder / _INDEX, sealed.index)
+    if _holds_rows(sealed.layout):
+        (folder / _ROWS).unlink(missing_ok=True)
+    for path in folder.iterdir():
+        sync(path)
+    facts = {
+        "format": FORMAT,
+        "layout": asdict(sealed.layout),
+        "sequence": sealed.sequence,
+        "health": asdict(sealed.health),
+        "files": to_json(take(folder, folder.iterdir())),
+    }
+    write_facts(folder / _MANIFEST, facts)
+
+
+def write_layout(folder: Path, layout: Layout) -> None:
+    """Let the index in the folder be searched as this layout says."""
+    facts = read_facts(folder / _MANIFEST) | {"layout": asdict(layout)}
+    write_facts(folder / _MANIFEST, facts)
+
+
+def _write_index(path: Path, index: Any) -> None:
+    """Through a file of ours, which says when the disk is full; Faiss's own does not."""
+    with storing(path), path.open("wb") as file:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write, 1 << 24))

@@ -1,0 +1,64 @@
+"""Fresh vectors, searched exactly until they are sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hybrid_search.core.ports import Ordinals, Vectors
+from hybrid_search.stores.embedded.vector.exact_scan import Mask, Scores, cosines, places_of
+
+_ROOM = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Vectors in order of ordinal; grown behind the readers' backs, never changed under them."""
+
+    ordinals: Ordinals
+    rows: Vectors
+    alive: Mask
+    _room: tuple[Ordinals, Vectors]
+    """Arrays that begin with these vectors and have space for more."""
+
+    @classmethod
+    def of(cls, ordinals: Ordinals, rows: Vectors) -> Tail:
+        """These vectors, all alive."""
+        empty = cls.empty(rows.shape[1])
+        return empty.with_more(ordinals, rows)
+
+    @classmethod
+    def empty(cls, dimension: int) -> Tail:
+        """No vectors."""
+        room = np.empty(_ROOM, np.int64), np.empty((_ROOM, dimension), np.float32)
+        return cls(room[0][:0], room[1][:0], np.empty(0, bool), room)
+
+    def with_more(self, ordinals: Ordinals, rows: Vectors) -> Tail:
+        """The same with these behind them. Only the newest tail may be added to."""
+        used, needed = len(self.ordinals), len(self.ordinals) + len(ordinals)
+        room = self._room if needed <= len(self._room[0]) else self._larger(needed)
+        room[0][used:needed], room[1][used:needed] = ordinals, rows
+        alive = np.concatenate([self.alive, np.ones(len(ordinals), bool)])
+        return Tail(room[0][:needed], room[1][:needed], alive, room)
+
+    def without(self, ordinals: Ordinals) -> Tail:
+        """The same with these dead."""
+        alive = self.alive.copy()
+        alive[places_of(self.ordinals, ordinals)] = False
+        return replace(self, alive=alive)
+
+    def search(self, query: Vectors, allowed: Ordinals | None) -> tuple[Ordinals, Scores]:
+        """All that are alive and allowed, with their cosines."""
+        if allowed is None:
+            at = np.flatnonzero(self.alive)
+        else:
+            places = places_of(self.ordinals, allowed)
+            at = places[self.alive[places]]
+        return self.ordinals[at], cosines(query, self.rows, at)
+
+    def _larger(self, needed: int) -> tuple[Ordinals, Vectors]:
+        used, size = len(self.ordinals), max(needed, 2 * len(self._room[0]))
+        ordinals, rows = np.empty(size, np.int64), np.empty((size, self.rows.shape[1]), np.float32)
+        ordinals[:used], rows[:used] = self.ordinals, self.rows
+        return ordinals, rows

@@ -1,0 +1,134 @@
+"""The vectors of a generation by subject: where they are found, followed and looked after."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hybrid_search.core import ListName
+from hybrid_search.core.ports import Catalog, Subject, Vectors
+from hybrid_search.files.quarantine import Repairs
+from hybrid_search.search.confidence import VectorSource
+from hybrid_search.settings.settings import Settings
+from hybrid_search.stores.embedded.baseline_file import BackgroundFile, Calibrator
+from hybrid_search.stores.embedded.log_replay import VectorFollower
+from hybrid_search.stores.embedded.maintenance import Upkeep
+from hybrid_search.stores.embedded.manifest import read_manifest
+from hybrid_search.stores.embedded.vector.index import FaissIndex
+from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
+
+FOLDERS: dict[Subject, str] = {"picture": "vectors", "copy": "copy"}
+"""Where in a generation's folder each subject's index lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorStore:
+    """The vectors of one subject: how they are called in the catalog, and their index."""
+
+    subject: Subject
+    key: str
+    index: FaissIndex
+    background: BackgroundFile
+    """What is usual among the vectors, as it was measured last."""
+
+    def follower(self, catalog: Catalog) -> VectorFollower:
+        """What keeps the index at the catalog's last operation; brings it there."""
+        return VectorFollower(catalog, self.index, self.key, self.subject)
+
+    def upkeep(self, catalog: Catalog, texts: Callable[[list[str]], Vectors]) -> Upkeep:
+        """What folds and rebuilds the index; ``texts`` embeds."""
+        calibrator = self.calibrator(texts)
+        return Upkeep(catalog, self.index, self.key, texts, self.subject, calibrator=calibrator)
+
+    def calibrator(self, texts: Callable[[list[str]], Vectors]) -> Calibrator:
+        """What measures the background; ``texts`` embeds."""
+        return Calibrator(self.index, texts, self.background)
+
+
+VectorStores = Mapping[Subject, VectorStore]
+"""Those that are searched: pictures always, copy where it was embedded and is asked for."""
+
+
+def open_vector_stores(
+    settings: Settings,
+    folder: Path,
+    plan: VectorPlan,
+    repairs: Repairs | None = None,
+    *,
+    checked: bool = False,
+) -> VectorStores:
+    """The stores of the generation in the folder, as they were sealed last.
+
+    If they are to be ``checked``, every file is compared with its hash; with ``repairs`` damaged
+    ones are set aside.
+    """
+    manifest = read_manifest(folder)
+    keys: dict[Subject, str] = {"picture": manifest.model}
+    if settings.embedding.embed_copy and manifest.copy:
+        keys["copy"] = manifest.copy
+    stores = {}
+    for subject, key in keys.items():
+        index = vector_index(key, folder / FOLDERS[subject], plan, repairs, checked=checked)
+        background = background_file(folder, subject)
+        if repairs is not None:
+            background.mend(repairs)
+        stores[subject] = VectorStore(subject, key, index, background)
+    return stores
+
+
+def background_file(folder: Path, subject: Subject) -> BackgroundFile:
+    """What was measured of that index of the generation in the folder."""
+    return BackgroundFile(folder / f"{FOLDERS[subject]}-background")
+
+
+def vector_index(
+    key: str,
+    folder: Path,
+    plan: VectorPlan,
+    repairs: Repairs | None = None,
+    *,
+    checked: bool = False,
+) -> FaissIndex:
+    """The index that is sealed in the folder, empty where none is; ``key`` has the dimension."""
+    dimension = int(key.rsplit("/", 1)[-1])
+    return FaissIndex(dimension, folder, plan, checked=checked, repairs=repairs)
+
+
+def sources_by_list(stores: VectorStores) -> dict[ListName, VectorSource]:
+    """Where each list of nearest neighbours is found."""
+    sources = {
+        subject: VectorSource(store.index, store.background) for subject, store in stores.items()
+    }
+    pictures = sources["picture"]
+    found: dict[ListName, VectorSource] = {"text_to_image": pictures, "image_to_image": pictures}
+    if "copy" in sources:
+        found["copy_semantic"] = sources["copy"]
+    return found
+
+
+def lists_lacking(settings: Settings, stores: VectorStores) -> dict[ListName, str]:
+    """The lists that no index answers, and what brings them."""
+    if "copy" in stores:
+        return {}
+    if settings.embedding.embed_copy:
+        return {"copy_semantic": "the index has no vectors of copy; run: hybrid-search rebuild"}
+    off = "off; set embedding.embed_copy = true and run: hybrid-search rebuild"
+    return {"copy_semantic": off}
+
+
+def configured_plan(settings: Settings, *, background: bool = False) -> VectorPlan:
+    """How the settings want indexes built, on this machine."""
+    plan = VectorPlan(**settings.vector.model_dump())
+    threads = plan.build_threads or (1 if background else os.cpu_count() or 1)
+    memory = plan.memory_mb or _half_of_the_memory() // (1 + settings.embedding.embed_copy)
+    return replace(plan, build_threads=threads, memory_mb=memory)
+
+
+def _half_of_the_memory() -> int:
+    """In megabytes; 0, which sets no limit, where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 >> 20
+    except (AttributeError, ValueError, OSError):
+        return 0

@@ -1,0 +1,183 @@
+"""A catalog in dictionaries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+
+from hybrid_search.core import AssetId, Digest, Ordinal, PictureFacts, StoredAsset
+from hybrid_search.core.asset_codec import asset_from_stored, asset_to_stored
+from hybrid_search.core.ports import (
+    NEWEST,
+    Draft,
+    LiveVectors,
+    Operation,
+    Ordinals,
+    Subject,
+    Vectors,
+)
+
+
+class MemoryCatalog:
+    """A ``Catalog`` that forgets everything with the process."""
+
+    def __init__(self) -> None:
+        self._guard = threading.RLock()
+        self._versions: dict[Ordinal, StoredAsset] = {}
+        self._contents: dict[Ordinal, Digest] = {}
+        self._live: dict[AssetId, Ordinal] = {}
+        self._history: list[Operation] = []
+        self._vectors: dict[tuple[str, Digest], Vectors] = {}
+
+    def contents(self, ids: Sequence[AssetId]) -> dict[AssetId, Digest]:
+        """The content hash of each id that is live."""
+        with self._guard:
+            return {name: self._contents[self._live[name]] for name in ids if name in self._live}
+
+    def put(self, drafts: Sequence[Draft]) -> list[Ordinal]:
+        """New ordinals in the order of the drafts; earlier versions are dead. All or nothing."""
+        # What cannot be stored fails here, before anything has changed.
+        assets = [asset_from_stored(asset_to_stored(draft.asset)) for draft in drafts]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        ordinals = []
+        with self._guard:
+            for draft, asset in zip(drafts, assets, strict=True):
+                ordinal = Ordinal(len(self._versions) + 1)
+                self._retire(asset.id)
+                self._versions[ordinal] = StoredAsset(ordinal, asset, draft.picture, now)
+                self._contents[ordinal] = draft.content
+                self._live[asset.id] = ordinal
+                self._log("add", ordinal)
+                ordinals.append(ordinal)
+        return ordinals
+
+    def delete(self, ids: Sequence[AssetId]) -> list[AssetId]:
+        """The ids that were live and are now dead."""
+        with self._guard:
+            return [name for name in ids if self._retire(name)]
+
+    def live(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
+        """Those of the ordinals that are the live version of their asset."""
+        with self._guard:
+            return self._alive() & set(ordinals)
+
+    def fetch(self, ordinals: Sequence[Ordinal]) -> dict[Ordinal, StoredAsset]:
+        """The versions with these ordinals, dead ones included; unknown ones are left out."""
+        with self._guard:
+            return {o: self._versions[o] for o in ordinals if o in self._versions}
+
+    def find(self, asset_id: AssetId) -> StoredAsset | None:
+        """The live version of the asset."""
+        with self._guard:
+            known = self._live.get(asset_id)
+            return None if known is None else self._versions[known]
+
+    def versions(self, asset_id: AssetId, limit: int) -> list[StoredAsset]:
+        """Every version that was stored under the id, dead ones included, newest first."""
+        with self._guard:
+            known = [one for one in self._versions.values() if one.asset.id == asset_id]
+        return known[::-1][:limit]
+
+    def newest(self, limit: int, before: Ordinal | None = None) -> list[Ordinal]:
+        """Live ordinals in falling order, below ``before`` if given."""
+        with self._guard:
+            falling = sorted(self._alive(), reverse=True)
+        return [ordinal for ordinal in falling if before is None or ordinal < before][:limit]
+
+    def operations(self, after: int, limit: int) -> list[Operation]:
+        """What happened after that sequence number, in order, at most ``limit`` steps."""
+        with self._guard:
+            return self._history[after : after + limit]
+
+    def last_sequence(self) -> int:
+        """The sequence number of the last operation, 0 when there is none."""
+        with self._guard:
+            return len(self._history)
+
+    def count(self) -> int:
+        """The number of live assets."""
+        with self._guard:
+            return len(self._live)
+
+    def store_embeddings(self, model: str, vectors: Mapping[Digest, Vectors]) -> None:
+        """Keep one vector ``(d,)`` per content hash and model; an existing one is kept."""
+        with self._guard:
+            for digest, vector in vectors.items():
+                self._vectors.setdefault((model, digest), vector.astype(np.float32))
+
+    def embeddings(self, model: str, digests: Sequence[Digest]) -> dict[Digest, Vectors]:
+        """The stored vectors ``(d,)`` of these contents; unknown ones are left out."""
+        with self._guard:
+            return {d: self._vectors[model, d] for d in digests if (model, d) in self._vectors}
+
+    def digests(self, ordinals: Sequence[Ordinal], subject: Subject) -> dict[Ordinal, Digest]:
+        """The hash under which that subject of each version is embedded, dead ones included."""
+        with self._guard:
+            known = {o: self._versions[o].picture for o in ordinals if o in self._versions}
+            if subject == "copy":
+                return {ordinal: self._contents[ordinal] for ordinal in known}
+            return {o: picture.digest for o, picture in known.items() if picture is not None}
+
+    @contextmanager
+    def live_vectors(
+        self,
+        model: str,
+        above: Ordinal,
+        subject: Subject = "picture",
+        upto: Ordinal = NEWEST,
+    ) -> Iterator[LiveVectors]:
+        """The vectors of the living with ordinals in that range, as of one moment."""
+        with self._guard:
+            among = [ordinal for ordinal in sorted(self._alive()) if above < ordinal <= upto]
+            rows = [
+                (ordinal, self._vectors[model, digest])
+                for ordinal, digest in self.digests(among, subject).items()
+                if (model, digest) in self._vectors
+            ]
+            sequence = len(self._history)
+        portions = [(np.array([ordinal], np.int64), vector[None]) for ordinal, vector in rows]
+        yield LiveVectors(sequence, len(rows), portions)
+
+    def live_ordinals(self) -> Ordinals:
+        """All live ordinals, ascending."""
+        with self._guard:
+            return np.array(sorted(self._alive()), np.int64)
+
+    def vector_ordinals(self, model: str, subject: Subject = "picture") -> Ordinals:
+        """The live ordinals that have a vector of that model, ascending."""
+        with self._guard:
+            digests = self.digests(sorted(self._alive()), subject)
+            held = [o for o, digest in digests.items() if (model, digest) in self._vectors]
+            return np.array(held, np.int64)
+
+    def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
+        """The facts of those pictures that were stored and have a vector of that model."""
+        with self._guard:
+            shown = [version.picture for version in self._versions.values()]
+            facts = {picture.digest: picture for picture in shown if picture is not None}
+            stored = [digest for digest in digests if digest in facts]
+            return {d: facts[d] for d in stored if (model, d) in self._vectors}
+
+    def unembedded(self, model: str, subject: Subject = "picture") -> dict[Digest, Ordinal]:
+        """What of live assets has no vector of that model yet, and a live version that has it."""
+        with self._guard:
+            falling = sorted(self._alive(), reverse=True)
+            holders = {d: o for o, d in self.digests(falling, subject).items()}
+            return {d: o for d, o in holders.items() if (model, d) not in self._vectors}
+
+    def _alive(self) -> set[Ordinal]:
+        return set(self._live.values())
+
+    def _retire(self, asset_id: AssetId) -> bool:
+        known = self._live.pop(asset_id, None)
+        if known is not None:
+            self._log("drop", known)
+        return known is not None
+
+    def _log(self, kind: Literal["add", "drop"], ordinal: Ordinal) -> None:
+        self._history.append(Operation(len(self._history) + 1, kind, ordinal))

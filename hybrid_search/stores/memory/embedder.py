@@ -1,0 +1,52 @@
+"""Vectors without a model: equal inputs lie together, others apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from hybrid_search.core import Digest
+from hybrid_search.core.ports import ModelFacts, Vectors
+from hybrid_search.images.decode import digest_of
+from hybrid_search.images.preprocess import Pixels, Preparation
+
+
+class HashEmbedder:
+    """An ``Embedder`` whose vectors are drawn by chance, seeded by the input's hash.
+
+    A picture and a text are never alike; only equal inputs are.
+    """
+
+    def __init__(self, dimension: int = 64) -> None:
+        self.facts = ModelFacts("hash", "0" * 64, dimension, 1 << 20, 32, ())
+        self.preparation = Preparation(32, 32)
+
+    def pixels(self, batch: Pixels) -> Vectors:
+        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
+        return self._rows([digest_of(picture.tobytes()) for picture in batch])
+
+    def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
+        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
+        return self._rows([digest_of(self.preparation(p).tobytes()) for p in pictures])
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """One unit row per text, ``(n, d)`` float32."""
+        return self._rows([digest_of(text.encode("utf-8", "replace")) for text in texts])
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """The same: there are no prompts."""
+        return self.texts(texts)
+
+    def token_count(self, text: str) -> int:
+        """Characters of the text: none are cut."""
+        return len(text)
+
+    def _rows(self, digests: Sequence[Digest]) -> Vectors:
+        rows = np.empty((len(digests), self.facts.dimension), np.float32)
+        for place, digest in enumerate(digests):
+            chance = np.random.default_rng(int(digest[:16], 16))
+            drawn = chance.normal(size=self.facts.dimension)
+            rows[place] = drawn / np.linalg.norm(drawn)
+        return rows

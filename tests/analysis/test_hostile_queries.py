@@ -1,0 +1,148 @@
+"""Whatever is typed: no exception but a refusal by length, and no query that takes long."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hybrid_search.analysis.kiwi import KiwiAnalyzer
+from hybrid_search.analysis.query_parser import parse_query
+from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset
+from hybrid_search.core.errors import InvalidQuery
+from hybrid_search.core.ports import LexicalIndex
+from hybrid_search.stores.embedded.lexical.index import TantivyIndex
+
+RANDOM, ADVERSARIAL = 20_000, 2_000
+SLOWEST_CPU = 0.05
+"""Seconds of CPU that a single query may take."""
+ALPHABETS = (
+    "여름신발강아지를위한무료배송할인50%+1원",
+    "abcdefgh ijklmno",
+    '"+-~:*() #@“”「」brand:tags:',
+    "\u200d\ufe0f👨👩👧🏽❤🏳🌈",
+    "\u202e\u2066\u200f\u0000\ud800\udfff\ufffe",
+    "ㄱㄴㄷㅏㅑ\u1100\u1161\u11a8e\u0301ＡＢ１２㎏",
+)
+BOMBS = (
+    "(" * 500,
+    ")" * 500,
+    "((a{0,70}){0,70})",
+    "(a+)+$",
+    ".*" * 200,
+    '"' * 511,
+    "+" * 512,
+    "-" * 512,
+    "a:" * 250,
+    "~9999999999",
+    '"a b"~99999999999',
+    "*" * 512,
+    "AND OR NOT " * 40,
+    "\\" * 500,
+    "a" * 512,
+    "강" * 512,
+    "a " * 64,
+    "강아지 " * 64,
+    "\u0301" * 512,
+    "\u200d" * 512,
+    "\ud800" * 512,
+    "1" * 512,
+    "#" * 512,
+    "x" * 1_000_000,
+    "가" * 1_000_000,
+)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LexicalIndex]:
+    folder: Path = tmp_path_factory.mktemp("hostile")
+    words = ("여름", "신발", "강아지", "간식", "무료배송", "할인", "summer", "shoes", "50%", "1+1")
+    chance = random.Random(5)
+    with closing(TantivyIndex(folder, KiwiAnalyzer())) as made:
+        made.add(
+            StoredAsset(
+                Ordinal(number),
+                Asset(AssetId(str(number)), title=" ".join(chance.choices(words, k=6))),
+                None,
+                "",
+            )
+            for number in range(1, 301)
+        )
+        made.commit(1)
+        asked(made, "여름 summer")  # the dictionary is loaded outside of what is timed
+        yield made
+
+
+def asked(index: LexicalIndex, text: str) -> bool:
+    """Ask everything that a search asks; whether the query was taken."""
+    try:
+        query = parse_query(text)
+    except InvalidQuery:
+        return False
+    index.words(query, 10)
+    index.allowed(query, None)
+    for phrase in query.phrases:
+        index.phrase(phrase, 10)
+    index.corrections(query)
+    index.complete(text, 5)
+    return True
+
+
+def random_texts() -> Iterator[str]:
+    chance = random.Random(11)
+    for _ in range(RANDOM):
+        letters = "".join(chance.choices(ALPHABETS, k=2))
+        yield "".join(chance.choices(letters + "  ", k=chance.randrange(1, 40)))
+
+
+def adversarial_texts() -> Iterator[str]:
+    chance = random.Random(12)
+    yield from BOMBS
+    for _ in range(ADVERSARIAL - len(BOMBS)):
+        parts = chance.choices(BOMBS[:-2], k=3)
+        yield "".join(part[: chance.randrange(1, 200)] for part in parts)[:600]
+
+
+def cost(index: LexicalIndex, text: str) -> float:
+    """Seconds of CPU to ask this; what seems slow is asked again, for machines pause.
+
+    The last characters differ each time, so that no answer comes from a cache.
+    """
+    best = float("inf")
+    for attempt in range(4):
+        another = text if attempt == 0 else f"{text[:-2]} {attempt}"
+        started = time.thread_time()
+        asked(index, another)
+        best = min(best, time.thread_time() - started)
+        if best <= SLOWEST_CPU:
+            break
+    return best
+
+
+@pytest.mark.parametrize(
+    ("fits", "over", "said"),
+    [
+        ("a" * 512, "a" * 513, "513 characters, the limit is 512"),
+        ("a " * 64, "a " * 65, "65 words, the limit is 64"),
+    ],
+)
+def test_a_query_at_the_limit_and_over_it(fits: str, over: str, said: str) -> None:
+    assert parse_query(fits).clauses
+    with pytest.raises(InvalidQuery, match=said):
+        parse_query(over)
+
+
+def test_random_texts(index: LexicalIndex) -> None:
+    texts = list(random_texts())
+    assert len(texts) == RANDOM
+    assert [text for text in texts if cost(index, text) > SLOWEST_CPU] == []
+
+
+def test_adversarial_texts(index: LexicalIndex) -> None:
+    texts = list(adversarial_texts())
+    assert len(texts) == ADVERSARIAL
+    assert [text[:60] for text in texts if cost(index, text) > SLOWEST_CPU] == []
+    taken = sum(asked(index, text) for text in texts[:100])
+    assert 0 < taken < 100

@@ -1,0 +1,56 @@
+"""The served API keeps to its own document, whatever is sent: requests made from the document."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from hybrid_search import __version__
+from hybrid_search.api.app import api
+from hybrid_search.api.openapi import document
+from tests.api.conftest import serving
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+DESCRIBED = schemathesis.openapi.from_dict(document(api(200_000), __version__))
+OPERATIONS = [
+    operation
+    for operation in (result.ok() for result in DESCRIBED.get_all_operations())
+    if operation.definition.raw["operationId"] != "bulk"  # lines of JSON cannot be made from it
+]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a server of its own, for what is written here stays."""
+    with serving(tmp_path_factory.mktemp("conformance") / "data") as (client, _):
+        yield client
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_answers_are_as_described(own: httpx.Client, operation: schemathesis.APIOperation) -> None:
+    @settings(
+        max_examples=30,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy())
+    def keeps_to_the_document(case: schemathesis.Case) -> None:
+        case.call_and_validate(base_url=str(own.base_url), checks=CHECKS)
+
+    keeps_to_the_document()
+    assert own.get("/healthz").status_code == 200

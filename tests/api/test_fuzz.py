@@ -1,0 +1,59 @@
+"""Requests made by chance: none ends in a 5xx, none ends the process, memory comes back."""
+
+import json
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.api.conftest import serving
+from tests.api.fuzzing import Asked, Fuzzer, odd_pictures
+from tests.shared_data import shared
+
+REQUESTS = 500
+GROWN_MB = 150
+"""What caches of queries, pictures and rankings may have come to hold."""
+
+
+def send(client: httpx.Client, asked: Asked) -> httpx.Response | None:
+    """The answer; ``None`` where the client's own library cannot even send it."""
+    params = [(name, value.encode("utf-8", "surrogatepass")) for name, value in asked.params]
+    try:
+        url = httpx.URL(str(client.base_url).rstrip("/") + asked.path, params=params)  # type: ignore[arg-type]
+        headers = {name: value.encode("latin-1") for name, value in asked.headers.items()}
+        return client.request(asked.method, url, headers=headers, content=asked.content)  # type: ignore[arg-type]
+    except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError, TypeError):
+        return None
+    except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+        # Refused before all of it was sent; whether the service lives is asked next.
+        assert client.get("/healthz").status_code == 200
+        return None
+
+
+def check(asked: Asked, answer: httpx.Response) -> None:
+    assert answer.status_code < 500, (asked, answer.text)
+    assert "Traceback" not in answer.text
+    if answer.status_code >= 400 and asked.method != "HEAD":
+        assert answer.headers["content-type"] == "application/problem+json", (asked, answer.text)
+        told = json.loads(answer.content)
+        assert told["status"] == answer.status_code
+        assert told["detail"]
+
+
+def test_requests_made_by_chance(tmp_path: Path) -> None:
+    fuzzer = Fuzzer(1, odd_pictures(shared("data/odd")))
+    with serving(tmp_path / "data", SERVER__LOG_LEVEL="error") as (client, process):
+        server, answered = psutil.Process(process), 0
+        for number in range(REQUESTS):
+            if (answer := send(client, asked := fuzzer.request())) is not None:
+                check(asked, answer)
+                answered += 1
+            if number == REQUESTS // 5:
+                settled = server.memory_info().rss
+        time.sleep(0.5)
+        grown = (server.memory_info().rss - settled) >> 20
+        assert client.get("/readyz").status_code == 200
+        assert server.is_running()
+        assert answered > REQUESTS * 0.8
+        assert grown < GROWN_MB

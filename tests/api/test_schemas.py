@@ -1,0 +1,395 @@
+"""What comes in as JSON: aliases, filters and searches, refused by the name of the field."""
+
+import base64
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid_search.api.schemas.filters import filter_from_json, filter_from_terms
+from hybrid_search.api.schemas.parameters import query_from_parameters
+from hybrid_search.api.schemas.queries import SearchBody, query_from_json
+from hybrid_search.core import (
+    LIST_NAMES,
+    AllOf,
+    AnyOf,
+    Asset,
+    AssetId,
+    Between,
+    Example,
+    Exists,
+    Filter,
+    FusionSettings,
+    ListSettings,
+    Not,
+    OneOf,
+    Prefix,
+    Query,
+)
+from hybrid_search.core.asset_codec import (
+    asset_from_json,
+    asset_from_stored,
+    asset_to_json,
+    asset_to_stored,
+    decode_base64,
+)
+from hybrid_search.core.errors import InvalidAsset, InvalidQuery
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+DEFAULTS = FusionSettings(60.0, {name: ListSettings(100, 1.0) for name in LIST_NAMES})
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+ATTRIBUTES = st.one_of(
+    st.booleans(),
+    st.integers(-(1 << 62), 1 << 62),
+    st.floats(allow_nan=False, allow_infinity=False),
+    TEXT,
+    st.lists(TEXT, max_size=3).map(tuple),
+)
+
+
+def query(**body: Any) -> Query:
+    return query_from_json(body, DEFAULTS)
+
+
+def test_aliases_of_manifests() -> None:
+    body = {"id": "a", "lang": "en", "text_ko": "강아지", "text.ja": "犬", "title": None}
+    asset = asset_from_json({**body, "tags": ["dog"], "tags_ko": ["개", "dog", " "]})
+    assert asset.language == "en"
+    assert asset.texts == {"ko": "강아지", "ja": "犬"}
+    assert asset.tags == ("dog", "개")
+    assert asset.title == ""
+
+
+def test_further_keys_are_attributes() -> None:
+    asset = asset_from_json({"id": "a", "price": 9900, "new": True, "x": 1.5, "sizes": ["S"]})
+    assert asset.attributes == {"price": 9900, "new": True, "x": 1.5, "sizes": ("S",)}
+    assert asset.attributes["new"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({}, "id"),
+        ({"id": ""}, "id"),
+        ({"id": 7}, "id"),
+        ({"id": "a\nb"}, "id"),
+        ({"id": "a/similar"}, "id"),
+        ({"id": "x" * 513}, "512"),
+        ({"id": "a", "title": "x" * 1_001}, "title"),
+        ({"id": "a", "starts": "yesterday"}, "starts"),
+        ({"id": "a", "tags": ["x"] * 501}, "tags"),
+        ({"id": "a", "price": {"won": 1}}, "price"),
+        ({"id": "a", "not": "x"}, "'not'"),
+        ({"id": "a"} | {f"n{n}": n for n in range(101)}, "the limit is 100"),
+    ],
+)
+def test_a_wrong_asset_is_refused_by_field(body: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidAsset) as refusal:
+        asset_from_json(body)
+    assert named in str(refusal.value)
+
+
+@given(
+    TEXT, st.lists(TEXT).map(tuple), st.dictionaries(TEXT, TEXT), st.dictionaries(TEXT, ATTRIBUTES)
+)
+def test_stored_bytes_give_the_asset_back(
+    title: str, tags: tuple[str, ...], texts: dict[str, str], attributes: dict[str, Any]
+) -> None:
+    asset = Asset(AssetId("a"), title=title, tags=tags, texts=texts, attributes=attributes)
+    stored = asset_to_stored(asset)
+    assert asset_from_stored(stored) == asset
+    assert asset_to_stored(asset_from_stored(stored)) == stored
+
+
+def test_json_gives_the_asset_back() -> None:
+    asset = asset_from_json({"id": "a", "title": "봄", "tags": ["x"], "text_en": "y", "price": 3})
+    assert asset_from_json(asset_to_json(asset)) == asset
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"brand": "봄"}, AnyOf("brand", ("봄",))),
+        ({"brand": ["a", 1]}, AnyOf("brand", ("a", 1))),
+        ({"price": {"gte": 1, "lte": 2.5}}, Between("price", 1, 2.5)),
+        ({"starts": {"gte": "2026-01-01"}}, Between("starts", "2026-01-01", None)),
+        ({"id": {"prefix": "ab"}}, Prefix("id", "ab")),
+        ({"x": {"exists": True}}, Exists("x")),
+        ({"x": {"exists": False}}, Not(Exists("x"))),
+        ({"a": 1, "b": 2}, AllOf((AnyOf("a", (1,)), AnyOf("b", (2,))))),
+        ({"or": [{"a": 1}, {"b": 2}]}, OneOf((AnyOf("a", (1,)), AnyOf("b", (2,))))),
+        ({"and": [{"a": 1}]}, AllOf((AnyOf("a", (1,)),))),
+        ({"not": {"a": 1}}, Not(AnyOf("a", (1,)))),
+    ],
+)
+def test_filters_of_each_shape(data: dict[str, Any], expected: Filter) -> None:
+    assert filter_from_json(data) == expected
+
+
+def nested(depth: int) -> dict[str, Any]:
+    return {"a": 1} if depth == 1 else {"not": nested(depth - 1)}
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        ({}, "object"),
+        ([], "object"),
+        ({"brand": None}, "brand"),
+        ({"brand": []}, "brand"),
+        ({"brand": [["a"]]}, "brand"),
+        ({"price": {"gt": 1, "gte": 2}}, "one bound"),
+        ({"price": {"over": 1}}, "gt, gte, lt, lte"),
+        ({"price": {"gt": float("inf")}}, "price"),
+        ({"": 1}, "1 to 100"),
+        ({"x" * 101: 1}, "1 to 100"),
+        ({"price": {"gte": 1, "lte": "2"}}, "price"),
+        ({"price": {"gte": True}}, "price"),
+        ({"price": {"gte": None}}, "price"),
+        ({"id": {"prefix": 1}}, "id"),
+        ({"id": {"exists": "yes"}}, "id"),
+        ({"or": {"a": 1}}, "'or'"),
+        ({"and": []}, "'and'"),
+        (nested(9), "8"),
+        ({"a": list(range(257))}, "256"),
+    ],
+)
+def test_wrong_filters_are_refused(data: Any, named: str) -> None:
+    with pytest.raises(InvalidQuery) as refusal:
+        filter_from_json(data)
+    assert named in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"brand": "\ud800"},
+        {"\ud800": "brand"},
+        {"brand": ["a", "\ud800"]},
+        {"brand": {"prefix": "\ud800"}},
+        {"brand": {"lt": "\ud800"}},
+        {"\ud800": {"exists": True}},
+        {"price": 10**400},
+        {"price": [1, -(10**400)]},
+        {"price": {"gte": 10**400}},
+        {"price": math.nan},
+    ],
+)
+def test_filters_by_what_no_field_can_hold_are_refused(data: Any) -> None:
+    with pytest.raises(InvalidQuery, match="filter: ") as refused:
+        filter_from_json(data)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 200
+
+
+def test_filters_at_their_limits() -> None:
+    assert isinstance(filter_from_json(nested(8)), Not)
+    assert filter_from_json({"a": list(range(256))}) == AnyOf("a", tuple(range(256)))
+
+
+def test_filters_in_terms() -> None:
+    assert filter_from_terms([]) is None
+    assert filter_from_terms(["p:1..2"]) == Between("p", 1, 2)
+    assert filter_from_terms(["p:..2"]) == Between("p", None, 2)
+    assert filter_from_terms(["b:*"]) == Exists("b")
+    assert filter_from_terms(["b:ab*"]) == Prefix("b", "ab")
+    both = OneOf((AnyOf("b", ("x",)), AnyOf("b", ("y",))))
+    assert filter_from_terms(["b:x", "b:y", "n:7"]) == AllOf((both, AnyOf("n", ("7", 7))))
+    for wrong in ("b", ":x", "b:"):
+        with pytest.raises(InvalidQuery, match="FIELD:VALUE"):
+            filter_from_terms([wrong])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"size": 1},
+        {"size": 200},
+        {"size": 200, "offset": 9_800},
+        {"rank_constant": 10_000},
+        {"like": [{"id": "a", "weight": -10}] * 20},
+        {"lists": {"lexical": {"window": 1000, "weight": 0}}},
+    ],
+)
+def test_searches_at_their_limits(body: dict[str, Any]) -> None:
+    found = query(**body)
+    assert found.size == body.get("size", 10)
+    assert len(found.examples) == len(body.get("like", []))
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"size": 0}, "size"),
+        ({"size": 201}, "200"),
+        ({"offset": -1}, "offset"),
+        ({"size": 200, "offset": 9_801}, "10,001"),
+        ({"rank_constant": 0}, "rank_constant"),
+        ({"rank_constant": 10_001}, "rank_constant"),
+        ({"like": [{"id": "a"}] * 21}, "like"),
+        ({"like": [{}]}, "like"),
+        ({"like": [{"id": "a", "image": "AA=="}]}, "like"),
+        ({"like": [{"id": "a", "weight": 11}]}, "like.0"),
+        ({"lists": {"lexical": {"window": 1001}}}, "lists.lexical"),
+        ({"lists": {"bm25": {}}}, "lists.bm25"),
+        ({"mode": "fast"}, "mode"),
+        ({"sise": 1}, "sise"),
+        ({"image": "not base64!"}, "image"),
+        ({"filter": {"a": None}}, "a = "),
+    ],
+)
+def test_searches_over_their_limits_are_refused(body: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidQuery) as refusal:
+        query(**body)
+    assert named in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "weight"),
+    [("like", 1.0), ("like.2", 2.0), ("unlike.0.5", -0.5), ("like.-10", -10.0)],
+)
+def test_an_example_has_its_weight_behind_a_point(name: str, weight: float) -> None:
+    (example,) = query_from_parameters([(name, "ad.1")], DEFAULTS).examples
+    assert (example.id, example.weight) == ("ad.1", weight)
+
+
+@pytest.mark.parametrize("name", ["like.", "like.x", "like.nan", "like.inf", "like_text.10.1"])
+def test_a_weight_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(InvalidQuery, match="WEIGHT takes -10 to 10"):
+        query_from_parameters([(name, "a")], DEFAULTS)
+
+
+@given(st.binary(max_size=100))
+def test_base64_gives_the_bytes_back(data: bytes) -> None:
+    text = base64.b64encode(data).decode()
+    assert decode_base64(text) == decode_base64(f"data:image/png;base64,{text}") == data
+
+
+@pytest.mark.parametrize("text", ["a", "AA=", "AA==\n", "한글", "A-_="])
+def test_what_is_not_base64_is_refused(text: str) -> None:
+    with pytest.raises(InvalidQuery, match="not base64"):
+        decode_base64(text)
+
+
+@pytest.mark.parametrize(
+    ("mode", "lists"),
+    [
+        ("hybrid", LIST_NAMES),
+        ("text", ("phrase", "lexical")),
+        ("vector", ("text_to_image", "copy_semantic", "image_to_image")),
+    ],
+)
+def test_a_mode_keeps_to_its_lists(mode: str, lists: tuple[str, ...]) -> None:
+    fusion = query(mode=mode, rank_constant=5).fusion
+    assert fusion is not None
+    assert tuple(fusion.lists) == lists
+    assert fusion.rank_constant == 5
+
+
+def test_a_list_is_overridden_in_part() -> None:
+    fusion = query(lists={"lexical": {"weight": 0}}).fusion
+    assert fusion is not None
+    assert fusion.lists["lexical"] == ListSettings(100, 0.0)
+    assert fusion.lists["phrase"] == ListSettings(100, 1.0)
+
+
+def test_half_a_character_in_an_example_finds_nothing_and_breaks_nothing() -> None:
+    (example,) = query_from_json({"like": [{"id": "\ud800"}]}, DEFAULTS).examples
+    assert example.id == "?"
+    with pytest.raises(InvalidQuery, match=r"like\.0\.text"):
+        query_from_json({"like": [{"text": "\ud800"}]}, DEFAULTS)
+
+
+def test_pictures_become_examples() -> None:
+    like = [{"id": "a", "weight": -1}, {"image": "AAE="}]
+    body = SearchBody.model_validate({"like": like, "image": "Ag=="})
+    found = body.to_query(DEFAULTS, [Example(picture=b"upload")])
+    assert [example.id for example in found.examples] == ["a", None, None, None]
+    assert [e.picture for e in found.examples] == [None, b"\0\1", b"\2", b"upload"]
+    assert found.examples[0].weight == -1
+
+
+@pytest.mark.parametrize("wrong", [{"texts": "x", "text_ko": "y"}, {"tags": 5, "tags_ko": ["y"]}])
+def test_a_wrong_type_beside_its_alias_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidAsset, match=r"texts|tags"):
+        asset_from_json({"id": "a", **wrong})
+
+
+def test_open_ranges_leave_their_bound_out() -> None:
+    assert filter_from_json({"price": {"gt": 1, "lte": 5}}) == AllOf(
+        (Between("price", 1, 5), Not(AnyOf("price", (1,))))
+    )
+    assert filter_from_json({"price": {"lt": 5}}) == AllOf(
+        (Between("price", None, 5), Not(AnyOf("price", (5,))))
+    )
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1_000", "0x10", "1e999", "١٢", "9" * 400])
+def test_what_only_python_reads_as_a_number_is_a_text(text: str) -> None:
+    assert filter_from_terms([f"code:{text}"]) == AnyOf("code", (text,))
+
+
+def test_a_term_that_is_no_text_still_makes_a_filter() -> None:
+    assert filter_from_terms(["brand:\udcff"]) == AnyOf("brand", ("?",))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (1 << 64, "64 bits"),
+        (float("inf"), "finite"),
+        ([1], "list of texts"),
+        ({"a": 1}, "must be a text, a number"),
+    ],
+)
+def test_an_attribute_that_cannot_be_kept_is_refused_in_one_sentence(value: Any, said: str) -> None:
+    with pytest.raises(InvalidAsset) as refusal:
+        asset_from_json({"id": "a", "extra": value})
+    assert said in str(refusal.value)
+    assert str(refusal.value).count("extra") == 1
+
+
+def test_not_a_number_says_as_little_as_null() -> None:
+    assert asset_from_json({"id": "a", "price": float("nan"), "old": None}).attributes == {}
+
+
+def test_a_wrong_field_is_named_to_its_end() -> None:
+    with pytest.raises(InvalidQuery, match=r"like\.0\.weight = 99"):
+        query_from_json({"like": [{"id": "a", "weight": 99}]}, DEFAULTS)
+
+
+def test_deep_nesting_makes_a_short_message() -> None:
+    deep: Any = 1
+    for _ in range(900):
+        deep = [deep]
+    for data in ({"q": deep}, {"filter": {"a": deep}}, {"filter": {"a": {"gte": deep}}}):
+        with pytest.raises(InvalidQuery) as refusal:
+            query_from_json(data, DEFAULTS)
+        assert len(str(refusal.value)) < 300
+
+
+@given(JSON)
+def test_any_json_is_a_filter_or_refused(data: Any) -> None:
+    try:
+        parsed = filter_from_json(data)
+    except InvalidQuery:
+        return
+    assert isinstance(data, dict)
+    assert parsed == filter_from_json(data)
+
+
+@given(st.dictionaries(st.text(max_size=10), JSON, max_size=6))
+def test_any_json_is_an_asset_that_comes_back_or_refused(data: dict[str, Any]) -> None:
+    try:
+        asset = asset_from_json({"id": "a", **data})
+    except InvalidAsset:
+        return
+    assert asset_from_stored(asset_to_stored(asset)) == asset

@@ -1,0 +1,83 @@
+"""A start: alive at once, ready when the index is whole and the model loaded."""
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hybrid_search.api.startup import answering_meanwhile
+from hybrid_search.settings.sections import ServerSection
+
+OPENING = "the index is being opened"
+SLOW_START = """
+import sys, time
+from pathlib import Path
+from hybrid_search.settings.settings import load_settings
+from hybrid_search.api import server
+at_once = server.open_engine
+def slowly(*words, **named):
+    time.sleep(1)
+    return at_once(*words, **named)
+server.open_engine = slowly
+settings = load_settings(Path(sys.argv[1]))
+section = settings.server.model_copy(update={"host": "127.0.0.1", "port": int(sys.argv[2])})
+settings = settings.model_copy(update={"server": section})
+server.serve(settings, write=True, announce=lambda address: None)
+"""
+
+
+def test_while_the_index_is_opened_it_is_alive_and_not_ready() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with (
+            answering_meanwhile(listener, ServerSection()),
+            httpx.Client(base_url=address) as client,
+        ):
+            assert client.get("/healthz").status_code == 200
+            for told in (client.get("/readyz"), client.put("/v1/assets/a", json={"title": "x"})):
+                assert (told.status_code, told.json()["detail"]) == (503, OPENING)
+                assert int(told.headers["Retry-After"]) > 0
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{address}/readyz", timeout=0.2)  # the listener is there, nobody answers
+
+
+def test_an_opening_that_fails_ends_it_with_its_error() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(ValueError, match="no index"),
+        answering_meanwhile(listener, ServerSection()),
+    ):
+        raise ValueError("no index")
+
+
+def test_503_until_it_is_open_and_then_200(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", SLOW_START, str(tmp_path / "data"), str(port)]
+    with subprocess.Popen(command) as process:
+        try:
+            told = statuses(f"http://127.0.0.1:{port}/readyz")
+        finally:
+            process.terminate()
+        assert process.wait(30) == 0
+    assert (503, OPENING) in told
+    assert [status for status, _ in told if status != 503] == [200]
+
+
+def statuses(address: str) -> list[tuple[int, str]]:
+    """What was answered, up to the first that is ready."""
+    told: list[tuple[int, str]] = []
+    deadline = time.monotonic() + 60
+    while not told or told[-1][0] != 200:
+        assert time.monotonic() < deadline, told[-1:]
+        try:
+            answer = httpx.get(address, timeout=30)
+        except httpx.TransportError:
+            time.sleep(0.02)  # nobody listens yet, or one hands over to the other
+        else:
+            told.append((answer.status_code, answer.json().get("detail", "")))
+    return told

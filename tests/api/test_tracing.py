@@ -1,0 +1,114 @@
+"""Spans of requests and stages: they belong together, tell nothing private, and are sent."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+
+from hybrid_search.api.app import create_app
+from hybrid_search.api.tracing import trace_requests
+from hybrid_search.core.errors import InvalidConfig
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.settings.settings import load_settings
+from tests.api.conftest import serving
+
+CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def spans_of(folder: Path, path: str, headers: dict[str, str]) -> list[ReadableSpan]:
+    """The spans of one request."""
+    kept, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+
+    async def ask() -> None:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            await client.get(path, headers=headers)
+
+    with open_engine(load_settings(folder), write=True) as engine:
+        app = create_app(engine)
+        trace_requests(app.state.service, provider)
+        anyio.run(ask)
+    return list(kept.get_finished_spans())
+
+
+def test_stages_are_below_their_request_in_the_trace_of_the_caller(tmp_path: Path) -> None:
+    *stages, request = spans_of(tmp_path, "/v1/search?q=secret", {"traceparent": CALLER})
+    assert request.name == "search"
+    assert request.parent is not None
+    assert format(request.parent.span_id, "016x") == "b7ad6b7169203331"
+    assert {span.name for span in stages} >= {"encode", "words", "vectors", "fuse", "render"}
+    assert {span.parent.span_id for span in stages if span.parent} == {request.context.span_id}
+    assert all(span.parent for span in stages)
+    assert all(request.start_time <= s.start_time <= s.end_time <= request.end_time for s in stages)
+    assert dict(request.attributes)["http.response.status_code"] == 200
+    assert not any("secret" in span.to_json() for span in (*stages, request))
+
+
+def test_a_failure_is_a_failed_span_without_its_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("hybrid_search.api.search.query_from_parameters", broken)
+    (request,) = spans_of(tmp_path, "/v1/search?q=any", {})
+    assert request.status.status_code is StatusCode.ERROR
+    assert dict(request.attributes)["http.response.status_code"] == 500
+    assert "secret" not in request.to_json()
+
+
+def test_without_the_package_the_setting_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HYBRID_SEARCH_SERVER__TRACES", "true")
+    monkeypatch.delitem(sys.modules, "hybrid_search.api.tracing")
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    refused = pytest.raises(InvalidConfig, match=r"pip install 'hybrid_search\[otel\]'")
+    with open_engine(load_settings(tmp_path), write=True) as engine, refused:
+        create_app(engine)
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, list[bytes]]]:
+    """The address of something that takes spans, and what it was sent."""
+    taken: list[bytes] = []
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Taking) as server:
+        running = threading.Thread(target=server.serve_forever)
+        running.start()
+        yield f"http://127.0.0.1:{server.server_port}", taken
+        server.shutdown()
+        running.join()
+
+
+def test_spans_are_sent_to_where_the_variables_say(
+    tmp_path: Path, collector: tuple[str, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, taken = collector
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "adverts")
+    with serving(tmp_path / "data", SERVER__TRACES="true") as (client, _):
+        assert client.get("/v1/search", params={"q": "words"}).status_code == 200
+    sent = b"".join(taken)
+    assert b"adverts" in sent
+    assert b"encode" in sent

@@ -1,0 +1,129 @@
+"""What fields are declared for: types, checks, and what differs between two declarations."""
+
+import pytest
+
+from hybrid_search.core import (
+    AllOf,
+    AnyOf,
+    Asset,
+    AssetId,
+    AttributeValue,
+    Exists,
+    Filter,
+    Not,
+    Ordinal,
+    Query,
+    StoredAsset,
+)
+from hybrid_search.core.errors import InvalidAsset, InvalidConfig, InvalidQuery
+from hybrid_search.core.field_schema import FieldRule, Fields, FieldType, changes, read_fields
+
+
+def typed(kind: FieldType, value: AttributeValue) -> AttributeValue:
+    fields = Fields({"it": FieldRule(type=kind)})
+    return fields.typed(Asset(AssetId("a"), attributes={"it": value})).attributes["it"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("number", 9900, 9900),
+        ("number", "9,900", 9900),
+        ("number", " 1,234.5 ", 1234.5),
+        ("number", "-3", -3),
+        ("number", "1e300", 1e300),
+        ("boolean", "TRUE", True),
+        ("boolean", False, False),
+        ("date", "2026-11-24", "2026-11-24"),
+        ("date", "2026-11-24T09:00:00+09:00", "2026-11-24T09:00:00+09:00"),
+        ("text", 7, "7"),
+        ("text", ("S", "M"), ("S", "M")),
+    ],
+)
+def test_a_value_is_read_as_its_type(
+    kind: FieldType, value: AttributeValue, expected: AttributeValue
+) -> None:
+    found = typed(kind, value)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("number", "9,90"),
+        ("number", "cheap"),
+        ("number", "nan"),
+        ("number", "1e400"),
+        ("number", True),
+        ("number", ("1", "2")),
+        ("boolean", "yes"),
+        ("boolean", 1),
+        ("date", "24.11.2026"),
+        ("date", 20261124),
+        ("text", True),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_name(kind: FieldType, value: AttributeValue) -> None:
+    with pytest.raises(InvalidAsset, match=f"it = .*declared as {kind}"):
+        typed(kind, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "message"),
+    [
+        ("width", FieldRule(), "filled by the engine"),
+        ("title", FieldRule(type="text", searched=True), "only attributes have a type"),
+        ("body", FieldRule(searched=True), "long copy"),
+        ("source", FieldRule(searched=True), "a label"),
+        ("price", FieldRule(boost=2), "not searched"),
+        ("price", FieldRule(type="number", searched=True), "no words"),
+    ],
+)
+def test_a_rule_that_cannot_hold_is_refused(name: str, rule: FieldRule, message: str) -> None:
+    with pytest.raises(InvalidConfig, match=rf"fields\.{name}.*{message}"):
+        Fields({name: rule})
+
+
+HIDDEN = Fields(
+    {
+        "price": FieldRule(facetted=False),
+        "note": FieldRule(filtered=False, facetted=False),
+        "slogan": FieldRule(searched=True, filtered=False),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "facets", "message"),
+    [
+        (None, ("brand", "price"), "facets: 'price' is not facetted"),
+        (AllOf((Exists("brand"), Not(AnyOf("note", ("x",))))), (), "filter: 'note'"),
+        (Exists("slogan"), (), "slogan:word in q"),
+        (AnyOf("title", ("x",)), (), "title:word in q"),
+    ],
+)
+def test_a_query_is_held_to_the_declaration(
+    where: Filter | None, facets: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(InvalidQuery, match=message):
+        HIDDEN.check(Query(filter=where, facets=facets))
+
+
+def test_what_is_allowed_passes() -> None:
+    HIDDEN.check(Query(filter=AnyOf("price", (1,)), facets=("slogan", "brand")))
+
+
+def test_a_declaration_is_read_back_and_compared() -> None:
+    before = Fields({"price": FieldRule(type="number"), "x": FieldRule(searched=True)})
+    after = Fields({"x": FieldRule(searched=True, boost=3), "price": FieldRule(type="number")})
+    assert read_fields(before.fingerprint) == before
+    assert changes(before, after) == "x.boost 1 -> 3"
+    assert changes(before, before) == ""
+
+
+def test_what_is_neither_filtered_nor_facetted_is_no_value() -> None:
+    asset = Asset(AssetId("a"), title="봄", attributes={"note": "x", "price": 1})
+    held = dict(HIDDEN.values_of(StoredAsset(Ordinal(1), asset, None, "")))
+    assert held == {"id": "a", "price": 1, "has_picture": False}
+    titled = Fields({"title": FieldRule(searched=True)})
+    assert dict(titled.values_of(StoredAsset(Ordinal(1), asset, None, "")))["title"] == "봄"

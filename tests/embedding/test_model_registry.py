@@ -1,0 +1,108 @@
+"""Names of models, and a catalogue in which nothing is mistyped."""
+
+from pathlib import Path
+
+import open_clip
+import pytest
+import torch
+
+from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
+from hybrid_search.embedding.model_registry import (
+    AS_TYPED,
+    CatalogueEntry,
+    ModelChoice,
+    Source,
+    catalogue,
+    default_prompts,
+)
+from hybrid_search.settings.sections import EmbeddingSection
+
+ENTRIES = catalogue()
+FETCHED = [entry for entry in ENTRIES if entry.hub is not None]
+
+
+def name_of(entry: CatalogueEntry) -> str:
+    return f"{entry.model}:{entry.pretrained}"
+
+
+def config_of(entry: CatalogueEntry) -> dict[str, dict[str, int]]:
+    embedded = entry.model == "embedded"
+    named = f"local-dir:{EMBEDDED_FOLDER}" if embedded else entry.model
+    config: dict[str, dict[str, int]] = open_clip.get_model_config(named)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("model", "pretrained", "source", "name"),
+    [
+        ("embedded", None, "embedded", "embedded"),
+        ("local-dir:/models/shop", None, "folder", "local-dir:shop"),
+        ("hf-hub:org/name", None, "hub", "hf-hub:org/name"),
+        ("ViT-B-32", "laion2b_e16", "tag", "ViT-B-32:laion2b_e16"),
+        ("ViT-B-32", "/models/w.safetensors", "file", "ViT-B-32:w.safetensors"),
+        ("ViT-B-32", "w.pt", "file", "ViT-B-32:w.pt"),
+        ("ViT-B-32", "random", "random", "ViT-B-32:random"),
+        ("ViT-B-32", None, "nowhere", "ViT-B-32"),
+    ],
+)
+def test_a_choice_says_where_weights_come_from(
+    model: str, pretrained: str | None, source: Source, name: str
+) -> None:
+    choice = ModelChoice(model, pretrained)
+    assert (choice.source, choice.name) == (source, name)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=name_of)
+def test_an_entry_is_what_open_clip_has(entry: CatalogueEntry) -> None:
+    config = config_of(entry)
+    assert entry.dimension == config["embed_dim"]
+    assert entry.image_size == config["vision_cfg"]["image_size"]
+    assert entry.context_length == config["text_cfg"].get("context_length", 77)
+    needed = ("transformers",) if "hf_tokenizer_name" in config["text_cfg"] else ()
+    assert entry.needs == needed
+
+
+@pytest.mark.parametrize("entry", FETCHED, ids=name_of)
+def test_the_weights_of_an_entry_are_published(entry: CatalogueEntry) -> None:
+    assert (entry.model, entry.pretrained) in open_clip.list_pretrained()
+    published = open_clip.get_pretrained_cfg(entry.model, entry.pretrained)
+    assert f"{entry.hub}/" == published["hf_hub"]
+    quick = open_clip.get_model_config(entry.model).get("quick_gelu", False)
+    assert published.get("quick_gelu", False) == quick
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=name_of)
+def test_the_parameters_are_counted(entry: CatalogueEntry) -> None:
+    config = dict(config_of(entry))
+    if "hf_model_name" in config["text_cfg"]:
+        pytest.skip("its text model is described on the hub alone")
+    made = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
+    with torch.device("meta"):
+        network = made(**config)
+    assert entry.parameters == sum(weights.numel() for weights in network.parameters())
+    assert entry.memory("fp32") == 2 * entry.memory("bf16") == 4 * entry.parameters
+
+
+def test_the_embedded_model_is_the_default_and_first() -> None:
+    assert ENTRIES[0].model == EmbeddingSection().model == "embedded"
+
+
+def test_prompts_are_the_catalogues_unless_they_are_named() -> None:
+    assert default_prompts("ViT-L-14-quickgelu", "openai") == ("a photo of {}",)
+    assert default_prompts("embedded", None) == default_prompts("no", "such") == AS_TYPED
+    openai = EmbeddingSection(model="ViT-L-14-quickgelu", pretrained="openai")
+    assert openai.choice().prompts == ("a photo of {}",)
+    none = openai.model_copy(update={"prompts": ()})
+    assert none.choice().prompts == AS_TYPED
+    own = EmbeddingSection(prompts=("an advert for {}",))
+    assert own.choice().prompts == ("an advert for {}",)
+
+
+@pytest.mark.parametrize("prompt", ["a photo", "{} and {}", "{name}", "{", "{}" * 101])
+def test_a_prompt_holds_one_place_for_the_text(prompt: str) -> None:
+    with pytest.raises(ValueError, match="prompts"):
+        EmbeddingSection(prompts=(prompt,))
+
+
+def test_the_home_folder_is_found() -> None:
+    assert ModelChoice("local-dir:~/clip").folder == Path.home() / "clip"

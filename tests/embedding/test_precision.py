@@ -1,0 +1,82 @@
+"""bf16 is used where it is faster and holds its cosine, and nowhere else."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from hybrid_search.core.errors import InvalidConfig
+from hybrid_search.embedding import precision as subject
+from hybrid_search.embedding.clip import ClipEmbedder
+from hybrid_search.embedding.clip_loader import ClipModel, load
+from hybrid_search.embedding.model_registry import ModelChoice, Precision
+from hybrid_search.embedding.precision import settled
+from tests.tiny_models import folder_model
+
+Choose = Callable[[Precision], ModelChoice]
+
+
+@pytest.fixture(scope="module")
+def choose(tmp_path_factory: pytest.TempPathFactory) -> Choose:
+    folder = folder_model(tmp_path_factory.mktemp("tiny"))
+    return lambda precision: ModelChoice(f"local-dir:{folder}", precision=precision)
+
+
+@pytest.fixture(autouse=True)
+def faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "bf16_is_faster", lambda: True)
+
+
+def settle(choice: ModelChoice) -> tuple[ClipModel, int]:
+    """The model, and how often it was loaded for it."""
+    loads = []
+
+    def counted() -> ClipModel:
+        loads.append(choice)
+        return load(choice)
+
+    return settled(counted, choice), len(loads)
+
+
+@pytest.mark.parametrize("precision", ["auto", "bf16"])
+def test_bf16_gives_the_same_vectors_under_the_same_key(
+    choose: Choose, precision: Precision
+) -> None:
+    exact, half = ClipEmbedder(choose("fp32")), ClipEmbedder(choose(precision))
+    assert (exact.facts.precision, half.facts.precision) == ("fp32", "bf16")
+    assert exact.facts.key == half.facts.key
+    texts = ["a red shoe", "신발", "half price"]
+    cosines = (exact.texts(texts) * half.texts(texts)).sum(axis=1)
+    assert 0.999 < cosines.min() < 1.0 - 1e-7
+
+
+def test_what_does_not_hold_its_cosine_stays_as_it_was(
+    choose: Choose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "LEAST_COSINE", 1.1)
+    model, loads = settle(choose("auto"))
+    assert (model.dtype, loads) == (torch.float32, 2)
+    assert {value.dtype for value in model.network.state_dict().values()} == {torch.float32}
+    with pytest.raises(InvalidConfig, match=r"embedding\.precision = 'bf16'.*wanted is 1\.1"):
+        settle(choose("bf16"))
+
+
+def test_the_embedded_model_loses_too_much() -> None:
+    with pytest.raises(InvalidConfig, match=r"least cosine to fp32 of embedded is 0\.9[0-8]"):
+        settle(ModelChoice(precision="bf16"))
+
+
+@pytest.mark.parametrize("model", ["embedded", "folder"])
+def test_what_is_known_is_not_tried(
+    choose: Choose, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.setattr(subject, "_trial", None)
+    settled, loads = settle(ModelChoice() if model == "embedded" else choose("fp32"))
+    assert (settled.dtype, loads) == (torch.float32, 1)
+
+
+def test_a_processor_without_bf16_is_not_slowed_down(
+    choose: Choose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "bf16_is_faster", lambda: False)
+    assert settle(choose("auto"))[0].dtype == torch.float32

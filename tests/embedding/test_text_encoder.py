@@ -1,0 +1,282 @@
+"""The meaning of copy: what is read of it, and how searches find it over real stores."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hybrid_search.api.metrics import Metrics
+from hybrid_search.core import Asset, AssetId, Digest, Hit, ListSettings, Query
+from hybrid_search.core.field_schema import UNDECLARED, FieldRule, Fields
+from hybrid_search.core.ports import Draft, Vectors
+from hybrid_search.embedding.text_encoder import CopyVectors, copy_key, segments
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.status import engine_status
+from hybrid_search.ingest.manifests import read_assets
+from hybrid_search.settings.settings import Settings, load_settings
+from hybrid_search.stores.embedded.manifest import read_manifest
+from hybrid_search.stores.embedded.rebuild import rebuild, rebuild_vectors
+from hybrid_search.stores.memory import HashEmbedder, MemoryCatalog
+
+ROWS = [
+    {"id": "puppy", "title": "Puppy treats, baked fresh"},
+    {"id": "shoes", "title": "여름 신발 특가"},
+    {"id": "gloves", "title": "Winter gloves", "body": "Warm hands all day."},
+    {"id": "coffee", "title": "향긋한 커피 원두"},
+]
+
+
+def settings_in(folder: Path, *, on: bool = True) -> Settings:
+    settings = load_settings(folder)
+    section = settings.embedding.model_copy(update={"embed_copy": on})
+    return settings.model_copy(update={"embedding": section})
+
+
+def ingest(engine: Engine, folder: Path, *rows: dict[str, object]) -> None:
+    path = folder / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
+    engine.writer().ingest(read_assets(path, 1 << 20))
+
+
+def best_by_copy(engine: Engine, text: str) -> str:
+    """The asset whose copy is nearest."""
+    for candidates in engine.searcher.retrieve(Query(text)).lists:
+        if candidates.name == "copy_semantic":
+            return engine.catalog.fetch(candidates.ordinals[:1])[candidates.ordinals[0]].asset.id
+    return ""
+
+
+def lists_of(engine: Engine, query: Query) -> list[str]:
+    return [report.name for report in engine.searcher.search(query).lists]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Four adverts without pictures, to be read only."""
+    folder = tmp_path_factory.mktemp("copy")
+    with open_engine(settings_in(folder / "data"), write=True) as engine:
+        ingest(engine, folder, *ROWS)
+        yield engine
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    with open_engine(settings_in(tmp_path / "data"), write=True) as opened:
+        ingest(opened, tmp_path, *ROWS)
+        yield opened
+
+
+# ------------------------------------------------------------------------- what is read
+
+
+def test_copy_is_cut_into_sentences_that_fit() -> None:
+    asset = Asset(AssetId("a"), title="여름 신발", body="가볍다. 시원하다!\n" + "긴 문장 " * 40)
+    parts = segments(asset, UNDECLARED, 32)
+    assert parts[:3] == ("여름 신발", "가볍다.", "시원하다!")
+    assert len(parts) > 4
+    assert max(len(part.encode()) for part in parts) <= 64
+    words = " ".join(parts[3:]).split()
+    assert words[:4] == ["긴", "문장", "긴", "문장"]
+
+
+def test_equal_sentences_are_read_once_and_a_long_word_stays_whole() -> None:
+    asset = Asset(AssetId("a"), title="Sale. Sale.", body=f"Sale. {'x' * 300} now")
+    assert segments(asset, UNDECLARED, 32) == ("Sale.", "x" * 300, "now")
+
+
+def test_what_is_not_searched_is_not_read() -> None:
+    asset = Asset(AssetId("a"), title="Shoes", body="Light", attributes={"slogan": "Run free"})
+    declared = Fields(
+        {
+            "body": FieldRule(filtered=False, facetted=False),
+            "slogan": FieldRule(searched=True),
+            "price": FieldRule(type="number"),
+        }
+    )
+    assert segments(asset, UNDECLARED, 32) == ("Shoes", "Light")
+    assert segments(asset, declared, 32) == ("Shoes", "Run free")
+    assert copy_key("m@0/4", UNDECLARED) == copy_key("m@0/4", Fields({"price": FieldRule()}))
+    assert copy_key("m@0/4", declared) == "copy(-body,+slogan):m@0/4"
+
+
+class CountingEmbedder(HashEmbedder):
+    def __init__(self) -> None:
+        super().__init__(8)
+        self.seen: list[str] = []
+
+    def texts(self, texts: list[str]) -> Vectors:  # type: ignore[override]  # narrower is enough here
+        self.seen += texts
+        return super().texts(texts)
+
+
+def test_a_vector_points_to_the_mean_and_equal_texts_are_embedded_once() -> None:
+    catalog, embedder = MemoryCatalog(), CountingEmbedder()
+    key = copy_key(embedder.facts.key, UNDECLARED)
+    assets = {
+        Digest("1"): Asset(AssetId("a"), title="Shoes", body="Light"),
+        Digest("2"): Asset(AssetId("b"), title="Shoes"),
+        Digest("3"): Asset(AssetId("c")),
+    }
+    copy = CopyVectors(catalog, embedder, UNDECLARED)
+    copy.embed(assets)
+    copy.embed(assets)
+    assert sorted(embedder.seen) == ["Light", "Shoes"]
+    found = catalog.embeddings(key, list(assets))
+    assert set(found) == {"1", "2"}
+    shoes, light = HashEmbedder(8).texts(["Shoes", "Light"])
+    mean = (shoes + light) / np.linalg.norm(shoes + light)
+    assert np.allclose(found[Digest("1")], mean, atol=1e-6)
+    assert found[Digest("2")].tolist() == pytest.approx(shoes.tolist())
+
+
+def test_what_is_missing_is_embedded_with_a_count() -> None:
+    catalog, embedder = MemoryCatalog(), HashEmbedder(8)
+    drafts = [Draft(Asset(AssetId(n), title=n), None, Digest(n)) for n in "abc"]
+    catalog.put(drafts)
+    copy = CopyVectors(catalog, embedder, UNDECLARED)
+    copy.embed({drafts[0].content: drafts[0].asset})
+    told: list[tuple[int, int]] = []
+    copy.embed_missing(lambda done, total: told.append((done, total)))
+    assert told == [(2, 2)]
+    assert catalog.unembedded(copy_key(embedder.facts.key, UNDECLARED), "copy") == {}
+
+
+# ------------------------------------------------------------------------ what is found
+
+
+@pytest.mark.parametrize("text", ["개", "dog"])
+def test_a_word_finds_copy_that_means_it_and_has_neither_word_nor_picture(
+    built: Engine, text: str
+) -> None:
+    hits = built.searcher.search(Query(text, explain=True)).hits
+    assert hits[0].stored.asset.id == "puppy"
+    assert gains(hits[0]) == {"copy_semantic": 1}
+    assert hits[0].matched_fields == ()
+    assert hits[0].contributions[-1].score == pytest.approx(0.3, abs=0.3)
+
+
+def gains(hit: Hit) -> dict[str, int]:
+    """The hit's rank in each list that gave it something."""
+    return {part.list: part.rank for part in hit.contributions if part.rank is not None}
+
+
+def test_a_weight_of_its_own_counts(built: Engine) -> None:
+    usual = built.settings.fusion.settings()
+    lists = {**usual.lists, "copy_semantic": ListSettings(1, 0.5)}
+    plain = replace(usual, lists=lists, rank_constant=60.0, method="rrf")
+    answer = built.searcher.search(Query("dog", fusion=plain, explain=True))
+    (part,) = answer.hits[0].contributions[-1:]
+    assert (part.list, part.contribution) == ("copy_semantic", pytest.approx(0.5 / 61))
+    assert [hit.stored.asset.id for hit in answer.hits] == ["puppy"]
+
+
+def test_below_the_window_the_score_is_shown(built: Engine) -> None:
+    usual = built.settings.fusion.settings()
+    lists = {**usual.lists, "copy_semantic": ListSettings(1, 1.0)}
+    query = Query("puppy gloves", fusion=replace(usual, lists=lists), explain=True)
+    parts = {
+        hit.stored.asset.id: hit.contributions[-1] for hit in built.searcher.search(query).hits
+    }
+    absent = [part for part in parts.values() if part.rank is None]
+    assert [(part.list, part.absent) for part in absent] == [("copy_semantic", "below_window")]
+    assert absent[0].score is not None
+
+
+def test_a_least_similarity_is_asked_of_pictures_alone(built: Engine) -> None:
+    hits = built.searcher.search(Query("dog", min_similarity=0.999)).hits
+    assert hits[0].stored.asset.id == "puppy"
+
+
+def test_an_update_and_a_deletion_show_at_once(engine: Engine, tmp_path: Path) -> None:
+    assert best_by_copy(engine, "dog") == "puppy"
+    with open_engine(settings_in(tmp_path / "data")) as reader:
+        ingest(engine, tmp_path, {"id": "shoes", "title": "강아지 간식"})
+        ingest(engine, tmp_path, {"id": "puppy", "title": "Garden chairs"})
+        assert best_by_copy(reader, "dog") == best_by_copy(engine, "dog") == "shoes"
+        engine.writer().delete([AssetId("shoes")])
+        assert "shoes" not in {best_by_copy(reader, "dog"), best_by_copy(engine, "dog")}
+        assert (reader.copy_vectors and reader.copy_vectors.count()) == 3
+
+
+def test_status_and_metrics_tell_of_both_indexes(built: Engine) -> None:
+    facts = engine_status(built)
+    assert facts["copy"] is not None
+    assert (facts["copy"]["vectors"], facts["vector"]["vectors"]) == (4, 0)
+    assert facts["lacking"] == {}
+    assert 'hybrid_search_vectors_tail{subject="copy"} 4.0' in Metrics(built).text().decode()
+
+
+# -------------------------------------------------------------------------- on and off
+
+
+def test_off_nothing_is_embedded_and_who_asks_is_told(tmp_path: Path) -> None:
+    off = settings_in(tmp_path / "data", on=False)
+    with open_engine(off, write=True) as engine:
+        ingest(engine, tmp_path, *ROWS)
+        assert engine.copy_vectors is None
+        assert lists_of(engine, Query("dog")) == ["lexical", "text_to_image"]
+        assert engine.searcher.search(Query("dog")).notes == ()
+        usual = engine.settings.fusion.settings()
+        asked = replace(usual, lists={**usual.lists, "copy_semantic": ListSettings(5, 1.0)})
+        (note,) = engine.searcher.search(Query("dog", fusion=asked)).notes
+        assert "embedding.embed_copy" in note
+        missing = engine.catalog.unembedded(copy_key(engine.model, UNDECLARED), "copy")
+        assert len(missing) == len(ROWS)
+        assert 'subject="copy"' not in Metrics(engine).text().decode()
+
+
+def test_turned_on_it_is_brought_by_a_rebuild(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with open_engine(settings_in(data, on=False), write=True) as engine:
+        ingest(engine, tmp_path, *ROWS)
+    with open_engine(settings_in(data)) as engine:
+        facts = engine_status(engine)
+        assert facts["copy"] is None
+        assert "hybrid-search rebuild" in facts["lacking"]["copy_semantic"]
+        assert lists_of(engine, Query("dog")) == ["lexical", "text_to_image"]
+    parts = rebuild(settings_in(data))
+    assert {name: part.vectors for name, part in parts.items()} == {"picture": 0, "copy": 4}
+    with open_engine(settings_in(data)) as engine:
+        assert best_by_copy(engine, "개") == "puppy"
+        assert (engine.copy_vectors and engine.copy_vectors.describe().sealed) == 4
+
+
+def test_what_came_in_while_it_was_off_is_missed_until_a_rebuild(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for on, row in zip(itertools.cycle([True, False]), ROWS[:2], strict=False):
+        with open_engine(settings_in(data, on=on), write=True) as engine:
+            ingest(engine, tmp_path, row)
+    with open_engine(settings_in(data), write=True) as engine:
+        assert engine.copy_vectors is None
+    rebuild(settings_in(data))
+    with open_engine(settings_in(data)) as engine:
+        assert (engine.copy_vectors and engine.copy_vectors.count()) == 2
+
+
+def test_another_declaration_reads_copy_anew(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with open_engine(settings_in(data), write=True) as engine:
+        ingest(engine, tmp_path, {"id": "a", "title": "Chairs", "slogan": "A small dog"})
+        before = best_score(engine)
+    (data / "hybrid_search.toml").write_text("[fields.slogan]\nsearched = true\n", "utf-8")
+    rebuild(settings_in(data))
+    with open_engine(settings_in(data)) as engine:
+        folder = data / "generations" / engine.generation
+        assert read_manifest(folder).copy == f"copy(+slogan):{engine.model}"
+        assert best_score(engine) > before + 0.05
+
+
+def best_score(engine: Engine) -> float:
+    lists = engine.searcher.retrieve(Query("dog")).lists
+    return next(part.scores[0] for part in lists if part.name == "copy_semantic")
+
+
+def test_its_index_is_rebuilt_beside_that_of_pictures(engine: Engine) -> None:
+    built = rebuild_vectors(engine.settings)
+    assert (built["copy"].published, built["copy"].vectors, built["copy"].recall) == (True, 4, 1.0)
+    assert best_by_copy(engine, "dog") == "puppy"

@@ -1,0 +1,228 @@
+"""Another model for an index that serves: embedded aside, taken over, judged, rolled back."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from hybrid_search.core import AssetId, Ordinal, Query
+from hybrid_search.core.errors import IndexLocked, IndexMismatch, IndexMissing, InvalidConfig
+from hybrid_search.core.ports import Rebuilt
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.ingest.manifests import read_assets
+from hybrid_search.settings.settings import Settings, load_settings
+from hybrid_search.stores.embedded.maintenance import Upkeep
+from hybrid_search.stores.embedded.rebuild import Gate, rebuild, roll_back, use_model
+from tests.small_corpus import write_manifest
+from tests.tiny_models import TINY, folder_model
+
+
+@pytest.fixture
+def settings(tmp_path: Path, manifest: Path) -> Settings:
+    """Settings over a folder in which six adverts are indexed by the embedded model."""
+    found = load_settings(tmp_path / "data")
+    with open_engine(found, write=True) as engine:
+        engine.writer().ingest(read_assets(manifest, 1 << 20))
+    return found
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"local-dir:{folder_model(tmp_path_factory.mktemp('models') / 'other')}"
+
+
+def found(engine: Engine) -> list[tuple[str, float]]:
+    """Ids and scores by meaning alone."""
+    hits = engine.searcher.search(Query("red circle", explain=True)).hits
+    return [
+        (hit.stored.asset.id, round(part.score, 5))
+        for hit in hits
+        for part in hit.contributions
+        if part.list == "text_to_image" and part.score is not None
+    ]
+
+
+def test_another_model_serves_after_use_and_the_old_one_after_a_rollback(
+    settings: Settings, other: str
+) -> None:
+    with open_engine(settings) as engine:
+        before = found(engine), engine.model
+    swapped = use_model(settings, other)
+    assert swapped.published
+    assert swapped.before == before[1]
+    with open_engine(settings) as engine:
+        assert engine.model == swapped.model
+        assert engine.model.endswith(f"/{TINY['embed_dim']}")
+        after = found(engine)
+        assert after != before[0]
+    back = roll_back(settings)
+    assert (back.model, back.before) == (before[1], swapped.model)
+    with open_engine(settings) as engine:
+        assert (found(engine), engine.model) == before
+    assert roll_back(settings).model == swapped.model
+    with open_engine(settings) as engine:
+        assert found(engine) == after
+
+
+def test_a_rebuild_keeps_the_model_that_was_put_to_use(settings: Settings, other: str) -> None:
+    model = use_model(settings, other).model
+    rebuild(settings)
+    with open_engine(settings) as engine:
+        assert engine.model == model
+
+
+def test_a_running_writer_turns_over_while_searches_and_writes_go_on(
+    settings: Settings, other: str, tmp_path: Path
+) -> None:
+    with open_engine(settings, write=True, background=True) as engine, open_engine(settings) as old:
+        expected = found(old)
+        ending, answers = threading.Event(), []
+
+        def search() -> None:
+            while not ending.is_set():
+                answers.append(found(engine))
+
+        threads = [threading.Thread(target=search) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        swapped = use_model(settings, other)
+        deadline = time.monotonic() + 120
+        while engine.model != swapped.model and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.2)
+        ending.set()
+        for thread in threads:
+            thread.join()
+        assert (engine.model, engine.trouble) == (swapped.model, "")
+        with open_engine(settings) as new:
+            turned = found(new)
+        # Every answer is one model's or the other's, never a mixture.
+        assert {tuple(answer) for answer in answers} == {tuple(expected), tuple(turned)}
+        late = write_manifest(tmp_path / "late", prefix="late-")
+        report = engine.writer().ingest(read_assets(late, 1 << 20))
+        assert report.indexed > 0
+        assert engine.vectors.count() == engine.catalog.count() - without_picture(engine)
+
+
+def without_copy(engine: Engine) -> int:
+    stored = engine.catalog.fetch(engine.catalog.newest(1000)).values()
+    fields = engine.settings.declared_fields()
+    return sum(not fields.copy_of(one.asset) for one in stored)
+
+
+def without_picture(engine: Engine) -> int:
+    stored = engine.catalog.fetch(engine.catalog.newest(1000)).values()
+    return sum(one.picture is None for one in stored)
+
+
+def test_what_comes_in_while_the_new_index_is_built_is_served_by_it(
+    settings: Settings, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = write_manifest(tmp_path / "late", prefix="late-")
+    with open_engine(settings, write=True) as engine:
+        build = Upkeep.rebuild
+        writes = iter([late])
+
+        def meanwhile(upkeep: Upkeep, upto: Ordinal) -> Rebuilt:
+            for manifest in writes:
+                engine.writer().ingest(read_assets(manifest, 1 << 20))
+            return build(upkeep, upto)
+
+        monkeypatch.setattr(Upkeep, "rebuild", meanwhile)
+        before = engine.vectors.count()
+        built = use_model(settings, other).built
+        pictured = engine.catalog.count() - without_picture(engine)
+        # The pictures were known, so they had vectors; other late ones would have had none.
+        assert built["picture"].vectors == before < pictured
+        assert engine.adopt()
+        assert not engine.adopt()
+        assert engine.vectors.count() == pictured
+        assert engine.lexical.count() == engine.catalog.count()
+        assert engine.copy_vectors is not None
+        assert engine.copy_vectors.count() == engine.catalog.count() - without_copy(engine)
+
+
+def test_what_comes_in_before_the_turn_is_embedded_by_the_new_model(
+    settings: Settings, other: str, tmp_path: Path
+) -> None:
+    # One picture is new to both models.
+    late = write_manifest(tmp_path / "late", prefix="late-", blue=(7, 77, 177))
+    with open_engine(settings, write=True) as engine, open_engine(settings) as reader:
+        use_model(settings, other)
+        engine.writer().ingest(read_assets(late, 1 << 20))
+        engine.writer().delete([AssetId("red")])
+        assert not reader.adopt()
+        assert engine.adopt()
+        assert reader.adopt()
+        assert found(reader) == found(engine)
+        assert engine.vectors.count() == engine.catalog.count() - without_picture(engine)
+        assert "red" not in [name for name, _ in found(engine)]
+
+
+def test_a_model_that_is_judged_worse_is_not_put_to_use(settings: Settings, other: str) -> None:
+    measured = iter([0.8, 0.7, 0.8, 0.795])
+    gate = Gate(lambda searcher, catalog: next(measured), margin=0.01)
+    refused = use_model(settings, other, gate=gate)
+    assert not refused.published
+    with open_engine(settings) as engine:
+        assert engine.model == refused.before
+    with pytest.raises(IndexMissing, match="no generation has served before"):
+        roll_back(settings)
+    passed = use_model(settings, other, gate=gate)
+    assert passed.published
+    assert passed.judged is not None
+    assert (passed.judged.before, passed.judged.after) == (0.8, 0.795)
+
+
+def test_a_model_that_the_settings_name_is_not_overruled(
+    settings: Settings, other: str, tmp_path: Path
+) -> None:
+    file = settings.data_dir / "hybrid_search.toml"
+    file.write_text('[embedding]\nmodel = "embedded"\n', "ascii")
+    named = load_settings(settings.data_dir)
+    with pytest.raises(InvalidConfig, match=r"embedding\.model = 'embedded'.*remove it"):
+        use_model(named, other)
+    file.write_text(f'[embedding]\nmodel = "{other}"\n', "ascii")
+    with (
+        open_engine(load_settings(settings.data_dir)) as engine,
+        pytest.raises(IndexMismatch, match="hybrid-search rebuild"),
+    ):
+        engine.warm_up()
+
+
+def test_one_generation_is_built_at_a_time(settings: Settings, other: str) -> None:
+    def second(*_: object) -> float:
+        with pytest.raises(IndexLocked, match="builds a generation"):
+            rebuild(settings)
+        return 1.0
+
+    assert use_model(settings, other, gate=Gate(second, 0.0)).published
+
+
+def test_an_unusable_model_leaves_all_as_it_was(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfig, match="cannot be loaded"):
+        use_model(settings, f"local-dir:{tmp_path / 'nothing'}")
+    with open_engine(settings) as engine:
+        assert found(engine)
+    folders = {path.name for path in (settings.data_dir / "generations").glob("[0-9]*")}
+    assert folders == {engine.generation}
+
+
+def test_a_generation_that_cannot_be_taken_over_is_told_and_the_old_one_serves(
+    settings: Settings, tmp_path: Path
+) -> None:
+    name = f"local-dir:{folder_model(tmp_path / 'gone', seed=5)}"
+    with open_engine(settings, write=True) as engine:
+        expected = found(engine)
+        use_model(settings, name)
+        (tmp_path / "gone" / "open_clip_config.json").unlink()
+        with pytest.raises(InvalidConfig, match="cannot be loaded"):
+            engine.adopt()
+        engine.follow()
+        deadline = time.monotonic() + 60
+        while not engine.trouble and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert "cannot be loaded" in engine.trouble
+        assert found(engine) == expected

@@ -1,0 +1,40 @@
+"""What is the folder's own: files by digest, thumbnails made once."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hybrid_search.core.errors import EngineFailure
+from hybrid_search.images.decode import PictureLimits, digest_of
+from hybrid_search.images.store import FolderPictures
+
+
+def png() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (300, 200), "teal").save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_thumbnail_is_made_once(tmp_path: Path) -> None:
+    store, data = FolderPictures(tmp_path, PictureLimits()), png()
+    store.put(digest_of(data), data)
+    store.thumbnail(digest_of(data), 64)
+    (kept,) = (path for path in (tmp_path / "thumbnails").rglob("*") if path.is_file())
+    kept.write_bytes(b"kept")
+    assert store.thumbnail(digest_of(data), 64) == b"kept"
+    assert store.thumbnail(digest_of(data), 32) != b"kept"
+
+
+def test_a_thumbnail_that_cannot_be_kept_is_still_shown(tmp_path: Path) -> None:
+    store, data = FolderPictures(tmp_path, PictureLimits()), png()
+    store.put(digest_of(data), data)
+    (tmp_path / "thumbnails").write_bytes(b"a file where the folder should be")
+    assert Image.open(io.BytesIO(store.thumbnail(digest_of(data), 64))).size == (64, 43)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "originals").write_bytes(b"a file where the folder should be")
+    with pytest.raises(EngineFailure, match="cannot be written"):
+        FolderPictures(tmp_path, PictureLimits()).put(digest_of(b"x"), b"x")

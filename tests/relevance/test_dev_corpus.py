@@ -1,0 +1,227 @@
+"""The judged corpus that lies beside a checkout: what the answers must at least be worth."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hybrid_search.api.schemas.queries import Mode, restrict
+from hybrid_search.core import FusionSettings, ListName, Query
+from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.factory import open_engine
+from hybrid_search.ingest.manifests import read_assets
+from hybrid_search.relevance.evaluation import compare, evaluate, gains, read_queries
+from hybrid_search.settings.sections import EmbeddingSection
+from hybrid_search.settings.settings import load_settings
+from tests.shared_data import shared
+from tests.tiny_models import folder_model
+
+ASSETS = 1455
+NOT_THERE = (
+    *("tax return deadline", "mortgage interest rate", "quarterly earnings report"),
+    *("parliament election results", "quantum chromodynamics lecture", "insurance claim form"),
+    *("legal contract termination", "stock market crash", "software license agreement"),
+    *("부동산 대출 금리", "연말정산 서류", "국회의원 선거 결과", "주식 시장 폭락"),
+    *("보험 청구 절차", "특허 출원 방법", "면접 질문 준비", "건강보험 자격득실 확인서"),
+)
+"""What no asset of the corpus is about."""
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    manifest = shared("data/dev/assets.jsonl")
+    with open_engine(load_settings(tmp_path_factory.mktemp("dev") / "data"), write=True) as opened:
+        report = opened.writer().ingest(read_assets(manifest, 20 << 20))
+        assert (report.indexed, report.skipped) == (ASSETS, [])
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def measured(engine: Engine) -> dict[str, dict[str, dict[str, float]]]:
+    folder = shared("data/dev")
+    modes: tuple[Mode, ...] = ("hybrid", "text", "vector")
+    return {mode: measure(engine, folder, mode) for mode in modes}
+
+
+@pytest.fixture(scope="module")
+def by_pictures(engine: Engine) -> dict[str, dict[str, float]]:
+    settings = engine.settings.fusion.settings()
+    names: tuple[ListName, ...] = ("text_to_image", "image_to_image")
+    alone = replace(settings, lists={name: settings.lists[name] for name in names})
+    return measured_by(engine, shared("data/dev"), alone)
+
+
+def measure(engine: Engine, folder: Path, mode: Mode) -> dict[str, dict[str, float]]:
+    return measured_by(engine, folder, restrict(engine.settings.fusion.settings(), mode))
+
+
+def measured_by(engine: Engine, folder: Path, lists: FusionSettings) -> dict[str, dict[str, float]]:
+    queries = list(read_queries(folder / "queries.jsonl", lists))
+    return evaluate(engine.searcher, engine.catalog, queries, folder / "qrels.txt")
+
+
+def test_the_same_again_changes_nothing_and_embeds_nothing(engine: Engine) -> None:
+    manifest, before = shared("data/dev/assets.jsonl"), engine.catalog.last_sequence()
+    started = time.process_time()
+    report = engine.writer().ingest(read_assets(manifest, 20 << 20))
+    assert (report.unchanged, report.total) == (ASSETS, ASSETS)
+    assert engine.catalog.last_sequence() == before
+    # Reading and hashing forty megabytes; embedding would take a minute of all processors.
+    assert time.process_time() - started < 15
+
+
+def test_quoted_phrases_are_all_found(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+    assert measured["hybrid"]["phrase"]["R@10"] == 1.0
+
+
+def test_korean_words_are_found(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+    assert measured["text"]["ko_lex"]["R@10"] >= 0.98
+
+
+def test_korean_tags_find_every_asset_that_has_the_words(engine: Engine) -> None:
+    """Assets whose Korean is withheld are judged relevant too, and no word can find them."""
+    folder, found = shared("data/dev"), []
+    lists = restrict(engine.settings.fusion.settings(), "text")
+    rows = [json.loads(line) for line in (folder / "assets.jsonl").read_text("utf-8").splitlines()]
+    withheld = {row["id"] for row in rows if row.get("ko_withheld")}
+    wanted: dict[str, set[str]] = {}
+    for line in (folder / "qrels.txt").read_text().splitlines():
+        qid, _, asset, grade = line.split()
+        if int(grade) > 0 and asset not in withheld:
+            wanted.setdefault(qid, set()).add(asset)
+    for test in read_queries(folder / "queries.jsonl", lists):
+        if test.type == "ko_tag" and test.qid in wanted:
+            hits = engine.searcher.search(test.query).hits
+            scoped = [h.stored.asset for h in hits if test.scope in {"all", h.stored.asset.source}]
+            top = {asset.id for asset in scoped[:10]}
+            found.append(len(wanted[test.qid] & top) / min(10, len(wanted[test.qid])))
+    assert len(found) >= 30
+    assert sum(found) / len(found) >= 0.95
+
+
+def test_brands_are_found_by_words(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+    assert measured["text"]["brand"]["R@10"] >= 0.875
+
+
+def test_korean_finds_pictures_without_korean(
+    measured: dict[str, dict[str, dict[str, float]]],
+) -> None:
+    assert measured["text"]["ko_xling"]["R@10"] == 0.0
+    assert measured["hybrid"]["ko_xling"]["R@10"] > 0.2
+
+
+@pytest.mark.parametrize(
+    ("kind", "floor"),
+    [("ko_xling", 0.28), ("category", 0.225), ("image", 0.33), ("en_tag", 0.15), ("ko_tag", 0.2)],
+)
+def test_the_embedded_model_finds_pictures_by_meaning_and_by_likeness(
+    by_pictures: dict[str, dict[str, float]], kind: str, floor: float
+) -> None:
+    """Through the engine, whose window of 100 cuts queries of a small source short."""
+    assert by_pictures[kind]["R@10"] > floor
+
+
+def test_the_meaning_of_copy_helps_and_costs_nothing(
+    engine: Engine, measured: dict[str, dict[str, dict[str, float]]]
+) -> None:
+    folder, usual = shared("data/dev"), engine.settings.fusion.settings()
+    lists = {name: part for name, part in usual.lists.items() if name != "copy_semantic"}
+    without = {"without": FusionSettings(usual.rank_constant, lists)}
+    queries = list(read_queries(folder / "queries.jsonl", usual))
+    found = compare(engine.searcher, engine.catalog, queries, folder / "qrels.txt", without)
+    gains = {
+        kind: measured["hybrid"][kind]["nDCG@10"] - values["nDCG@10"]
+        for kind, values in found["without"].items()
+    }
+    assert min(gains.values()) > -0.01
+    assert gains["all"] > 0.05
+    assert gains["ko_xling"] > 0.15
+
+
+Measured = dict[str, dict[str, dict[str, float]]]
+
+
+@pytest.fixture(scope="module")
+def plain_vectors(engine: Engine) -> dict[str, dict[str, float]]:
+    """The lists of vectors as they are without evidence."""
+    lists = restrict(engine.settings.fusion.settings(), "vector")
+    return measured_by(engine, shared("data/dev"), replace(lists, method="rrf"))
+
+
+def best_of_each(*lists: dict[str, dict[str, float]]) -> dict[str, float]:
+    """The nDCG of the better list for each kind of query, and their mean over all queries."""
+    kinds = [kind for kind in lists[0] if kind != "all"]
+    best = {kind: max(part[kind]["nDCG@10"] for part in lists) for kind in kinds}
+    counts = {kind: lists[0][kind]["n"] for kind in kinds}
+    return {**best, "all": sum(best[k] * counts[k] for k in kinds) / sum(counts.values())}
+
+
+def test_fusion_never_loses_to_its_own_lists(
+    measured: Measured, plain_vectors: dict[str, dict[str, float]]
+) -> None:
+    hybrid = {kind: values["nDCG@10"] for kind, values in measured["hybrid"].items()}
+    best = best_of_each(measured["text"], plain_vectors)
+    assert measured["hybrid"]["all"]["n"] == 660
+    assert {k: v for k, v in hybrid.items() if v < best[k] - 0.01} == {}
+    assert hybrid["all"] >= best["all"] + 0.02
+
+
+_BELOW = "six of 130 queries find others whose Korean holds the word: .638 against .654"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "ko_lex",
+        pytest.param("ko_xling", marks=pytest.mark.xfail(strict=True, reason=_BELOW)),
+        *("ko_tag", "en_tag", "category", "brand", "phrase", "image"),
+    ],
+)
+def test_it_does_not_lose_to_lists_of_vectors_that_are_fused_by_evidence_either(
+    measured: Measured, kind: str
+) -> None:
+    best = best_of_each(measured["text"], measured["vector"])
+    assert measured["hybrid"][kind]["nDCG@10"] >= best[kind] - 0.01
+
+
+@pytest.mark.xfail(strict=True, reason=".0191 above; the lists of vectors gained .165 by evidence")
+def test_it_is_worth_more_than_the_best_of_those(measured: Measured) -> None:
+    best = best_of_each(measured["text"], measured["vector"])
+    assert measured["hybrid"]["all"]["nDCG@10"] >= best["all"] + 0.02
+
+
+def test_evidence_is_worth_more_than_ranks_alone(
+    engine: Engine, measured: dict[str, dict[str, dict[str, float]]]
+) -> None:
+    plain = replace(engine.settings.fusion.settings(), method="rrf", rank_constant=60.0)
+    found = measured_by(engine, shared("data/dev"), plain)
+    assert measured["hybrid"]["all"]["nDCG@10"] > found["all"]["nDCG@10"] + 0.04
+
+
+def test_what_is_there_is_not_called_missing_and_what_is_not_is(engine: Engine) -> None:
+    folder, usual = shared("data/dev"), engine.settings.fusion.settings()
+    queries = list(read_queries(folder / "queries.jsonl", usual))
+    scores, good = gains(
+        engine.searcher, engine.catalog, queries, folder / "qrels.txt", {"": usual}
+    )
+    found = [good[qid] for qid, score in scores[""].items() if score > 0.0]
+    assert found.count(False) <= 0.02 * len(found)
+    refused = [not engine.searcher.retrieve(Query(text)).good_match(usual) for text in NOT_THERE]
+    assert refused.count(True) >= 0.75 * len(refused)
+
+
+def test_a_model_that_knows_nothing_costs_nothing(tmp_path: Path) -> None:
+    """Weights by chance: the lists of vectors are noise, and fusion leaves them out."""
+    manifest, folder = shared("data/dev/assets.jsonl"), shared("data/dev")
+    (tmp_path / "model").mkdir()
+    name = f"local-dir:{folder_model(tmp_path / 'model')}"
+    settings = load_settings(tmp_path / "data").model_copy(
+        update={"embedding": EmbeddingSection(model=name)}
+    )
+    with open_engine(settings, write=True) as engine:
+        engine.writer().ingest(read_assets(manifest, 20 << 20))
+        text, hybrid = (measure(engine, folder, mode) for mode in ("text", "hybrid"))
+    assert hybrid["all"]["nDCG@10"] >= text["all"]["nDCG@10"] - 0.01

@@ -1,0 +1,169 @@
+"""Settings come from file, environment and arguments; wrong ones are refused by name."""
+
+from pathlib import Path
+
+import pytest
+
+from hybrid_search.core import LIST_NAMES
+from hybrid_search.core.errors import InvalidConfig
+from hybrid_search.settings.sections import FusionSection
+from hybrid_search.settings.settings import CONFIG_NAME, Settings, load_settings
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / CONFIG_NAME
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    assert settings.data_dir == tmp_path
+    assert settings.fusion.rank_constant == 30.0
+    assert settings.fusion.method == "confident_rrf"
+    assert settings.vector.kind == "auto"
+    assert settings.embedding.model == "embedded"
+
+
+def test_the_file_in_the_data_folder_is_read(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        '[fusion]\nrank_constant = 20\nlexical = {window = 7}\n[lexical]\nuser_words = ["봄"]\n',
+    )
+    settings = load_settings(tmp_path)
+    assert settings.fusion.rank_constant == 20.0
+    assert settings.fusion.lexical.window == 7
+    assert settings.fusion.lexical.weight == 2.0
+    assert settings.lexical.user_words == ("봄",)
+
+
+def test_a_named_file_goes_before_the_one_in_the_data_folder(tmp_path: Path) -> None:
+    written(tmp_path, "[server]\nport = 1111\n")
+    other = tmp_path / "other.toml"
+    other.write_text("[server]\nport = 2222\n", encoding="utf-8")
+    assert load_settings(tmp_path).server.port == 1111
+    assert load_settings(tmp_path, other).server.port == 2222
+
+
+def test_the_environment_overrides_one_key_and_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, "[fusion]\nrank_constant = 30\nphrase = {window = 9}\n")
+    monkeypatch.setenv("HYBRID_SEARCH_FUSION__RANK_CONSTANT", "20")
+    settings = load_settings(tmp_path)
+    assert settings.fusion.rank_constant == 20.0
+    assert settings.fusion.phrase.window == 9
+
+
+def test_the_argument_overrides_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HYBRID_SEARCH_DATA_DIR", "/elsewhere")
+    assert load_settings().data_dir == Path("/elsewhere")
+    assert load_settings(tmp_path).data_dir == tmp_path
+
+
+def test_one_load_does_not_leak_its_file_into_the_next(tmp_path: Path) -> None:
+    load_settings(file=written(tmp_path, "[server]\nport = 1111\n"))
+    assert load_settings().server.port == 8000
+    assert Settings().server.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("[fusion]\nrank_constant = 0\n", ["fusion.rank_constant", "= 0:", "greater than 0"]),
+        ("[fusion]\nrank_constant = nan\n", ["fusion.rank_constant", "nan"]),
+        ("[fusion.lexical]\nwindow = 1001\n", ["fusion.lexical.window", "1001", "1000"]),
+        ("[fusion.phrase]\nweight = -1\n", ["fusion.phrase.weight", "-1", "0"]),
+        ("[vector]\nm = 3\n", ["vector.m", "= 3:", "4"]),
+        ('[vector]\nkind = "tree"\n', ["vector.kind", "'ivf'", "'flat'", "'hnsw'"]),
+        ('[server]\nport = "x"\n', ["server.port", "'x'", "integer"]),
+        ("[server]\nport = 65536\n", ["server.port", "65536", "65535"]),
+        ("[server]\nprot = 1\n", ["server.prot", "= 1:", "not permitted"]),
+        ("[servers]\nport = 1\n", ["servers", "not permitted"]),
+        ("[fusion.bm25]\nwindow = 1\n", ["fusion.bm25", "not permitted"]),
+        ("[fusion\n", ["cannot be read as TOML", CONFIG_NAME]),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_key_value_and_limit(
+    tmp_path: Path, text: str, parts: list[str]
+) -> None:
+    written(tmp_path, text)
+    with pytest.raises(InvalidConfig) as refusal:
+        load_settings(tmp_path)
+    for part in parts:
+        assert part in str(refusal.value)
+
+
+def test_every_wrong_setting_has_a_line(tmp_path: Path) -> None:
+    written(tmp_path, "[server]\nport = -1\n[ingest]\nworkers = 65\n")
+    with pytest.raises(InvalidConfig) as refusal:
+        load_settings(tmp_path)
+    lines = str(refusal.value).splitlines()
+    assert len(lines) == 2
+    assert any("server.port = -1" in line for line in lines)
+    assert any("ingest.workers = 65" in line and "64" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "key"),
+    [
+        ("HYBRID_SEARCH_FUSION__RANK_CONSTANT", "10001", "fusion.rank_constant"),
+        ("HYBRID_SEARCH_LEXICAL__ANALYZER", "mecab", "lexical.analyzer"),
+    ],
+)
+def test_a_wrong_environment_variable_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, key: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidConfig) as refusal:
+        load_settings()
+    assert key in str(refusal.value)
+    assert value in str(refusal.value)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfig, match=r"no file at .*gone\.toml"):
+        load_settings(file=tmp_path / "gone.toml")
+
+
+def test_fusion_settings_name_all_lists() -> None:
+    settings = FusionSection().settings()
+    assert tuple(settings.lists) == LIST_NAMES
+    assert settings.lists["phrase"].window == 200
+    assert settings.lists["lexical"].window == 100
+
+
+def test_picture_limits_are_those_configured(tmp_path: Path) -> None:
+    written(tmp_path, "[pictures]\nmax_bytes = 2048\nmax_pixels = 99\nmax_side = 11\n")
+    limits = load_settings(tmp_path).pictures.limits()
+    assert (limits.max_bytes, limits.max_pixels, limits.max_side) == (2048, 99, 11)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("HYBRID_SEARCH_FUSON__RANK_CONSTANT", "20", "HYBRID_SEARCH_FUSION__RANK_CONSTANT?"),
+        ("hybrid_search_server__prot", "1", "HYBRID_SEARCH_SERVER__PORT?"),
+        ("HYBRID_SEARCH_LEXICAL__USER_WORDS", "[a", "lexical"),
+    ],
+)
+def test_a_variable_that_sets_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidConfig) as refusal:
+        load_settings()
+    assert said in str(refusal.value)
+
+
+def test_a_file_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_NAME).write_bytes('[lexical]\nuser_words = ["봄"]\n'.encode("cp949"))
+    with pytest.raises(InvalidConfig, match=CONFIG_NAME):
+        load_settings(tmp_path)
+
+
+def test_a_section_as_json_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYBRID_SEARCH_SERVER", '{"port": 77}')
+    assert load_settings().server.port == 77
