@@ -13,6 +13,7 @@ from hybrid_search.api.operations import Operation, Parameter
 from hybrid_search.api.schemas.queries import SearchBody
 from hybrid_search.api.search import search_parameters
 from hybrid_search.cli.main import app
+from hybrid_search.core import NOTE_CODES
 from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
 from hybrid_search.files.atomic_files import sha256_of
 from hybrid_search.settings.settings import setting_names
@@ -68,6 +69,11 @@ def test_every_limit_names_the_test_that_goes_over_it() -> None:
         named = re.search(r"`([a-z_/]+\.py)` \|$", row)
         assert named, f"no test: {row}"
         assert (ROOT / "tests" / named[1]).exists(), row
+
+
+@pytest.mark.parametrize("code", NOTE_CODES)
+def test_note(code: str) -> None:
+    assert f"| `{code}` |" in (ROOT / "docs/api.md").read_text("utf-8")
 
 
 def test_field_of_a_search() -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.core.field_schema import UNDECLARED
+from hybrid_search.core.notes import Note
 
 MAX_CHARACTERS = 512
 MAX_TERMS = 64
@@ -54,8 +55,8 @@ class ParsedQuery:
 
     source: str
     clauses: tuple[Clause, ...]
-    notes: tuple[str, ...] = ()
-    """What could not be understood and was taken as words."""
+    notes: tuple[Note, ...] = ()
+    """Syntax that was not understood and is searched as words."""
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -87,7 +88,7 @@ def parse_query(text: str, fields: Collection[str] = UNDECLARED.asked) -> Parsed
     if len(text) > MAX_CHARACTERS:
         raise InvalidQuery(f"q: {len(text):,} characters, the limit is {MAX_CHARACTERS}")
     clean = text.encode("utf-8", "replace").decode().translate(_SPELLINGS)
-    notes: list[str] = []
+    notes: list[Note] = []
     clauses = [_clause(match, fields, notes) for match in _CLAUSE.finditer(clean)]
     wanted = _joined([clause for clause in clauses if clause.text.strip()])
     terms = sum(len(clause.text.split()) for clause in wanted)
@@ -142,18 +143,18 @@ def corrected(query: ParsedQuery, near: Mapping[str, Sequence[str]], limit: int)
     return tuple(dict.fromkeys(found))
 
 
-def _clause(match: re.Match[str], fields: Collection[str], notes: list[str]) -> Clause:
+def _clause(match: re.Match[str], fields: Collection[str], notes: list[Note]) -> Clause:
     occur: Literal["should", "must", "not"] = "should"
     if match["sign"]:
         occur = "must" if match["sign"] == "+" else "not"
     field, body = match["field"], match["phrase"] if match["word"] is None else match["word"]
     if field and field not in fields:
-        notes.append(f"{field!r} is no field to search in; taken as words")
+        notes.append(Note("unknown_field", {"field": field}))
         field, body = None, f"{field} {body}"
     if match["word"] is not None:
         return _word_clause(body, occur, field)
     if not match["closed"] and body.strip():
-        notes.append("a quotation mark is not closed; the phrase goes to the end")
+        notes.append(Note("unclosed_quote"))
     slop = min(int(match["slop"] or 0), MAX_SLOP)
     return Clause("phrase", body, occur, field, slop)
 

@@ -18,11 +18,11 @@ from hybrid_search.api.request_bodies import json_body
 from hybrid_search.api.responses import json_response
 from hybrid_search.api.schemas.queries import SearchId
 from hybrid_search.api.service import Service, service_of
-from hybrid_search.core import Answer, AssetId, Query
+from hybrid_search.core import Answer, AssetId, Note, Query
 from hybrid_search.engine.parts import open_query_log
 from hybrid_search.search.query_logger import InterleavedJson, interleaved
 
-_OFF = "this service keeps no log of searches; it would with feedback.log = true"
+_NO_LOG = "this service keeps no log of searches; set feedback.log = true to keep one"
 
 
 class ClickBody(BaseModel):
@@ -83,7 +83,7 @@ async def click(request: Request) -> Response:
     body = await json_body(request, ClickBody)
     kept = service_of(request).feedback
     if kept is None:
-        raise HTTPException(403, _OFF)
+        raise HTTPException(403, _NO_LOG)
     kept.clicked(body.search_id, AssetId(body.asset))
     told: ClickJson = {"search_id": body.search_id, "asset": body.asset}
     return json_response(told, 202)
@@ -113,10 +113,12 @@ def named(service: Service, query: Query) -> Query:
 
 
 def remember(service: Service, query: Query, answer: Answer) -> Answer:
-    """The answer, once it is kept if the query asks for that; it says where it cannot be."""
+    """Log the search if the query asks for it; the answer has a note where there is no log."""
     if not query.log:
         return answer
     if service.feedback is None:
-        return replace(answer, notes=(*answer.notes, f"log: {_OFF}"))
+        return replace(
+            answer, notes=(*answer.notes, Note("log_disabled", {"setting": "feedback.log"}))
+        )
     service.feedback.searched(query, answer)
     return answer

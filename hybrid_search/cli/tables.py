@@ -70,7 +70,7 @@ def print_answer(answer: Answer, *, explain: bool) -> None:
     if answer.did_you_mean:
         console.print(f"did you mean: {escape(' | '.join(answer.did_you_mean))}")
     for note in answer.notes:
-        console.print(f"note: {escape(note)}")
+        console.print(f"note: {escape(note.text)}")
     for report in answer.lists if explain else ():
         console.print(escape(_evidence(report)), style="dim")
     found = ", ".join(f"{_SHORT[r.name]} {r.found} ({r.plan})" for r in answer.lists)

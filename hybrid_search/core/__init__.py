@@ -24,6 +24,7 @@ from hybrid_search.core.filters import (
     OneOf,
     Prefix,
 )
+from hybrid_search.core.notes import NOTE_CODES, Note, NoteCode
 from hybrid_search.core.queries import (
     FUSION_METHODS,
     LIST_NAMES,
@@ -54,6 +55,7 @@ from hybrid_search.core.results import (
 __all__ = [
     "FUSION_METHODS",
     "LIST_NAMES",
+    "NOTE_CODES",
     "NO_MATCH",
     "Absence",
     "AllOf",
@@ -83,6 +85,8 @@ __all__ = [
     "ListSettings",
     "LoggedSearch",
     "Not",
+    "Note",
+    "NoteCode",
     "OneOf",
     "Ordinal",
     "Otherwise",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from hybrid_search.core.assets import Ordinal, StoredAsset
+from hybrid_search.core.notes import Note
 from hybrid_search.core.queries import FusionMethod, ListName
 from hybrid_search.core.query_log import Team
 
@@ -176,7 +177,7 @@ class Answer:
     sequence: int
     """The last operation this answer saw."""
     phrases: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     did_you_mean: tuple[str, ...]
     """The query with unknown words replaced by near ones, likeliest first."""
     facets: Mapping[str, tuple[FacetValue, ...]]

@@ -15,7 +15,7 @@ import numpy as np
 from cachetools import LRUCache
 from PIL import Image
 
-from hybrid_search.core import Digest
+from hybrid_search.core import Digest, Note
 from hybrid_search.core.errors import IndexMismatch
 from hybrid_search.core.ports import Embedder, ModelFacts, Vectors
 from hybrid_search.images.preprocess import Pixels, Preparation
@@ -138,12 +138,12 @@ class QueryEncoder:
             self._encode(batch)
         return self._remember(key, future.result())
 
-    def cut_note(self, text: str) -> str | None:
-        """What to tell whoever gave a text that is longer than the model reads."""
+    def cut_note(self, text: str) -> Note | None:
+        """A note when the text is longer than the model reads; else ``None``."""
         read, count = self._embedder.facts.context_length, self._token_count(text)
         if count <= read:
             return None
-        return f"for its meaning only the first {read} of {count} tokens of a text were read"
+        return Note("text_truncated", {"read": read, "tokens": count})
 
     def picture(self, digest: Digest, prepare: Callable[[Preparation], Pixels]) -> Vectors:
         """The unit vector of the picture with that digest, which is prepared only if unknown."""

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
-from hybrid_search.core import ListName, StoredAsset
+from hybrid_search.core import ListName, Note, StoredAsset
 from hybrid_search.core.errors import (
     IndexUnusable,
     SearchError,
@@ -107,7 +107,7 @@ class Engine:
         return self._serving.vectors
 
     @property
-    def lacking(self) -> Mapping[ListName, str]:
+    def lacking(self) -> Mapping[ListName, Note]:
         """The lists of a search that are absent, and why."""
         return self._serving.lacking
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from hybrid_search.core import ListName, Query
+from hybrid_search.core import ListName, Note, Query
 from hybrid_search.core.errors import IndexCorrupt
 from hybrid_search.core.ports import Embedder
 from hybrid_search.embedding.image_encoder import PictureEncoder
@@ -81,8 +81,8 @@ class Serving:
     """The key of the model whose vectors are searched."""
     lexical: TantivyIndex
     vectors: VectorStores
-    lacking: Mapping[ListName, str]
-    """The lists that are absent, and why."""
+    lacking: Mapping[ListName, Note]
+    """The unavailable lists, and how to make each available."""
     embedder: LazyEmbedder
     encoder: QueryEncoder
     searcher: Searcher

@@ -108,7 +108,7 @@ def engine_status(engine: Engine) -> StatusJson:
         "copy": None
         if engine.copy_vectors is None
         else _vectors(engine, engine.copy_vectors, "copy"),
-        "lacking": dict[str, str](engine.lacking.items()),
+        "lacking": {name: note.text for name, note in engine.lacking.items()},
         "encoding": _encoding(engine),
         "repaired": list(engine.repairs),
         "trouble": engine.trouble,

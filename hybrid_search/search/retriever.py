@@ -15,6 +15,7 @@ from hybrid_search.core import (
     FusionSettings,
     ListName,
     ListSettings,
+    Note,
     Ordinal,
     Query,
 )
@@ -48,8 +49,8 @@ class Retrieved:
     """The query vector behind each list of nearest neighbours."""
     sequence: int
     """The last operation the lists saw."""
-    notes: tuple[str, ...] = ()
-    """What the asker should know of how the query was read."""
+    notes: tuple[Note, ...] = ()
+    """How the query was read, where that may surprise."""
     outside: tuple[Outside, ...] = ()
     """Candidates that some of the lists could not hold."""
     calibration: str = ""
@@ -83,7 +84,7 @@ class Retriever:
         encoder: QueryEncoder,
         prepare: Callable[[bytes, Preparation], Pixels],
         fields: Fields,
-        lacking: Mapping[ListName, str] | None = None,
+        lacking: Mapping[ListName, Note] | None = None,
     ) -> None:
         """``vectors`` has the source of each list of nearest neighbours, but for those ``lacking``.
 
@@ -251,8 +252,8 @@ class Retriever:
 
     def _cut_notes(
         self, query: Query, parsed: ParsedQuery, vectors: Mapping[ListName, Vectors]
-    ) -> tuple[str, ...]:
-        """Which of the texts that were asked for by meaning the model did not read to the end."""
+    ) -> tuple[Note, ...]:
+        """A note for each embedded text that is longer than the model reads."""
         texts = [parsed.meaning] if "text_to_image" in vectors else []
         if "image_to_image" in vectors:
             texts += [e.text for e in query.examples if e.text is not None]

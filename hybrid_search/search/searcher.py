@@ -20,6 +20,7 @@ from hybrid_search.core import (
     FusionSettings,
     Hit,
     ListReport,
+    Note,
     Ordinal,
     Query,
 )
@@ -96,14 +97,14 @@ class Searcher:
     def search(self, query: Query) -> Answer:
         """One page of the fused order; raises ``InvalidQuery`` and ``UnknownAsset``."""
         started = time.perf_counter()
-        notes: list[str] = []
+        notes: list[Note] = []
         ranking, position = self._place(query, notes)
         page, position = self._page(ranking, position, query.size)
         if any(c.name == "phrase" and not c.ordinals for c in ranking.retrieved.lists):
-            notes.append("no asset contains the quoted phrase; these are near it")
+            notes.append(Note("no_exact_phrase"))
         notes += self._lacking(query)
         if not (good := ranking.retrieved.good_match(ranking.settings)) and ranking.hits:
-            notes.append("no good match: nothing stands out from what is found by chance")
+            notes.append(Note("no_good_match"))
         more = position < len(ranking.hits)
         with stage("facets"):
             facets = self._facets.of(query, ranking.retrieved)
@@ -154,11 +155,11 @@ class Searcher:
         """How many of the quoted phrases each candidate holds, whichever list it came from."""
         return self._retriever.phrases_held(retrieved)
 
-    def _lacking(self, query: Query) -> list[str]:
-        """Why lists are absent that the query sets a window or weight for."""
+    def _lacking(self, query: Query) -> list[Note]:
+        """A note for each unavailable list that the query sets a window or weight for."""
         asked = {} if query.fusion is None else query.fusion.lists
         return [
-            f"{name}: {why}"
+            why
             for name, why in self._retriever.lacking.items()
             if name in asked and asked[name] != self._fusion.lists[name]
         ]
@@ -179,7 +180,7 @@ class Searcher:
 
     # --------------------------------------------------------------------------------- rank
 
-    def _place(self, query: Query, notes: list[str]) -> tuple[Ranking, int]:
+    def _place(self, query: Query, notes: list[Note]) -> tuple[Ranking, int]:
         """The fused order that the page is cut from, and where the page begins."""
         if query.cursor is None:
             return self.rank(query), query.offset
@@ -194,7 +195,7 @@ class Searcher:
         if ranking.key.split(".")[0] != key.split(".")[0]:
             raise InvalidQuery("cursor: it belongs to another search")
         if ranking.key != key:
-            notes.append("the index has changed since the first page; hits may repeat")
+            notes.append(Note("index_changed"))
         return ranking, position
 
     def rank(self, query: Query) -> Ranking:

@@ -81,7 +81,7 @@ def test_the_same_search_id_shows_the_same_mix(kept: tuple[httpx.Client, Path]) 
 def test_without_a_log_nothing_is_kept(client: httpx.Client) -> None:
     answer = client.get("/v1/search", params={"q": "shoes", "log": True, "search_id": "a" * 8})
     assert answer.json()["search_id"] is None
-    assert "keeps no log" in answer.json()["notes"][-1]
+    assert answer.json()["note_codes"][-1]["code"] == "log_disabled"
     refused = client.post("/v1/clicks", json={"search_id": "a" * 8, "asset": "red"})
     assert refused.status_code == 403
     assert "feedback.log = true" in refused.json()["detail"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hybrid_search.core import Digest
+from hybrid_search.core import Digest, Note
 from hybrid_search.core.errors import EngineFailure, IndexMismatch
 from hybrid_search.core.ports import ModelFacts, Vectors
 from hybrid_search.embedding.query_encoder import LazyEmbedder, QueryEncoder
@@ -200,8 +200,8 @@ def test_other_weights_under_the_same_name_are_refused() -> None:
 def test_a_text_that_is_not_read_to_its_end_is_said() -> None:
     encoder = QueryEncoder(FakeEmbedder())
     assert encoder.cut_note("word " * 77) is None
-    said = encoder.cut_note("word " * 80)
-    assert said == "for its meaning only the first 77 of 80 tokens of a text were read"
+    note = encoder.cut_note("word " * 80)
+    assert note == Note("text_truncated", {"read": 77, "tokens": 80})
 
 
 def test_texts_that_never_stop_coming_share_their_passes() -> None:

@@ -224,7 +224,8 @@ def test_off_nothing_is_embedded_and_who_asks_is_told(tmp_path: Path) -> None:
         usual = engine.settings.fusion.settings()
         asked = replace(usual, lists={**usual.lists, "copy_semantic": ListSettings(5, 1.0)})
         (note,) = engine.searcher.search(Query("dog", fusion=asked)).notes
-        assert "embedding.embed_copy" in note
+        assert note.code == "list_disabled"
+        assert "embedding.embed_copy" in note.text
         missing = engine.catalog.unembedded(copy_key(engine.model, UNDECLARED), "copy")
         assert len(missing) == len(ROWS)
         assert 'subject="copy"' not in Metrics(engine).text().decode()

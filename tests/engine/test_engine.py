@@ -74,7 +74,7 @@ def test_a_quoted_phrase_stands_above_all_that_lack_it(engine: Engine) -> None:
 def test_a_phrase_that_nobody_holds_is_said(engine: Engine) -> None:
     answer = engine.searcher.search(Query('"신발 여름"'))
     assert not any(hit.phrases for hit in answer.hits)
-    assert "no asset contains" in answer.notes[0]
+    assert [note.code for note in answer.notes] == ["no_exact_phrase"]
 
 
 def test_an_update_replaces_and_a_deletion_shows_at_once(engine: Engine, tmp_path: Path) -> None:
@@ -220,11 +220,11 @@ def test_another_model_is_refused_until_rebuilt(tmp_path: Path, manifest: Path) 
 def test_a_text_that_the_model_does_not_read_to_its_end_is_said(engine: Engine) -> None:
     text = "여름 신발 특가 " * 12
     answer = engine.searcher.search(Query(text))
-    assert [note for note in answer.notes if note.startswith("for its meaning only the first 32")]
+    assert [note for note in answer.notes if note.code == "text_truncated"]
     lexical = restrict(engine.settings.fusion.settings(), "text")
     assert engine.searcher.search(Query(text, fusion=lexical)).notes == ()
     example = Query("", examples=(Example(text=text, weight=1.0),))
-    assert "the first 32 of" in engine.searcher.search(example).notes[0]
+    assert engine.searcher.search(example).notes[0].params["read"] == 32
 
 
 def test_nothing_is_asked_of_the_network_unless_a_model_from_there_is_set(

@@ -71,7 +71,7 @@ def test_a_phrase_stands_above_all_else(page: Page) -> None:
 
 def test_a_phrase_that_nobody_has_is_said(page: Page) -> None:
     look_for(page, '"강아지 로켓 여행"')
-    expect(page.locator("#notes")).to_contain_text("No ad contains the quoted phrase")
+    expect(page.locator("#notes")).to_contain_text("No ad contains the exact phrase")
     expect(page.locator(".card").first).to_be_visible()
 
 

@@ -11,7 +11,7 @@ import * as state from "./state.js";
 import "./suggest.js";
 import { showTuning } from "./tune.js";
 import { explainAgain, speakOf } from "./why.js";
-import { number, remark, t, translate, turn } from "./words.js";
+import { noteText, number, t, translate, turn } from "./words.js";
 
 const PAGE = 24;
 const box = byId("q");
@@ -92,14 +92,17 @@ function showHead() {
   byId("took").textContent = t("took", { ms: number(answer.took_ms, 1) });
   byId("said").textContent = nothing ? t("nothing_hint") : "";
   byId("no-match").hidden = nothing || answer.good_match;
-  const known = answer.notes.filter((note) => !note.startsWith("no good match"));
-  clear(byId("notes"), known.map((note) => make("li", {}, remark(note))));
+  clear(byId("notes"), notes(answer).map((text) => make("li", {}, text)));
   clear(byId("meant"), answer.did_you_mean.length > 0 && [`${t("meant")} `, answer.did_you_mean.map((query) =>
     button(query, () => look(query), { class: "plain", dir: "auto" }))].flat());
   clear(byId("rescue"), nothing && state.values("filter").length > 0 && button(t("clear_filters"), clearAll));
   showEnd();
   document.title = state.value("q") ? `${state.value("q")} – ${t("title")}` : t("title");
 }
+
+// The notes as texts; a search without a good match has a place of its own on the page.
+const notes = ({ note_codes: codes, notes: texts }) =>
+  codes.flatMap((note, at) => (note.code === "no_good_match" ? [] : [noteText(note, texts[at])]));
 
 function showEnd() {
   byId("more").hidden = answer.cursor === null;

@@ -24,8 +24,15 @@ const WORDS = {
   nothing: ["Nothing found", "찾은 광고가 없습니다"],
   nothing_hint: ["Try other words, a picture, or fewer filters.", "다른 검색어나 그림으로 찾아보거나 필터를 줄여 보세요."],
   no_match: ["No good match", "꼭 맞는 광고가 없습니다"],
-  no_match_hint: ["Nothing stands out from what is found by chance. These are the nearest.", "우연히 찾은 것보다 뚜렷하게 나은 결과가 없습니다. 가장 가까운 광고를 보여 드립니다."],
-  no_phrase: ["No ad contains the quoted phrase. These are near it.", "따옴표 안의 문구가 그대로 들어 있는 광고는 없습니다. 비슷한 광고를 보여 드립니다."],
+  note_no_good_match: ["No ad clearly matches your search. These are the closest.", "검색어와 잘 맞는 광고를 찾지 못했어요. 가장 비슷한 광고를 보여 드려요."],
+  note_no_exact_phrase: ["No ad contains the exact phrase. These are the closest.", "문구가 똑같이 들어간 광고가 없어요. 비슷한 광고를 보여 드려요."],
+  note_unknown_field: ["“{field}” is not a searchable field, so it was searched as a word.", "‘{field}’은(는) 검색할 수 없는 항목이라 일반 검색어로 찾았어요."],
+  note_unclosed_quote: ["A quotation mark is not closed, so the phrase ends with the query.", "닫히지 않은 따옴표가 있어 검색어 끝까지를 한 문구로 찾았어요."],
+  note_text_truncated: ["The text is long: its meaning is taken from the first {read} of {tokens} tokens.", "글이 길어서 전체 {tokens}토큰 중 앞부분 {read}토큰으로만 의미를 파악했어요."],
+  note_index_changed: ["Ads changed after the first page, so results may repeat.", "첫 페이지를 본 뒤 광고가 바뀌어 같은 결과가 다시 나올 수 있어요."],
+  note_list_not_built: ["“{list}” is not available: the index has to be rebuilt.", "‘{list}’ 검색을 쓰려면 색인을 다시 만들어야 해요."],
+  note_list_disabled: ["“{list}” is not available: it is turned off in the settings ({setting}).", "‘{list}’ 검색은 설정({setting})에서 꺼져 있어요."],
+  note_log_disabled: ["This search was not logged: logging is turned off ({setting}).", "기록이 꺼져 있어 이번 검색은 남기지 않았어요({setting})."],
   meant: ["Did you mean", "혹시 이것을 찾으셨나요?"],
   failed: ["That did not work", "처리하지 못했습니다"],
   retry: ["Try again", "다시 시도"],
@@ -219,11 +226,6 @@ const WORDS = {
   s_detail: ["detail", "내용"],
 };
 
-const NOTES = {
-  "no asset contains the quoted phrase; these are near it": "no_phrase",
-  "no good match: nothing stands out from what is found by chance": "no_match_hint",
-};
-
 const LANGUAGES = ["en", "ko"];
 const KEPT = "hybrid_search.language";
 
@@ -243,8 +245,10 @@ export function t(name, values = {}) {
   return WORDS[name][at].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 }
 
-// What the service remarks, in the language of the page where it is a known remark.
-export const remark = (note) => (note in NOTES ? t(NOTES[note]) : note);
+// A note of the service in the language of the page; a code that the page does not know keeps the
+// service's English text.
+export const noteText = ({ code, params }, text) =>
+  (knows(`note_${code}`) ? t(`note_${code}`, { ...params, list: knows(`list_${params.list}`) ? t(`list_${params.list}`) : params.list }) : text);
 
 export const number = (value, digits = 0) =>
   value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });

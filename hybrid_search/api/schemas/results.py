@@ -14,6 +14,8 @@ from hybrid_search.core import (
     Contribution,
     Hit,
     ListReport,
+    Note,
+    NoteCode,
     PictureFacts,
     Span,
     StoredAsset,
@@ -131,12 +133,20 @@ class FacetValueJson(TypedDict):
     assets: int
 
 
+class NoteJson(TypedDict):
+    """A note for programs: its code, and the values that its text contains."""
+
+    code: NoteCode
+    params: dict[str, str | int]
+
+
 class AnswerJson(TypedDict):
     """A page of results and how it came about.
 
     ``good_match`` is false when no list found anything that stands out from chance. ``token`` names
     its candidates: a search with it as ``reuse`` fuses them anew, and says so by ``reused``.
-    ``search_id`` names it in the log of searches, where there is one.
+    ``search_id`` names it in the log of searches, where there is one. ``note_codes`` has the same
+    notes as ``notes``, in the same order.
     """
 
     hits: list[HitJson]
@@ -144,6 +154,7 @@ class AnswerJson(TypedDict):
     cursor: str | None
     phrases: list[str]
     notes: list[str]
+    note_codes: list[NoteJson]
     did_you_mean: list[str]
     facets: dict[str, list[FacetValueJson]]
     good_match: bool
@@ -198,7 +209,8 @@ def answer_to_json(answer: Answer) -> AnswerJson:
         "candidates": answer.candidates,
         "cursor": answer.cursor,
         "phrases": list(answer.phrases),
-        "notes": list(answer.notes),
+        "notes": [note.text for note in answer.notes],
+        "note_codes": [_note(note) for note in answer.notes],
         "did_you_mean": list(answer.did_you_mean),
         "facets": {
             field: [{"value": found.value, "assets": found.assets} for found in values]
@@ -244,6 +256,10 @@ def stored_to_json(stored: StoredAsset) -> StoredAssetJson:
         "ordinal": stored.ordinal,
         "updated_at": stored.updated_at,
     }
+
+
+def _note(note: Note) -> NoteJson:
+    return {"code": note.code, "params": dict(note.params)}
 
 
 def _picture(facts: PictureFacts) -> PictureJson:

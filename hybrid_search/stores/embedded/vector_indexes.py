@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hybrid_search.core import ListName
+from hybrid_search.core import ListName, Note
 from hybrid_search.core.ports import Catalog, Subject, Vectors
 from hybrid_search.files.quarantine import Repairs
 from hybrid_search.search.confidence import VectorSource
@@ -108,14 +108,14 @@ def sources_by_list(stores: VectorStores) -> dict[ListName, VectorSource]:
     return found
 
 
-def lists_lacking(settings: Settings, stores: VectorStores) -> dict[ListName, str]:
-    """The lists that no index answers, and what brings them."""
+def lists_lacking(settings: Settings, stores: VectorStores) -> dict[ListName, Note]:
+    """The unavailable lists, and how to make each available."""
     if "copy" in stores:
         return {}
     if settings.embedding.embed_copy:
-        return {"copy_semantic": "the index has no vectors of copy; run: hybrid-search rebuild"}
-    off = "off; set embedding.embed_copy = true and run: hybrid-search rebuild"
-    return {"copy_semantic": off}
+        return {"copy_semantic": Note("list_not_built", {"list": "copy_semantic"})}
+    disabled = {"list": "copy_semantic", "setting": "embedding.embed_copy"}
+    return {"copy_semantic": Note("list_disabled", disabled)}
 
 
 def configured_plan(settings: Settings, *, background: bool = False) -> VectorPlan:
