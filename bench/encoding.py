@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
+from hybrid_search.core.model_choice import ModelChoice
 from hybrid_search.embedding.clip import ClipEmbedder
-from hybrid_search.embedding.model_registry import ModelChoice
 from hybrid_search.embedding.query_encoder import QueryEncoder
 
 WORDS = ("빨간", "구두", "summer", "sale", "여름", "세일", "shoe", "커피", "puppy", "무료", "배송")

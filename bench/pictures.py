@@ -27,9 +27,9 @@ from rich.progress import track
 from rich.table import Table
 
 from hybrid_search.core.errors import InvalidPicture
-from hybrid_search.images.decode import PictureLimits
+from hybrid_search.core.picture_limits import PictureLimits
+from hybrid_search.core.preprocess_spec import PreprocessSpec
 from hybrid_search.images.decoder_pool import Decoders
-from hybrid_search.images.preprocess import Preparation
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.mutations import made, mutated
@@ -55,14 +55,14 @@ def main() -> None:
     chance = random.Random(options.seed)
     originals = [*made(), *read(options.folder)]
     seen = Seen()
-    preparation = Preparation(224, 224)
+    spec = PreprocessSpec(224, 224)
     decoders = Decoders(PictureLimits(), workers=2, apart=True)
     with ThreadPoolExecutor(2) as pool:
         steps = range(0, options.pictures, AHEAD)
         for start in track(steps, "pictures", console=Console(stderr=True)):
             count = min(AHEAD, options.pictures - start)
             batch = [mutated(chance.choice(originals), originals, chance) for _ in range(count)]
-            for _ in pool.map(lambda data: decode(decoders, data, preparation, seen), batch):
+            for _ in pool.map(lambda data: decode(decoders, data, spec, seen), batch):
                 pass
             seen.memory_mb.append(memory_mb())
     decoders.close()
@@ -84,10 +84,10 @@ def read(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in files if 0 < path.stat().st_size <= LARGEST]
 
 
-def decode(decoders: Decoders, data: bytes, preparation: Preparation, seen: Seen) -> None:
+def decode(decoders: Decoders, data: bytes, spec: PreprocessSpec, seen: Seen) -> None:
     began = time.perf_counter()
     try:
-        decoders.pixels(data, preparation)
+        decoders.pixels(data, spec)
         seen.results["taken"] += 1
     except InvalidPicture as refusal:
         seen.results[re.sub(r"\d[\d,.]*", "N", str(refusal))[:60]] += 1

@@ -6,7 +6,8 @@ from rich.table import Table
 from typing_extensions import TypedDict
 
 from hybrid_search.cli.tables import console, print_json
-from hybrid_search.embedding.model_registry import AS_TYPED, CatalogueEntry, catalogue
+from hybrid_search.core.model_choice import AS_TYPED
+from hybrid_search.embedding.model_registry import CatalogueEntry, catalogue
 from hybrid_search.engine.parts import weights_cached
 from hybrid_search.settings.settings import Settings
 

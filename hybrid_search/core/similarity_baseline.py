@@ -12,12 +12,12 @@ import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from hybrid_search.core.ports import Vectors
-from hybrid_search.search.evidence import expected_best
 
 LEAST = 50
 """Vectors below which nothing can be said of what is usual."""
@@ -92,6 +92,11 @@ def measure(sample: Vectors, probes: Mapping[Asker, Vectors], vectors: int) -> B
     plain = Background(mean.astype(np.float32), covariance.astype(np.float32), vectors, {})
     tails = {asker: _tail(plain, sample, rows, asker) for asker, rows in probes.items()}
     return replace(plain, tails=tails)
+
+
+def expected_best(vectors: int) -> float:
+    """The median of the maximum of ``vectors`` independent standard normal values."""
+    return NormalDist().inv_cdf(0.5 ** (1.0 / max(vectors, 1)))
 
 
 def _tail(background: Background, sample: Vectors, probes: Vectors, asker: Asker) -> float:

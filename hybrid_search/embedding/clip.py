@@ -12,11 +12,13 @@ import torch
 from PIL import Image
 
 from hybrid_search.core.errors import EngineFailure
+from hybrid_search.core.model_choice import ModelChoice
 from hybrid_search.core.ports import ModelFacts, Vectors
+from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 from hybrid_search.embedding.clip_loader import load
-from hybrid_search.embedding.model_registry import ModelChoice
+from hybrid_search.embedding.model_registry import query_prompts
 from hybrid_search.embedding.precision import settled
-from hybrid_search.images.preprocess import Pixels, Preparation
+from hybrid_search.images.preprocess import preprocess
 
 
 class ClipEmbedder:
@@ -25,11 +27,12 @@ class ClipEmbedder:
     def __init__(self, choice: ModelChoice | None = None) -> None:
         """Load the model; raises ``InvalidConfig`` for one that cannot be had."""
         self._choice = choice or ModelChoice()
+        self._prompts = query_prompts(self._choice)
         if self._choice.threads:
             torch.set_num_threads(self._choice.threads)
         self._model = settled(lambda: load(self._choice), self._choice)
         self._facts = self._describe()
-        self._preparation, self._scale = _preprocessing(self._model.network)
+        self._preprocess_spec, self._scale = _preprocessing(self._model.network)
         self._turn = threading.Lock()
 
     @property
@@ -38,9 +41,9 @@ class ClipEmbedder:
         return self._facts
 
     @property
-    def preparation(self) -> Preparation:
-        """How a picture becomes what the model looks at."""
-        return self._preparation
+    def preprocess_spec(self) -> PreprocessSpec:
+        """How an image becomes the model's input."""
+        return self._preprocess_spec
 
     def pixels(self, batch: Pixels) -> Vectors:
         """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
@@ -53,7 +56,7 @@ class ClipEmbedder:
 
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
         """One unit row per RGB picture of any size, ``(n, d)`` float32."""
-        prepared = [self._preparation(picture) for picture in pictures]
+        prepared = [preprocess(picture, self._preprocess_spec) for picture in pictures]
         return self.pixels(np.stack(prepared)) if prepared else self._stack([])
 
     def texts(self, texts: Sequence[str]) -> Vectors:
@@ -72,7 +75,7 @@ class ClipEmbedder:
 
         With several prompts, the unit vector towards the mean of a text's vectors in each.
         """
-        rows, count = self.texts(self._prompted(texts)), len(self._choice.prompts)
+        rows, count = self.texts(self._prompted(texts)), len(self._prompts)
         return rows if count == 1 else _means(rows.reshape(-1, count, self._facts.dimension))
 
     def token_count(self, text: str) -> int:
@@ -80,7 +83,7 @@ class ClipEmbedder:
         return max(self._model.token_count(prompted) for prompted in self._prompted([text]))
 
     def _prompted(self, texts: Sequence[str]) -> list[str]:
-        return [prompt.replace("{}", text) for text in texts for prompt in self._choice.prompts]
+        return [prompt.replace("{}", text) for text in texts for prompt in self._prompts]
 
     def _forward(self, encode: Callable[..., torch.Tensor], batch: torch.Tensor) -> Vectors:
         with self._turn, torch.inference_mode():
@@ -129,11 +132,9 @@ class _Scale:
         return channels.div_(255).sub_(self._mean).div_(self._std)
 
 
-def _preprocessing(network: Any) -> tuple[Preparation, _Scale]:
+def _preprocessing(network: Any) -> tuple[PreprocessSpec, _Scale]:
     """What open_clip would do to a picture for this model, in two parts."""
     asked = open_clip.transform.PreprocessCfg(**network.visual.preprocess_cfg)
     height, width = asked.size if isinstance(asked.size, (tuple, list)) else (asked.size,) * 2
-    preparation = Preparation(
-        width, height, asked.resize_mode, asked.interpolation, asked.fill_color
-    )
-    return preparation, _Scale(asked.mean, asked.std)
+    spec = PreprocessSpec(width, height, asked.resize_mode, asked.interpolation, asked.fill_color)
+    return spec, _Scale(asked.mean, asked.std)

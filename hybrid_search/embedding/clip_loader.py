@@ -21,11 +21,12 @@ import torch
 from PIL import Image
 
 from hybrid_search.core.errors import InvalidConfig
-from hybrid_search.embedding.model_registry import FOLDER_PREFIX, WEIGHT_SUFFIXES, ModelChoice
+from hybrid_search.core.model_choice import FOLDER_PREFIX, ModelChoice
 
 EMBEDDED_FOLDER = Path(__file__).parent / "models" / "hs_lite2_use512"
 _CONFIG = "open_clip_config.json"
 _VOCABULARY = "bpe.txt.gz"
+_WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 _LONG = 2048
 """Tokens, more than a query can have."""
 
@@ -200,8 +201,8 @@ def _load_file(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
     """Local weights, with the mean and std that the architecture's published weights want."""
     _check_architecture(choice)
     path = Path(choice.pretrained or "").expanduser()
-    if path.suffix not in WEIGHT_SUFFIXES:
-        raise ValueError(f"a file of weights ends in {', '.join(WEIGHT_SUFFIXES)}")
+    if path.suffix not in _WEIGHT_SUFFIXES:
+        raise ValueError(f"a file of weights ends in {', '.join(_WEIGHT_SUFFIXES)}")
     if not path.is_file():
         raise ValueError(f"no file at {path}")
     network, preprocess = open_clip.create_model_from_pretrained(
@@ -236,7 +237,7 @@ def _load_random(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
     return network, preprocess, open_clip.get_tokenizer(choice.model)
 
 
-def _refuse_nowhere(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
+def _refuse_unset(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
     _check_architecture(choice)
     raise ValueError("embedding.pretrained must name weights for it: a tag or a local file")
 
@@ -258,7 +259,7 @@ _LOADERS: dict[str, Callable[[ModelChoice], tuple[Any, Preprocess, Any]]] = {
     "tag": _load_tag,
     "file": _load_file,
     "random": _load_random,
-    "nowhere": _refuse_nowhere,
+    "unset": _refuse_unset,
 }
 
 

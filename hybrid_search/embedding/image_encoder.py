@@ -56,7 +56,7 @@ class PictureEncoder:
         known = self._catalog.embedded(self._embedder.facts.key, list(pictures))
         new = [digest for digest in pictures if digest not in known]
         futures = self._decoders.prepare(
-            [pictures[digest] for digest in new], self._embedder.preparation
+            [pictures[digest] for digest in new], self._embedder.preprocess_spec
         )
         return {**known, **dict(zip(new, futures, strict=True))}
 

@@ -1,6 +1,6 @@
-"""Which embedding model is meant: a choice from the settings, and a catalogue of sensible ones.
+"""The catalogue of embedding models that are worth choosing. Nothing here loads a model.
 
-Nothing here loads a model or reaches the network.
+The entries are read from ``models/catalogue.toml``.
 """
 
 from __future__ import annotations
@@ -13,81 +13,14 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-Precision = Literal["auto", "fp32", "bf16"]
-Source = Literal["embedded", "folder", "hub", "file", "tag", "random", "nowhere"]
-"""Where weights come from: with the package, a local folder, a repository on the hub, a local file,
-an open_clip tag, chance (speed tests), or nowhere, which cannot be loaded."""
+from hybrid_search.core.model_choice import AS_TYPED, ModelChoice
 
-EMBEDDED = "embedded"
-RANDOM = "random"
-"""Stands for weights in a speed test: the architecture is real, its answers mean nothing."""
-FOLDER_PREFIX = "local-dir:"
-HUB_PREFIX = "hf-hub:"
-AS_TYPED = ("{}",)
-"""The template that leaves a text as it is."""
-WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 _CATALOGUE = Path(__file__).parent / "models" / "catalogue.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """Which model is loaded, as it stands in the settings."""
-
-    model: str = EMBEDDED
-    pretrained: str | None = None
-    batch_size: int = 16
-    threads: int = 0
-    precision: Precision = "auto"
-    prompts: tuple[str, ...] = AS_TYPED
-    """Templates around a text; the vectors of several are averaged."""
-
-    @property
-    def source(self) -> Source:
-        """Where the weights come from."""
-        if self.model == EMBEDDED:
-            return "embedded"
-        if self.model.startswith(FOLDER_PREFIX):
-            return "folder"
-        if self.model.startswith(HUB_PREFIX):
-            return "hub"
-        if self.pretrained is None:
-            return "nowhere"
-        if self.pretrained == RANDOM:
-            return "random"
-        path = Path(self.pretrained)
-        return "file" if path.suffix or len(path.parts) > 1 or path.is_file() else "tag"
-
-    @property
-    def folder(self) -> Path:
-        """The folder behind ``local-dir:``."""
-        return Path(self.model.removeprefix(FOLDER_PREFIX)).expanduser()
-
-    @property
-    def name(self) -> str:
-        """The model's name as it stands in manifests.
-
-        Of a local folder or file only the last part counts, so that it may be moved; whether the
-        weights are still the same, their hash tells.
-        """
-        if self.source == "folder":
-            return FOLDER_PREFIX + self.folder.name
-        if self.pretrained is None:
-            return self.model
-        weights = Path(self.pretrained).name if self.source == "file" else self.pretrained
-        return f"{self.model}:{weights}"
-
-    @property
-    def settings(self) -> str:
-        """The settings that made the choice, for messages."""
-        named = f"embedding.model = {self.model!r}"
-        if self.pretrained is None:
-            return named
-        return f"{named}, embedding.pretrained = {self.pretrained!r}"
-
-
-@dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """A model that is worth choosing, and what is known of it without loading it."""
+    """A model of the catalogue, with facts that are known without loading it."""
 
     model: str
     use: str
@@ -98,18 +31,18 @@ class CatalogueEntry:
     context_length: int
     parameters: int
     images_per_second: float
-    """Encoded in fp32 by one core, as measured (docs/models.md)."""
+    """Images encoded per second in fp32 on one core, as measured (docs/models.md)."""
     text_ms: float
-    """CPU milliseconds for one text, measured in the same way."""
+    """CPU milliseconds to encode one text, measured in the same way."""
     pretrained: str | None = None
     hub: str | None = None
-    """The repository that holds the weights; ``None`` for what is in the package."""
+    """The hub repository of the weights; ``None`` for the model in the package."""
     needs: tuple[str, ...] = ()
-    """Packages beyond those that are always installed."""
+    """Further packages that it needs installed."""
     prompts: tuple[str, ...] = AS_TYPED
 
     def memory(self, precision: Literal["fp32", "bf16"]) -> int:
-        """Bytes of the weights."""
+        """The size of the weights in bytes."""
         return self.parameters * (4 if precision == "fp32" else 2)
 
 
@@ -118,12 +51,17 @@ _ENTRIES = TypeAdapter(tuple[CatalogueEntry, ...])
 
 @cache
 def catalogue() -> tuple[CatalogueEntry, ...]:
-    """The sensible choices, the model in the package first."""
+    """The entries, the model in the package first."""
     entries = tomllib.loads(_CATALOGUE.read_text("utf-8"))["models"]
     return _ENTRIES.validate_python(entries)
 
 
-def default_prompts(model: str, pretrained: str | None) -> tuple[str, ...]:
-    """The templates that the catalogue knows to help that model; else texts stay as typed."""
-    found = [e.prompts for e in catalogue() if (e.model, e.pretrained) == (model, pretrained)]
-    return found[0] if found else AS_TYPED
+def query_prompts(choice: ModelChoice) -> tuple[str, ...]:
+    """The templates for a query's text: the chosen ones, else the catalogue's for that model.
+
+    A model that the catalogue does not list takes the text as typed.
+    """
+    if choice.prompts is not None:
+        return choice.prompts
+    key = (choice.model, choice.pretrained)
+    return next((e.prompts for e in catalogue() if (e.model, e.pretrained) == key), AS_TYPED)

@@ -18,7 +18,7 @@ from PIL import Image
 from hybrid_search.core import Digest, Note
 from hybrid_search.core.errors import IndexMismatch
 from hybrid_search.core.ports import Embedder, ModelFacts, Vectors
-from hybrid_search.images.preprocess import Pixels, Preparation
+from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 
 
 class LazyEmbedder:
@@ -49,9 +49,9 @@ class LazyEmbedder:
         return self._ready().facts
 
     @property
-    def preparation(self) -> Preparation:
-        """How a picture becomes what the model looks at; loads the model."""
-        return self._ready().preparation
+    def preprocess_spec(self) -> PreprocessSpec:
+        """How an image becomes the model's input; loads the model."""
+        return self._ready().preprocess_spec
 
     def pixels(self, batch: Pixels) -> Vectors:
         """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
@@ -145,13 +145,13 @@ class QueryEncoder:
             return None
         return Note("text_truncated", {"read": read, "tokens": count})
 
-    def picture(self, digest: Digest, prepare: Callable[[Preparation], Pixels]) -> Vectors:
+    def picture(self, digest: Digest, prepare: Callable[[PreprocessSpec], Pixels]) -> Vectors:
         """The unit vector of the picture with that digest, which is prepared only if unknown."""
         key = ("picture", digest)
         with self._guard:
             if (known := self._lookup(key)) is not None:
                 return known
-        pixels = prepare(self._embedder.preparation)
+        pixels = prepare(self._embedder.preprocess_spec)
         return self._remember(key, self._embedder.pixels(pixels[np.newaxis])[0])
 
     def counts(self) -> EncodingCounts:

@@ -17,7 +17,9 @@ from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
 
 from hybrid_search.core import Digest, PictureFacts
 from hybrid_search.core.errors import InvalidPicture
-from hybrid_search.images.preprocess import Pixels, Preparation
+from hybrid_search.core.picture_limits import PictureLimits
+from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
+from hybrid_search.images.preprocess import preprocess
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 WORKING_PIXELS = 1_048_576
@@ -28,19 +30,6 @@ FLAT = 4
 """Levels of brightness, of 255, that compression alone makes of an even ground."""
 FRAMES_TRIED = 12
 """How far into an animation a frame that shows something is looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class PictureLimits:
-    """What is refused before decoding, and what decoding may take."""
-
-    max_bytes: int = 20 * 1024 * 1024
-    max_pixels: int = 40_000_000
-    max_side: int = 16_384
-    decode_seconds: float = 10.0
-    """How long one picture may take, where it is decoded in a process of its own."""
-    decode_mb: int = 2048
-    """How much memory such a process may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +96,10 @@ def check_picture(
         raise InvalidPicture(f"image: cannot be decoded, {_reason(failure)}") from None
 
 
-def prepare_picture(
-    data: bytes, limits: PictureLimits, preparation: Preparation
-) -> PreparedPicture:
+def prepare_picture(data: bytes, limits: PictureLimits, spec: PreprocessSpec) -> PreparedPicture:
     """The picture in these bytes as a model looks at it; raises ``InvalidPicture``."""
-    checked = check_picture(data, limits, preparation.least_side)
-    return PreparedPicture(checked.facts, preparation(checked.rgb))
+    checked = check_picture(data, limits, spec.least_side)
+    return PreparedPicture(checked.facts, preprocess(checked.rgb, spec))
 
 
 def shrink(picture: Image.Image, side: int) -> bytes:

@@ -28,8 +28,9 @@ import orjson
 
 from hybrid_search.core import PictureFacts
 from hybrid_search.core.errors import EngineFailure, InvalidPicture
-from hybrid_search.images.decode import PictureLimits, PreparedPicture, prepare_picture
-from hybrid_search.images.preprocess import Pixels, Preparation
+from hybrid_search.core.picture_limits import PictureLimits
+from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
+from hybrid_search.images.decode import PreparedPicture, prepare_picture
 
 FEW = 8
 """So many pictures are decoded sooner than a process has started."""
@@ -53,20 +54,18 @@ class Decoders:
         self._few = 0 if apart else FEW
         self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
 
-    def prepare(
-        self, pictures: list[bytes], preparation: Preparation
-    ) -> list[Future[PreparedPicture]]:
+    def prepare(self, pictures: list[bytes], spec: PreprocessSpec) -> list[Future[PreparedPicture]]:
         """What becomes of each picture, later, in their order.
 
         A result raises ``InvalidPicture`` for bytes that are none, for a picture at which
         decoders ended twice, and for one that takes longer than the limit.
         """
         work = self._apart if len(pictures) > self._few else prepare_picture
-        return [self._threads.submit(work, data, self._limits, preparation) for data in pictures]
+        return [self._threads.submit(work, data, self._limits, spec) for data in pictures]
 
-    def pixels(self, picture: bytes, preparation: Preparation) -> Pixels:
+    def pixels(self, picture: bytes, spec: PreprocessSpec) -> Pixels:
         """One picture as a model looks at it; raises as the results of ``prepare`` do."""
-        return self.prepare([picture], preparation)[0].result().pixels
+        return self.prepare([picture], spec)[0].result().pixels
 
     def close(self) -> None:
         """Drop what has not begun, finish what has, and end the processes."""
@@ -74,14 +73,12 @@ class Decoders:
         while not self._idle.empty():
             self._idle.get().close()
 
-    def _apart(
-        self, data: bytes, limits: PictureLimits, preparation: Preparation
-    ) -> PreparedPicture:
+    def _apart(self, data: bytes, limits: PictureLimits, spec: PreprocessSpec) -> PreparedPicture:
         # A decoder may be killed for memory that something else took: a fresh one tries again.
         for start in (self._waiting, self._fresh):
             process = start()
             try:
-                answer = process.ask(data, limits, preparation)
+                answer = process.ask(data, limits, spec)
             except (OSError, EOFError, ValueError, TypeError, KeyError):
                 end = process.close()
                 if process.too_slow:
@@ -127,7 +124,7 @@ class _Process:
             raise EngineFailure(f"decoding: cannot start a process: {failure}") from failure
 
     def ask(
-        self, data: bytes, limits: PictureLimits, preparation: Preparation
+        self, data: bytes, limits: PictureLimits, spec: PreprocessSpec
     ) -> PreparedPicture | str:
         """The answer, or the reason for none.
 
@@ -140,7 +137,7 @@ class _Process:
         timer = threading.Timer(limits.decode_seconds, self._end)
         timer.start()
         try:
-            told = {"limits": asdict(limits), "preparation": asdict(preparation)}
+            told = {"limits": asdict(limits), "spec": asdict(spec)}
             _write(requests, told, data)
             return _answer_of(*_read(answers))
         finally:
@@ -163,9 +160,9 @@ def answer_all(requests: IO[bytes], answers: IO[bytes]) -> None:
         while True:
             told, data = _read(requests)
             limits = PictureLimits(**told["limits"])
-            preparation = Preparation(**told["preparation"])
+            spec = PreprocessSpec(**told["spec"])
             try:
-                prepared = prepare_picture(data, limits, preparation)
+                prepared = prepare_picture(data, limits, spec)
             except InvalidPicture as failure:
                 _write(answers, {"refused": str(failure)}, b"")
             else:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from hybrid_search.core import Digest
 from hybrid_search.core.errors import EngineFailure, IndexCorrupt, StorageFull
+from hybrid_search.core.picture_limits import PictureLimits
 from hybrid_search.files.atomic_files import make_folder, write_whole
-from hybrid_search.images.decode import PictureLimits, check_picture, digest_of, shrink
+from hybrid_search.images.decode import check_picture, digest_of, shrink
 
 
 class FolderPictures:

@@ -9,6 +9,7 @@ import numpy as np
 
 from hybrid_search.core import CandidateList, ListName
 from hybrid_search.core.ports import LexicalMatches, VectorIndex, Vectors
+from hybrid_search.core.similarity_baseline import expected_best
 from hybrid_search.search import evidence
 from hybrid_search.search.fusion import Outside
 from hybrid_search.stores.embedded.baseline_file import BackgroundFile, asker_of
@@ -50,7 +51,7 @@ class VectorSource:
         count = self.index.count() if among is None else among
         why = (
             f"similarity up to {best:.3f}, {(best - mean) / max(deviation, 1e-9):.1f} deviations"
-            f" above the {mean:.3f} usual here; {evidence.expected_best(count):.1f} come by chance"
+            f" above the {mean:.3f} usual here; {expected_best(count):.1f} come by chance"
         )
         confidences = evidence.of_similarities(nearest.scores, mean, deviation, count)
         return replace(nearest, confidences=confidences, evidence=why)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,11 +65,6 @@ def of_similarities(
     false = math.log(max(vectors, 1)) + _log_tail(z) - np.log(found)
     rate = np.minimum.accumulate(false[::-1])[::-1]
     return tuple(np.round(_belief(rate), 4).tolist())
-
-
-def expected_best(vectors: int) -> float:
-    """The median of the largest of so many standard normal values."""
-    return NormalDist().inv_cdf(0.5 ** (1.0 / max(vectors, 1)))
 
 
 def _belief(log_rate: float | _Floats) -> _Floats:

@@ -28,9 +28,9 @@ from hybrid_search.core.ports import (
     Ordinals,
     Vectors,
 )
+from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 from hybrid_search.embedding.query_encoder import QueryEncoder
 from hybrid_search.images.decode import digest_of
-from hybrid_search.images.preprocess import Pixels, Preparation
 from hybrid_search.search.confidence import OF_WORDS, VectorSource, matched, outside
 from hybrid_search.search.fusion import Outside
 from hybrid_search.stores.embedded.log_replay import VectorFollower
@@ -82,7 +82,7 @@ class Retriever:
         vectors: Mapping[ListName, VectorSource],
         followers: Sequence[VectorFollower],
         encoder: QueryEncoder,
-        prepare: Callable[[bytes, Preparation], Pixels],
+        prepare: Callable[[bytes, PreprocessSpec], Pixels],
         fields: Fields,
         lacking: Mapping[ListName, Note] | None = None,
     ) -> None:

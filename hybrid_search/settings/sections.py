@@ -18,8 +18,8 @@ from hybrid_search.core import (
     ListSettings,
 )
 from hybrid_search.core.field_schema import MAX_BOOST, STANDARD, FieldRule, FieldType
-from hybrid_search.embedding.model_registry import AS_TYPED, ModelChoice, Precision, default_prompts
-from hybrid_search.images.decode import PictureLimits
+from hybrid_search.core.model_choice import AS_TYPED, ModelChoice, Precision
+from hybrid_search.core.picture_limits import PictureLimits
 
 Window = Annotated[int, Field(ge=1, le=1000)]
 Weight = Annotated[float, Field(ge=0.0, le=100.0)]
@@ -59,8 +59,7 @@ class EmbeddingSection(Section):
 
     def choice(self) -> ModelChoice:
         """The same as a record."""
-        named = () if self.prompts == "auto" else self.prompts or AS_TYPED
-        prompts = named or default_prompts(self.model, self.pretrained)
+        prompts = None if self.prompts == "auto" else self.prompts or AS_TYPED
         given = self.model_dump(exclude={"cached_queries", "embed_copy", "prompts"})
         return ModelChoice(**given, prompts=prompts)
 

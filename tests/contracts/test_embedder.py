@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hybrid_search.core.model_choice import ModelChoice
 from hybrid_search.core.ports import Embedder
 from hybrid_search.embedding.clip import ClipEmbedder
-from hybrid_search.embedding.model_registry import ModelChoice
+from hybrid_search.images.preprocess import preprocess
 from hybrid_search.stores.memory import HashEmbedder
 
 
@@ -39,11 +40,11 @@ def test_pictures_are_unit_rows_whatever_their_shape(embedder: Embedder) -> None
 
 
 def test_a_picture_is_its_prepared_pixels(embedder: Embedder) -> None:
-    prepare = embedder.preparation
+    spec = embedder.preprocess_spec
     pictures = [Image.new("RGB", (90 + n, 70), (n * 60, 90, 0)) for n in range(4)]
-    batch = np.stack([prepare(picture) for picture in pictures])
-    assert (batch.shape, batch.dtype) == ((4, prepare.height, prepare.width, 3), np.uint8)
-    assert max(prepare.width, prepare.height) == embedder.facts.image_size
+    batch = np.stack([preprocess(picture, spec) for picture in pictures])
+    assert (batch.shape, batch.dtype) == ((4, spec.height, spec.width, 3), np.uint8)
+    assert max(spec.width, spec.height) == embedder.facts.image_size
     rows = embedder.pixels(batch)
     assert (rows.shape, rows.dtype) == ((4, embedder.facts.dimension), np.float32)
     assert np.allclose(rows, embedder.pictures(pictures), atol=1e-5)
@@ -51,8 +52,8 @@ def test_a_picture_is_its_prepared_pixels(embedder: Embedder) -> None:
 
 def test_nothing_gives_no_rows(embedder: Embedder) -> None:
     nothing = (0, embedder.facts.dimension)
-    prepare = embedder.preparation
-    no_pixels = np.empty((0, prepare.height, prepare.width, 3), np.uint8)
+    spec = embedder.preprocess_spec
+    no_pixels = np.empty((0, spec.height, spec.width, 3), np.uint8)
     assert embedder.texts([]).shape == embedder.pictures([]).shape == nothing
     assert embedder.pixels(no_pixels).shape == nothing
 

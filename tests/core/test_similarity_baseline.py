@@ -1,12 +1,13 @@
 """What is usual among the vectors of an index: against numpy, against models that cannot read."""
 
+import statistics
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hybrid_search.core.ports import Vectors
-from hybrid_search.core.similarity_baseline import Background, measure, unpacked
+from hybrid_search.core.similarity_baseline import Background, expected_best, measure, unpacked
 from hybrid_search.stores.embedded.baseline_file import BackgroundFile, Calibrator, asker_of
 from hybrid_search.stores.memory import MemoryVectors
 
@@ -21,6 +22,12 @@ def cloud(count: int, seed: int = 0, cone: float = 0.5) -> Vectors:
     """Directions in a cone, as models give them."""
     chance = np.random.default_rng(seed)
     return units(chance.normal(size=(count, WIDTH)).astype(np.float32) / WIDTH**0.5 + cone)
+
+
+@pytest.mark.parametrize("vectors", [1, 50, 1000, 1_000_000])
+def test_the_best_of_many_by_chance(vectors: int) -> None:
+    best = expected_best(vectors)
+    assert statistics.NormalDist().cdf(best) ** vectors == pytest.approx(0.5, abs=1e-6)
 
 
 def test_mean_and_deviation_are_those_of_all_similarities() -> None:

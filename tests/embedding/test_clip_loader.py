@@ -16,10 +16,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from hybrid_search.core.errors import InvalidConfig
+from hybrid_search.core.model_choice import ModelChoice
 from hybrid_search.embedding import clip_loader
 from hybrid_search.embedding.clip import ClipEmbedder
 from hybrid_search.embedding.clip_loader import load
-from hybrid_search.embedding.model_registry import ModelChoice
 from tests.tiny_models import GREY, TINY, folder_model, register, weights
 
 SMALL_ROBERTA = {

@@ -6,15 +6,9 @@ import open_clip
 import pytest
 import torch
 
+from hybrid_search.core.model_choice import AS_TYPED, ModelChoice, WeightSource
 from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
-from hybrid_search.embedding.model_registry import (
-    AS_TYPED,
-    CatalogueEntry,
-    ModelChoice,
-    Source,
-    catalogue,
-    default_prompts,
-)
+from hybrid_search.embedding.model_registry import CatalogueEntry, catalogue, query_prompts
 from hybrid_search.settings.sections import EmbeddingSection
 
 ENTRIES = catalogue()
@@ -42,11 +36,11 @@ def config_of(entry: CatalogueEntry) -> dict[str, dict[str, int]]:
         ("ViT-B-32", "/models/w.safetensors", "file", "ViT-B-32:w.safetensors"),
         ("ViT-B-32", "w.pt", "file", "ViT-B-32:w.pt"),
         ("ViT-B-32", "random", "random", "ViT-B-32:random"),
-        ("ViT-B-32", None, "nowhere", "ViT-B-32"),
+        ("ViT-B-32", None, "unset", "ViT-B-32"),
     ],
 )
 def test_a_choice_says_where_weights_come_from(
-    model: str, pretrained: str | None, source: Source, name: str
+    model: str, pretrained: str | None, source: WeightSource, name: str
 ) -> None:
     choice = ModelChoice(model, pretrained)
     assert (choice.source, choice.name) == (source, name)
@@ -88,14 +82,13 @@ def test_the_embedded_model_is_the_default_and_first() -> None:
 
 
 def test_prompts_are_the_catalogues_unless_they_are_named() -> None:
-    assert default_prompts("ViT-L-14-quickgelu", "openai") == ("a photo of {}",)
-    assert default_prompts("embedded", None) == default_prompts("no", "such") == AS_TYPED
     openai = EmbeddingSection(model="ViT-L-14-quickgelu", pretrained="openai")
-    assert openai.choice().prompts == ("a photo of {}",)
+    assert query_prompts(openai.choice()) == ("a photo of {}",)
+    assert query_prompts(ModelChoice()) == query_prompts(ModelChoice("no", "such")) == AS_TYPED
     none = openai.model_copy(update={"prompts": ()})
-    assert none.choice().prompts == AS_TYPED
+    assert query_prompts(none.choice()) == AS_TYPED
     own = EmbeddingSection(prompts=("an advert for {}",))
-    assert own.choice().prompts == ("an advert for {}",)
+    assert query_prompts(own.choice()) == ("an advert for {}",)
 
 
 @pytest.mark.parametrize("prompt", ["a photo", "{} and {}", "{name}", "{", "{}" * 101])

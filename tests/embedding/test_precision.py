@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from hybrid_search.core.errors import InvalidConfig
+from hybrid_search.core.model_choice import ModelChoice, Precision
 from hybrid_search.embedding import precision as subject
 from hybrid_search.embedding.clip import ClipEmbedder
 from hybrid_search.embedding.clip_loader import ClipModel, load
-from hybrid_search.embedding.model_registry import ModelChoice, Precision
 from hybrid_search.embedding.precision import settled
 from tests.tiny_models import folder_model
 

@@ -12,8 +12,9 @@ from PIL import Image
 from hybrid_search.core import Digest, Note
 from hybrid_search.core.errors import EngineFailure, IndexMismatch
 from hybrid_search.core.ports import ModelFacts, Vectors
+from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 from hybrid_search.embedding.query_encoder import LazyEmbedder, QueryEncoder
-from hybrid_search.images.preprocess import Pixels, Preparation
+from hybrid_search.images.preprocess import preprocess
 
 
 class FakeEmbedder:
@@ -21,7 +22,7 @@ class FakeEmbedder:
 
     def __init__(self, name: str = "fake") -> None:
         self.facts = ModelFacts(name, "0" * 64, 2, 77, 8, ())
-        self.preparation = Preparation(8, 8)
+        self.preprocess_spec = PreprocessSpec(8, 8)
         self.batches: list[list[str]] = []
         self.pictures_seen = 0
         self.failure: Exception | None = None
@@ -48,7 +49,9 @@ class FakeEmbedder:
         return np.array([[picture.mean(), 0.0] for picture in batch], np.float32)
 
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        return self.pixels(np.stack([self.preparation(picture) for picture in pictures]))
+        return self.pixels(
+            np.stack([preprocess(picture, self.preprocess_spec) for picture in pictures])
+        )
 
 
 def held_up(
@@ -130,10 +133,13 @@ def test_a_known_picture_is_not_opened() -> None:
     encoder = QueryEncoder(fake)
     picture = Image.new("RGB", (7, 3), (7, 7, 7))
 
-    def never(_: Preparation) -> Pixels:
+    def never(_: PreprocessSpec) -> Pixels:
         raise AssertionError("opened a picture whose vector is known")
 
-    assert encoder.picture(Digest("aa"), lambda prepare: prepare(picture)).tolist() == [7.0, 0.0]
+    assert encoder.picture(Digest("aa"), lambda spec: preprocess(picture, spec)).tolist() == [
+        7.0,
+        0.0,
+    ]
     assert encoder.picture(Digest("aa"), never).tolist() == [7.0, 0.0]
     assert fake.pictures_seen == 1
 
@@ -142,7 +148,7 @@ def test_a_picture_and_a_text_of_one_name_are_two_things() -> None:
     encoder = QueryEncoder(FakeEmbedder())
     encoder.text("aa")
     row = encoder.picture(
-        Digest("aa"), lambda prepare: prepare(Image.new("RGB", (9, 9), (9, 9, 9)))
+        Digest("aa"), lambda spec: preprocess(Image.new("RGB", (9, 9), (9, 9, 9)), spec)
     )
     assert row.tolist() == [9.0, 0.0]
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hybrid_search.core.errors import InvalidPicture
-from hybrid_search.images.decode import PictureLimits, check_picture
+from hybrid_search.core.picture_limits import PictureLimits
+from hybrid_search.images.decode import check_picture
 from tests.shared_data import shared
 
 REFUSED = {

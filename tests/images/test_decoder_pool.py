@@ -17,12 +17,14 @@ import pytest
 from PIL import Image, ImageDraw
 
 from hybrid_search.core.errors import InvalidPicture
-from hybrid_search.images.decode import PictureLimits, check_picture, prepare_picture
+from hybrid_search.core.picture_limits import PictureLimits
+from hybrid_search.core.preprocess_spec import PreprocessSpec
+from hybrid_search.images.decode import check_picture, prepare_picture
 from hybrid_search.images.decoder_pool import FEW, Decoders
-from hybrid_search.images.preprocess import Preparation
+from hybrid_search.images.preprocess import preprocess
 from tests.mutations import made, mutated
 
-INPUT = Preparation(64, 64)
+INPUT = PreprocessSpec(64, 64)
 LIMITS = PictureLimits()
 
 
@@ -183,7 +185,7 @@ def test_a_large_picture_decoded_small_looks_the_same(kind: str, how: dict[str, 
         (p.facts.digest, p.facts.width, p.facts.height, p.facts.format) for p in (whole, small)
     ]
     assert facts[0] == facts[1]
-    difference = np.abs(INPUT(whole.rgb).astype(int) - INPUT(small.rgb))
+    difference = np.abs(preprocess(whole.rgb, INPUT).astype(int) - preprocess(small.rgb, INPUT))
     assert difference.mean() < 2.0
 
 
@@ -192,7 +194,7 @@ def test_damaged_pictures_are_pictures_or_refused_and_nothing_else() -> None:
     originals = made()
     with closing(Decoders(PictureLimits(), apart=True)) as decoders:
         damaged = [mutated(chance.choice(originals), originals, chance) for _ in range(300)]
-        futures = decoders.prepare(damaged, Preparation(32, 32))
+        futures = decoders.prepare(damaged, PreprocessSpec(32, 32))
         failures = [future.exception() for future in futures]
     assert 0 < failures.count(None) < len(damaged)
     assert {type(failure) for failure in failures} == {type(None), InvalidPicture}

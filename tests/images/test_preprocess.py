@@ -8,7 +8,8 @@ import open_clip
 import pytest
 from PIL import Image
 
-from hybrid_search.images.preprocess import MAX_ASPECT, Interpolation, Preparation, ResizeMode
+from hybrid_search.core.preprocess_spec import Interpolation, PreprocessSpec, ResizeMode
+from hybrid_search.images.preprocess import MAX_ASPECT, preprocess
 
 SIZES = [(640, 427), (427, 640), (100, 80), (33, 500), (260, 260), (1, 1), (301, 299)]
 
@@ -18,16 +19,16 @@ def noise(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(chance.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
 
 
-def by_open_clip(preparation: Preparation, picture: Image.Image) -> np.ndarray:
-    size = (preparation.height, preparation.width)
+def by_open_clip(spec: PreprocessSpec, picture: Image.Image) -> np.ndarray:
+    size = (spec.height, spec.width)
     transform = open_clip.image_transform(
         size[0] if size[0] == size[1] else size,
         is_train=False,
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
-        resize_mode=preparation.resize,
-        interpolation=preparation.interpolation,
-        fill_color=preparation.fill,
+        resize_mode=spec.resize,
+        interpolation=spec.interpolation,
+        fill_color=spec.fill,
     )
     return (transform(picture).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
 
@@ -38,19 +39,19 @@ def by_open_clip(preparation: Preparation, picture: Image.Image) -> np.ndarray:
 def test_it_is_pixel_by_pixel_what_open_clip_gives(
     resize: ResizeMode, interpolation: Interpolation, shape: tuple[int, int]
 ) -> None:
-    preparation = Preparation(*shape, resize, interpolation, fill=7)
+    spec = PreprocessSpec(*shape, resize, interpolation, fill=7)
     for size in SIZES:
         picture = noise(size)
-        found = preparation(picture)
+        found = preprocess(picture, spec)
         assert (found.shape, found.dtype) == ((shape[1], shape[0], 3), np.uint8)
-        assert np.array_equal(found, by_open_clip(preparation, picture)), size
+        assert np.array_equal(found, by_open_clip(spec, picture)), size
 
 
 @pytest.mark.parametrize("size", [(16_384, 1), (1, 16_384), (MAX_ASPECT * 9 + 50, 9)])
 @pytest.mark.parametrize("resize", ["shortest", "longest", "squash"])
 def test_a_strip_shows_its_middle(resize: ResizeMode, size: tuple[int, int]) -> None:
     picture = Image.new("RGB", size, "teal")
-    found = Preparation(224, 224, resize, fill=0)(picture)
+    found = preprocess(picture, PreprocessSpec(224, 224, resize, fill=0))
     assert found.shape == (224, 224, 3)
     assert found[112, 112].tolist() == [0, 128, 128]
 

@@ -14,11 +14,12 @@ from hybrid_search.analysis.rules import RulesAnalyzer
 from hybrid_search.core import Asset, AssetId
 from hybrid_search.core.errors import EngineFailure
 from hybrid_search.core.field_schema import Fields
+from hybrid_search.core.picture_limits import PictureLimits
 from hybrid_search.core.ports import Vectors
+from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 from hybrid_search.embedding.image_encoder import PictureEncoder
-from hybrid_search.images.decode import PictureLimits, digest_of
+from hybrid_search.images.decode import digest_of
 from hybrid_search.images.decoder_pool import Decoders
-from hybrid_search.images.preprocess import Pixels, Preparation
 from hybrid_search.ingest.manifests import Row
 from hybrid_search.ingest.pipeline import Indexer, IngestReport, Target
 from hybrid_search.stores.embedded.log_replay import LexicalFollower, VectorFollower
@@ -51,9 +52,9 @@ class CountingDecoders(Decoders):
 
     decoded = 0
 
-    def prepare(self, pictures: list[bytes], preparation: Preparation):  # type: ignore[no-untyped-def]
+    def prepare(self, pictures: list[bytes], spec: PreprocessSpec):  # type: ignore[no-untyped-def]
         self.decoded += len(pictures)
-        return super().prepare(pictures, preparation)
+        return super().prepare(pictures, spec)
 
 
 @dataclass

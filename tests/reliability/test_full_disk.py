@@ -10,9 +10,10 @@ import pytest
 from hybrid_search.analysis.rules import RulesAnalyzer
 from hybrid_search.core import Asset, AssetId, Ordinal, Query, StoredAsset
 from hybrid_search.core.errors import StorageFull
+from hybrid_search.core.picture_limits import PictureLimits
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
-from hybrid_search.images.decode import PictureLimits, digest_of
+from hybrid_search.images.decode import digest_of
 from hybrid_search.images.store import FolderPictures
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import load_settings

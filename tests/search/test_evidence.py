@@ -12,7 +12,6 @@ from hybrid_search.core import NO_MATCH
 from hybrid_search.search.evidence import (
     CHANCE,
     DOUBT,
-    expected_best,
     of_similarities,
     of_words,
 )
@@ -95,9 +94,3 @@ def test_equal_vectors_stand_out_from_nothing() -> None:
 def test_nothing_found_is_believed_in_nothing() -> None:
     assert of_similarities([], 0.1, 0.1, 100) == ()
     assert of_words([], [], 0.0, 1, 0) == ()
-
-
-@pytest.mark.parametrize("vectors", [1, 50, 1000, 1_000_000])
-def test_the_best_of_many_by_chance(vectors: int) -> None:
-    best = expected_best(vectors)
-    assert statistics.NormalDist().cdf(best) ** vectors == pytest.approx(0.5, abs=1e-6)

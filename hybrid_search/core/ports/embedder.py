@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from PIL import Image
 
 from hybrid_search.core.arrays import Vectors
-from hybrid_search.images.preprocess import Pixels, Preparation
+from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Embedder(Protocol):
         ...
 
     @property
-    def preparation(self) -> Preparation:
-        """How a picture becomes what the model looks at."""
+    def preprocess_spec(self) -> PreprocessSpec:
+        """How an image becomes the model's input."""
         ...
 
     def pixels(self, batch: Pixels) -> Vectors:

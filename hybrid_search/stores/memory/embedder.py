@@ -9,8 +9,9 @@ from PIL import Image
 
 from hybrid_search.core import Digest
 from hybrid_search.core.ports import ModelFacts, Vectors
+from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 from hybrid_search.images.decode import digest_of
-from hybrid_search.images.preprocess import Pixels, Preparation
+from hybrid_search.images.preprocess import preprocess
 
 
 class HashEmbedder:
@@ -21,7 +22,7 @@ class HashEmbedder:
 
     def __init__(self, dimension: int = 64) -> None:
         self.facts = ModelFacts("hash", "0" * 64, dimension, 1 << 20, 32, ())
-        self.preparation = Preparation(32, 32)
+        self.preprocess_spec = PreprocessSpec(32, 32)
 
     def pixels(self, batch: Pixels) -> Vectors:
         """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
@@ -29,7 +30,9 @@ class HashEmbedder:
 
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
         """One unit row per RGB picture of any size, ``(n, d)`` float32."""
-        return self._rows([digest_of(self.preparation(p).tobytes()) for p in pictures])
+        return self._rows(
+            [digest_of(preprocess(p, self.preprocess_spec).tobytes()) for p in pictures]
+        )
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """One unit row per text, ``(n, d)`` float32."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hybrid_search.core import Digest
 from hybrid_search.core.errors import IndexCorrupt
-from hybrid_search.images.decode import PictureLimits, check_picture, shrink
+from hybrid_search.core.picture_limits import PictureLimits
+from hybrid_search.images.decode import check_picture, shrink
 
 
 class MemoryPictures:
