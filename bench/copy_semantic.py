@@ -14,7 +14,9 @@ from pathlib import Path
 from hybrid_search.core import FusionSettings, ListName, ListSettings
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.ingest.manifests import read_assets
-from hybrid_search.relevance.evaluation import compare, read_queries
+from hybrid_search.relevance.candidate_cache import Candidates, retrieve
+from hybrid_search.relevance.evaluation import read_judgments, read_queries
+from hybrid_search.relevance.measurement import Table, measure, places_by_type
 from hybrid_search.settings.settings import load_settings
 
 MEASURE = "nDCG@10"
@@ -30,8 +32,13 @@ def main() -> None:
             widest = at_windows(settings.fusion.settings(), max(options.windows))
             queries = list(read_queries(options.judged / "queries.jsonl", widest))
             grid = combinations(widest, options)
-            qrels = options.judged / "qrels.txt"
-            show(compare(engine.searcher, engine.catalog, queries, qrels, grid))
+            judged = read_judgments(options.judged / "qrels.txt")
+            found = [
+                retrieve(engine.searcher, engine.catalog, query, judged[query.qid])
+                for query in queries
+                if judged.get(query.qid)
+            ]
+            show(list(grid), found, measure(found, list(grid.values()), [MEASURE])[MEASURE])
 
 
 def arguments() -> argparse.Namespace:
@@ -75,13 +82,13 @@ def combinations(
     return {**tried, "copy alone": FusionSettings(options.rank_constant, alone)}
 
 
-def show(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+def show(names: list[str], found: list[Candidates], table: Table) -> None:
     """A row for each combination, a column for each type of query."""
-    types = list(next(iter(measured.values())))
-    width = max(map(len, measured))
+    types = {**places_by_type([one.test for one in found]), "all": list(range(len(found)))}
+    width = max(map(len, names))
     print(" " * width, *(f"{kind:>9}" for kind in types))
-    for name, by_type in measured.items():
-        print(f"{name:{width}}", *(f"{by_type[kind][MEASURE]:9.3f}" for kind in types), flush=True)
+    for name, values in zip(names, table, strict=True):
+        print(f"{name:{width}}", *(f"{values[places].mean():9.3f}" for places in types.values()))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from hybrid_search.cli.tables import console, print_json, progress_bar
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.similarity_baseline import LEAST, Background
 from hybrid_search.engine.factory import open_engine
-from hybrid_search.relevance.evaluation import read_queries
-from hybrid_search.relevance.weight_tuner import Calibrated, calibrate_weights
+from hybrid_search.relevance.list_weights import WeightCheck, check_weights
+from hybrid_search.relevance.statistics import spread
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.rebuild import Backgrounds, calibrate
 
@@ -80,14 +80,13 @@ def calibrate_index(
         _print(found, judged, settings)
 
 
-def _judged(settings: Settings, queries: Path, qrels: Path) -> Calibrated:
-    fusion = settings.fusion.settings()
-    tests = list(read_queries(queries, fusion))
+def _judged(settings: Settings, queries: Path, qrels: Path) -> WeightCheck:
     with open_engine(settings) as engine:
-        return calibrate_weights(engine.searcher, engine.catalog, tests, qrels, fusion)
+        fusion = settings.fusion.settings()
+        return check_weights(engine.searcher, engine.catalog, queries, qrels, fusion)
 
 
-def _as_json(found: Backgrounds, judged: Calibrated | None) -> CalibratedJson:
+def _as_json(found: Backgrounds, judged: WeightCheck | None) -> CalibratedJson:
     return {
         "backgrounds": {
             subject: None if usual is None else _background(usual)
@@ -105,18 +104,18 @@ def _background(usual: Background) -> BackgroundJson:
     }
 
 
-def _weights(judged: Calibrated) -> WeightsJson:
+def _weights(judged: WeightCheck) -> WeightsJson:
     return {
         "ndcg_before": round(judged.before, 4),
         "ndcg_after": round(judged.after, 4),
-        "interval": [round(bound, 4) for bound in judged.interval],
+        "interval": [round(judged.difference.low, 4), round(judged.difference.high, 4)],
         "better": judged.better,
         "weights": dict[str, float](judged.weights.items()),
         "refused": round(judged.refused, 4),
     }
 
 
-def _print(found: Backgrounds, judged: Calibrated | None, settings: Settings) -> None:
+def _print(found: Backgrounds, judged: WeightCheck | None, settings: Settings) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("index", "vectors", "deviation", "tails"):
         table.add_column(column)
@@ -138,16 +137,15 @@ def _set_weights(settings: Settings) -> Mapping[str, float]:
     return {name: part.weight for name, part in settings.fusion.settings().lists.items()}
 
 
-def _print_weights(judged: Calibrated, before: Mapping[str, float]) -> None:
-    low, high = judged.interval
+def _print_weights(judged: WeightCheck, before: Mapping[str, float]) -> None:
     console.print(
-        f"nDCG@10 {judged.before:.3f}; with weights chosen on other queries {judged.after:.3f},"
-        f" a difference between {low:+.3f} and {high:+.3f} (95 %)"
+        f"nDCG@10 {judged.before:.3f} with the configured weights, {judged.after:.3f} with"
+        f" cross-validated weights: {spread(judged.difference)}, 95 % interval"
     )
-    console.print(f"told that there is no good match, though there is: {judged.refused:.1%}")
+    console.print(f"answered queries reported as no good match: {judged.refused:.1%}")
     changed = {name: w for name, w in judged.weights.items() if w != before[name]}
     if not judged.better or not changed:
-        console.print("keep the weights as they are: no others are better for certain")
+        console.print("keep the configured weights: no others are significantly better")
         return
     for name, weight in changed.items():
         console.print(

@@ -52,7 +52,7 @@ def refusals(
     """What these cut-offs refuse of the queries at these places."""
     answered, refused = (
         np.array([ask(found[place]) for place in places.tolist()], np.bool_)
-        for ask in (_answered, lambda candidates: _refused(candidates, cuts))
+        for ask in (_answered, lambda candidates: is_refused(candidates, cuts))
     )
     return Refusals(
         int(answered.sum()),
@@ -66,7 +66,7 @@ def _answered(candidates: Candidates) -> bool:
     return any(_answers(cached, candidates) for cached in candidates.lists)
 
 
-def _refused(candidates: Candidates, cuts: Mapping[ListName, float]) -> bool:
+def is_refused(candidates: Candidates, cuts: Mapping[ListName, float]) -> bool:
     """As a search is: a phrase that is there is a match."""
     return not any(
         len(cached.columns) and (cached.name == "phrase" or _best(cached) >= cuts[cached.name])

@@ -6,8 +6,8 @@ Queries are JSONL (``qid``, ``type``, ``text`` or ``image``, ``scope``), judgmen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +19,6 @@ from hybrid_search.core import Asset, Example, FusionSettings, Query
 from hybrid_search.core.asset_codec import parse_model, read_json
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.ports import Catalog
-from hybrid_search.search.retriever import Retrieved
 from hybrid_search.search.searcher import Searcher
 
 CUTS = (1, 5, 10)
@@ -93,76 +92,6 @@ def evaluate(
         if progress is not None:
             progress()
     return _by_type(queries, judged, run)
-
-
-def compare(
-    searcher: Searcher,
-    catalog: Catalog,
-    queries: list[TestQuery],
-    qrels: Path,
-    settings: Mapping[str, FusionSettings],
-) -> dict[str, dict[str, dict[str, float]]]:
-    """The same measures under several settings of fusion, by their names.
-
-    Each query is retrieved once, to the windows of its own settings, and fused many times.
-    """
-    judged = _read_qrels(qrels)
-    runs, _ = _runs(searcher, catalog, queries, settings)
-    return {name: _by_type(queries, judged, run) for name, run in runs.items()}
-
-
-def gains(
-    searcher: Searcher,
-    catalog: Catalog,
-    queries: list[TestQuery],
-    qrels: Path,
-    settings: Mapping[str, FusionSettings],
-) -> tuple[dict[str, dict[str, float]], dict[str, bool]]:
-    """nDCG@10 of each judged query under each of the settings, retrieved once and fused often.
-
-    And whether each was found a good match for.
-    """
-    judged = _read_qrels(qrels)
-    runs, good = _runs(searcher, catalog, queries, settings)
-    asked = {query.qid for query in queries} & {judgment.query_id for judgment in judged}
-    qrels_asked = [judgment for judgment in judged if judgment.query_id in asked]
-    scores = {name: dict.fromkeys(sorted(asked), 0.0) for name in runs}
-    for name, run in runs.items():
-        for found in ir_measures.iter_calc([nDCG @ 10], qrels_asked, run):
-            scores[name][found.query_id] = found.value
-    return scores, good
-
-
-def _runs(
-    searcher: Searcher,
-    catalog: Catalog,
-    queries: list[TestQuery],
-    settings: Mapping[str, FusionSettings],
-) -> tuple[dict[str, list[ScoredDoc]], dict[str, bool]]:
-    """What each of the settings gives, by its name, and for which queries a match is good."""
-    runs: dict[str, list[ScoredDoc]] = {name: [] for name in settings}
-    good = {}
-    for query in queries:
-        retrieved = searcher.retrieve(query.query)
-        usual = query.query.fusion or next(iter(settings.values()))
-        good[query.qid] = retrieved.good_match(usual)
-        stored = catalog.fetch(list({o for part in retrieved.lists for o in part.ordinals}))
-        for name, tried in settings.items():
-            hits = searcher.fused(narrowed(retrieved, tried), tried)[:DEPTH]
-            runs[name] += _ranked(query, (stored[hit.ordinal].asset for hit in hits))
-    return runs, good
-
-
-def narrowed(retrieved: Retrieved, settings: FusionSettings) -> Retrieved:
-    """With only the lists that the settings name, each to its window."""
-    return replace(
-        retrieved,
-        lists=tuple(
-            part.only(range(min(window, len(part.ordinals))))
-            for part in retrieved.lists
-            if part.name in settings.lists and (window := settings.lists[part.name].window)
-        ),
-    )
 
 
 def _by_type(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hybrid_search.core import FusionSettings
 from hybrid_search.relevance.candidate_cache import Candidates
 from hybrid_search.relevance.evaluation import TestQuery
 from hybrid_search.relevance.experiment import Experiment, Setting
@@ -28,7 +29,6 @@ class Lab:
         self, experiment: Experiment, tests: Sequence[TestQuery], asked: Mapping[str, Asked]
     ) -> None:
         self.experiment, self.tests, self._asked = experiment, tests, asked
-        self._deepest = max(parse_measure(name)[1] for name in experiment.measures)
 
     def found(self, index: str) -> Sequence[Candidates]:
         """What that index found, by query."""
@@ -41,11 +41,9 @@ class Lab:
         names = names or self.experiment.measures
         tables = {name: np.zeros((len(settings), len(self.tests))) for name in names}
         for index, places in _by_index(settings).items():
-            fused = [settings[place].fusion for place in places]
-            for column, candidates in enumerate(self.found(index)):
-                ranked = grades(candidates, rankings(candidates, fused, self._deepest))
-                for name, table in tables.items():
-                    table[places, column] = measured(name, ranked, candidates.judged)
+            found = measure(self.found(index), [settings[place].fusion for place in places], names)
+            for name, table in tables.items():
+                table[places] = found[name]
         return tables
 
     def primary(self, settings: Sequence[Setting]) -> Table:
@@ -69,6 +67,19 @@ class Lab:
             chosen += chance.permutation(places)[:count].tolist()
         others = sorted(set(range(len(self.tests))) - set(chosen))
         return np.array(sorted(chosen), np.int64), np.array(others, np.int64)
+
+
+def measure(
+    queries: Sequence[Candidates], settings: Sequence[FusionSettings], names: Sequence[str]
+) -> dict[str, Table]:
+    """Each measure of every query's candidates under every setting, ``(settings, queries)``."""
+    depth = max(parse_measure(name)[1] for name in names)
+    tables = {name: np.zeros((len(settings), len(queries))) for name in names}
+    for column, candidates in enumerate(queries):
+        ranked = grades(candidates, rankings(candidates, settings, depth))
+        for name, table in tables.items():
+            table[:, column] = measured(name, ranked, candidates.judged)
+    return tables
 
 
 def ranked_ids(candidates: Candidates, setting: Setting, depth: int) -> list[str]:

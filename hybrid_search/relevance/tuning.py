@@ -78,7 +78,7 @@ def tune(lab: Lab, base: Setting) -> Tuned | None:
     points = tried_points(lab.experiment, trials.worth)
     tried = [base, *(at_point(base, point) for point in points)]
     table = trials.table(points)
-    best = int(np.argmax(np.round(table[:, chosen_on].mean(axis=1), 12)))
+    best = best_setting(table, chosen_on)
     point = points[best - 1] if best else {}
     own, others = table[best, told_of], table[0, told_of]
     seed, told = lab.experiment.seed, table[1:][:, told_of]
@@ -98,6 +98,23 @@ def tune(lab: Lab, base: Setting) -> Tuned | None:
         scattered={} if whole else _scattered(points, told),
         pair=_pair(lab.experiment.grid.axes(), points, told, at) if whole else None,
     )
+
+
+def best_setting(table: Table, queries: NDArray[np.int64]) -> int:
+    """The row with the highest sum over these queries; of equal rows the first."""
+    return int(np.argmax(np.round(table[:, queries].sum(axis=1), 12)))
+
+
+def cross_validated(table: Table, seed: int, folds: int = 5) -> NDArray[np.float64]:
+    """Each query's value under the setting that is best on the other folds.
+
+    Queries are assigned to folds at random, the same for the same seed.
+    """
+    order = np.random.default_rng(seed).permutation(table.shape[1])
+    values = np.zeros(table.shape[1])
+    for fold in (order[start::folds] for start in range(folds)):
+        values[fold] = table[best_setting(table, np.setdiff1d(order, fold)), fold]
+    return values
 
 
 class _Trials:

@@ -13,7 +13,9 @@ from hybrid_search.core import FusionSettings, ListName, Query
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.ingest.manifests import read_assets
-from hybrid_search.relevance.evaluation import compare, evaluate, gains, read_queries
+from hybrid_search.relevance.candidate_cache import retrieve
+from hybrid_search.relevance.evaluation import evaluate, read_judgments, read_queries
+from hybrid_search.relevance.measurement import measure
 from hybrid_search.settings.sections import EmbeddingSection
 from hybrid_search.settings.settings import load_settings
 from tests.shared_data import shared
@@ -43,7 +45,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def measured(engine: Engine) -> dict[str, dict[str, dict[str, float]]]:
     folder = shared("data/dev")
     modes: tuple[Mode, ...] = ("hybrid", "text", "vector")
-    return {mode: measure(engine, folder, mode) for mode in modes}
+    return {mode: in_mode(engine, folder, mode) for mode in modes}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def by_pictures(engine: Engine) -> dict[str, dict[str, float]]:
     return measured_by(engine, shared("data/dev"), alone)
 
 
-def measure(engine: Engine, folder: Path, mode: Mode) -> dict[str, dict[str, float]]:
+def in_mode(engine: Engine, folder: Path, mode: Mode) -> dict[str, dict[str, float]]:
     return measured_by(engine, folder, restrict(engine.settings.fusion.settings(), mode))
 
 
@@ -129,12 +131,10 @@ def test_the_meaning_of_copy_helps_and_costs_nothing(
 ) -> None:
     folder, usual = shared("data/dev"), engine.settings.fusion.settings()
     lists = {name: part for name, part in usual.lists.items() if name != "copy_semantic"}
-    without = {"without": FusionSettings(usual.rank_constant, lists)}
-    queries = list(read_queries(folder / "queries.jsonl", usual))
-    found = compare(engine.searcher, engine.catalog, queries, folder / "qrels.txt", without)
+    without = measured_by(engine, folder, FusionSettings(usual.rank_constant, lists))
     gains = {
         kind: measured["hybrid"][kind]["nDCG@10"] - values["nDCG@10"]
-        for kind, values in found["without"].items()
+        for kind, values in without.items()
     }
     assert min(gains.values()) > -0.01
     assert gains["all"] > 0.05
@@ -203,11 +203,14 @@ def test_evidence_is_worth_more_than_ranks_alone(
 
 def test_what_is_there_is_not_called_missing_and_what_is_not_is(engine: Engine) -> None:
     folder, usual = shared("data/dev"), engine.settings.fusion.settings()
-    queries = list(read_queries(folder / "queries.jsonl", usual))
-    scores, good = gains(
-        engine.searcher, engine.catalog, queries, folder / "qrels.txt", {"": usual}
-    )
-    found = [good[qid] for qid, score in scores[""].items() if score > 0.0]
+    judged = read_judgments(folder / "qrels.txt")
+    found = []
+    for test in read_queries(folder / "queries.jsonl", usual):
+        hits = engine.searcher.retrieve(test.query)
+        candidates = retrieve(engine.searcher, engine.catalog, test, judged.get(test.qid, {}))
+        if measure([candidates], [usual], ["nDCG@10"])["nDCG@10"].any():
+            found.append(hits.good_match(usual))
+    assert len(found) > 400
     assert found.count(False) <= 0.02 * len(found)
     refused = [not engine.searcher.retrieve(Query(text)).good_match(usual) for text in NOT_THERE]
     assert refused.count(True) >= 0.75 * len(refused)
@@ -223,5 +226,5 @@ def test_a_model_that_knows_nothing_costs_nothing(tmp_path: Path) -> None:
     )
     with open_engine(settings, write=True) as engine:
         engine.writer().ingest(read_assets(manifest, 20 << 20))
-        text, hybrid = (measure(engine, folder, mode) for mode in ("text", "hybrid"))
+        text, hybrid = (in_mode(engine, folder, mode) for mode in ("text", "hybrid"))
     assert hybrid["all"]["nDCG@10"] >= text["all"]["nDCG@10"] - 0.01

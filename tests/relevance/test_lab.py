@@ -34,12 +34,7 @@ from hybrid_search.relevance.candidate_cache import (
     retrieve,
 )
 from hybrid_search.relevance.cutoffs import cut_offs, refusals
-from hybrid_search.relevance.evaluation import (
-    evaluate,
-    narrowed,
-    read_judgments,
-    read_queries,
-)
+from hybrid_search.relevance.evaluation import evaluate, read_judgments, read_queries
 from hybrid_search.relevance.expectations import misses
 from hybrid_search.relevance.experiment import (
     Experiment,
@@ -49,6 +44,7 @@ from hybrid_search.relevance.experiment import (
 )
 from hybrid_search.relevance.runner import Results, run_experiment
 from hybrid_search.relevance.sweep import rankings
+from hybrid_search.search.retriever import Retrieved
 from hybrid_search.settings.settings import load_settings
 
 NOTHING: dict[ListName, float] = dict.fromkeys(LIST_NAMES, NO_MATCH)
@@ -131,6 +127,14 @@ def test_settings_at_once_rank_as_a_search_with_each(engine: Engine) -> None:
             assert set(ours) == set(scores)
             for mine, theirs in zip(ours, scores, strict=True):
                 assert math.isclose(scores[mine], scores[theirs], rel_tol=1e-9, abs_tol=1e-9)
+
+
+def narrowed(retrieved: Retrieved, settings: FusionSettings) -> Retrieved:
+    """With only the lists that the settings name, each to its window."""
+    lists = [part for part in retrieved.lists if part.name in settings.lists]
+    windows = [min(settings.lists[part.name].window, len(part.ordinals)) for part in lists]
+    cut = [part.only(range(window)) for part, window in zip(lists, windows, strict=True)]
+    return replace(retrieved, lists=tuple(cut))
 
 
 def engine_id(engine: Engine, ordinal: int) -> str:
