@@ -15,8 +15,8 @@ from hybrid_search.api.request_bodies import json_body
 from hybrid_search.api.responses import json_response
 from hybrid_search.api.service import Service, service_of
 from hybrid_search.core import AssetId
-from hybrid_search.core.asset_codec import parse_model
 from hybrid_search.core.errors import InvalidQuery, UnknownAsset
+from hybrid_search.core.json_input import parse_model
 from hybrid_search.engine.judgment_pools import Pools
 from hybrid_search.engine.judgments import GRADES, Judgment, Judgments, agreements, now
 from hybrid_search.files.atomic_files import check_room

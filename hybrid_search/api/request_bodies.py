@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from hybrid_search.core.asset_codec import parse_model, read_json
 from hybrid_search.core.errors import InvalidQuery
+from hybrid_search.core.json_input import parse_model, read_json
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

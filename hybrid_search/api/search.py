@@ -28,8 +28,8 @@ from hybrid_search.api.schemas.queries import MAX_EXAMPLES, SearchBody, query_fr
 from hybrid_search.api.schemas.results import AnswerJson, SuggestionsJson, answer_to_json
 from hybrid_search.api.service import Service, service_of
 from hybrid_search.core import AssetId, Example, Query
-from hybrid_search.core.asset_codec import parse_model, read_json
 from hybrid_search.core.errors import InvalidQuery, UnknownAsset
+from hybrid_search.core.json_input import parse_model, read_json
 from hybrid_search.search.explain import explain
 
 MAX_FIELDS = 100

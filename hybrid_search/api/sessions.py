@@ -13,8 +13,8 @@ from hybrid_search.api.auth import COOKIE
 from hybrid_search.api.operations import Operation, parameters_of
 from hybrid_search.api.responses import json_response
 from hybrid_search.api.service import service_of
-from hybrid_search.core.asset_codec import parse_model, read_json
 from hybrid_search.core.errors import InvalidQuery
+from hybrid_search.core.json_input import parse_model, read_json
 from hybrid_search.engine.access.api_keys import Role
 
 _DAYS = 30

@@ -24,8 +24,9 @@ from hybrid_search.api.schemas.results import (
 )
 from hybrid_search.api.service import Service, service_of
 from hybrid_search.core import AssetId
-from hybrid_search.core.asset_codec import AssetBody, read_json
+from hybrid_search.core.asset_schema import AssetBody
 from hybrid_search.core.errors import InvalidAsset
+from hybrid_search.core.json_input import read_json
 from hybrid_search.ingest.manifests import Row, Skipped, read_stream, row_from_json
 from hybrid_search.ingest.pipeline import Indexer, IngestReport
 

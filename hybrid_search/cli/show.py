@@ -14,7 +14,7 @@ from hybrid_search.api.schemas.results import stored_to_json
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, print_json
 from hybrid_search.core import AssetId, Contribution, Explanation, StoredAsset
-from hybrid_search.core.asset_codec import asset_to_json
+from hybrid_search.core.asset_schema import asset_to_json
 from hybrid_search.core.errors import UnknownAsset
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine

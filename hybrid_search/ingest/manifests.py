@@ -20,8 +20,9 @@ from pyarrow import parquet
 from pyarrow.lib import ArrowException
 
 from hybrid_search.core import Asset
-from hybrid_search.core.asset_codec import asset_from_json, decode_base64, read_json
+from hybrid_search.core.asset_schema import asset_from_json
 from hybrid_search.core.errors import InvalidAsset, InvalidInput
+from hybrid_search.core.json_input import decode_base64, read_json
 from hybrid_search.images.picture_files import check_length, file_source
 
 MAX_LINE = 1 << 20

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from hybrid_search.api.schemas.results import IngestReportJson
 from hybrid_search.core import Asset, AssetId, Digest
-from hybrid_search.core.asset_codec import asset_to_stored
+from hybrid_search.core.asset_codec import encode_asset
 from hybrid_search.core.errors import InvalidAsset
 from hybrid_search.core.field_schema import Fields
 from hybrid_search.core.ports import Catalog, Draft, PictureStore
@@ -237,7 +237,7 @@ class Indexer:
             report.skipped.append(Skipped(asset.id, "neither an image nor any copy"))
             return None
         picture = None if data is None else digest_of(data)
-        content = digest_of(asset_to_stored(asset) + b"\x00" + (picture or "").encode())
+        content = digest_of(encode_asset(asset) + b"\x00" + (picture or "").encode())
         return _Arrival(asset, picture, data or b"", content)
 
     def _encode(self, batch: _Batch) -> _Ready:

@@ -12,8 +12,8 @@ from typing_extensions import TypedDict
 
 from hybrid_search.analysis.query_parser import parse_query
 from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset
-from hybrid_search.core.asset_codec import parse_model, read_json
 from hybrid_search.core.errors import InvalidInput
+from hybrid_search.core.json_input import parse_model, read_json
 from hybrid_search.core.ports import LexicalIndex
 
 NewIndex = Callable[[], AbstractContextManager[LexicalIndex]]

@@ -16,8 +16,8 @@ from ir_measures import RR, P, Qrel, ScoredDoc, nDCG
 from pydantic import BaseModel, Field
 
 from hybrid_search.core import Asset, Example, FusionSettings, Query
-from hybrid_search.core.asset_codec import parse_model, read_json
 from hybrid_search.core.errors import InvalidInput
+from hybrid_search.core.json_input import parse_model, read_json
 from hybrid_search.core.ports import Catalog
 from hybrid_search.search.searcher import Searcher
 

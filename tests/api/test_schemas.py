@@ -1,6 +1,5 @@
 """What comes in as JSON: aliases, filters and searches, refused by the name of the field."""
 
-import base64
 import math
 from typing import Any
 
@@ -15,8 +14,6 @@ from hybrid_search.core import (
     LIST_NAMES,
     AllOf,
     AnyOf,
-    Asset,
-    AssetId,
     Between,
     Example,
     Exists,
@@ -28,14 +25,7 @@ from hybrid_search.core import (
     Prefix,
     Query,
 )
-from hybrid_search.core.asset_codec import (
-    asset_from_json,
-    asset_from_stored,
-    asset_to_json,
-    asset_to_stored,
-    decode_base64,
-)
-from hybrid_search.core.errors import InvalidAsset, InvalidQuery
+from hybrid_search.core.errors import InvalidQuery
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
@@ -45,73 +35,10 @@ JSON = st.recursive(
     max_leaves=12,
 )
 DEFAULTS = FusionSettings(60.0, {name: ListSettings(100, 1.0) for name in LIST_NAMES})
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-ATTRIBUTES = st.one_of(
-    st.booleans(),
-    st.integers(-(1 << 62), 1 << 62),
-    st.floats(allow_nan=False, allow_infinity=False),
-    TEXT,
-    st.lists(TEXT, max_size=3).map(tuple),
-)
 
 
 def query(**body: Any) -> Query:
     return query_from_json(body, DEFAULTS)
-
-
-def test_aliases_of_manifests() -> None:
-    body = {"id": "a", "lang": "en", "text_ko": "강아지", "text.ja": "犬", "title": None}
-    asset = asset_from_json({**body, "tags": ["dog"], "tags_ko": ["개", "dog", " "]})
-    assert asset.language == "en"
-    assert asset.texts == {"ko": "강아지", "ja": "犬"}
-    assert asset.tags == ("dog", "개")
-    assert asset.title == ""
-
-
-def test_further_keys_are_attributes() -> None:
-    asset = asset_from_json({"id": "a", "price": 9900, "new": True, "x": 1.5, "sizes": ["S"]})
-    assert asset.attributes == {"price": 9900, "new": True, "x": 1.5, "sizes": ("S",)}
-    assert asset.attributes["new"] is True
-
-
-@pytest.mark.parametrize(
-    ("body", "named"),
-    [
-        ({}, "id"),
-        ({"id": ""}, "id"),
-        ({"id": 7}, "id"),
-        ({"id": "a\nb"}, "id"),
-        ({"id": "a/similar"}, "id"),
-        ({"id": "x" * 513}, "512"),
-        ({"id": "a", "title": "x" * 1_001}, "title"),
-        ({"id": "a", "starts": "yesterday"}, "starts"),
-        ({"id": "a", "tags": ["x"] * 501}, "tags"),
-        ({"id": "a", "price": {"won": 1}}, "price"),
-        ({"id": "a", "not": "x"}, "'not'"),
-        ({"id": "a"} | {f"n{n}": n for n in range(101)}, "the limit is 100"),
-    ],
-)
-def test_a_wrong_asset_is_refused_by_field(body: dict[str, Any], named: str) -> None:
-    with pytest.raises(InvalidAsset) as refusal:
-        asset_from_json(body)
-    assert named in str(refusal.value)
-
-
-@given(
-    TEXT, st.lists(TEXT).map(tuple), st.dictionaries(TEXT, TEXT), st.dictionaries(TEXT, ATTRIBUTES)
-)
-def test_stored_bytes_give_the_asset_back(
-    title: str, tags: tuple[str, ...], texts: dict[str, str], attributes: dict[str, Any]
-) -> None:
-    asset = Asset(AssetId("a"), title=title, tags=tags, texts=texts, attributes=attributes)
-    stored = asset_to_stored(asset)
-    assert asset_from_stored(stored) == asset
-    assert asset_to_stored(asset_from_stored(stored)) == stored
-
-
-def test_json_gives_the_asset_back() -> None:
-    asset = asset_from_json({"id": "a", "title": "봄", "tags": ["x"], "text_en": "y", "price": 3})
-    assert asset_from_json(asset_to_json(asset)) == asset
 
 
 @pytest.mark.parametrize(
@@ -267,18 +194,6 @@ def test_a_weight_that_is_none_is_refused(name: str) -> None:
         query_from_parameters([(name, "a")], DEFAULTS)
 
 
-@given(st.binary(max_size=100))
-def test_base64_gives_the_bytes_back(data: bytes) -> None:
-    text = base64.b64encode(data).decode()
-    assert decode_base64(text) == decode_base64(f"data:image/png;base64,{text}") == data
-
-
-@pytest.mark.parametrize("text", ["a", "AA=", "AA==\n", "한글", "A-_="])
-def test_what_is_not_base64_is_refused(text: str) -> None:
-    with pytest.raises(InvalidQuery, match="not base64"):
-        decode_base64(text)
-
-
 @pytest.mark.parametrize(
     ("mode", "lists"),
     [
@@ -317,12 +232,6 @@ def test_pictures_become_examples() -> None:
     assert found.examples[0].weight == -1
 
 
-@pytest.mark.parametrize("wrong", [{"texts": "x", "text_ko": "y"}, {"tags": 5, "tags_ko": ["y"]}])
-def test_a_wrong_type_beside_its_alias_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(InvalidAsset, match=r"texts|tags"):
-        asset_from_json({"id": "a", **wrong})
-
-
 def test_open_ranges_leave_their_bound_out() -> None:
     assert filter_from_json({"price": {"gt": 1, "lte": 5}}) == AllOf(
         (Between("price", 1, 5), Not(AnyOf("price", (1,))))
@@ -339,26 +248,6 @@ def test_what_only_python_reads_as_a_number_is_a_text(text: str) -> None:
 
 def test_a_term_that_is_no_text_still_makes_a_filter() -> None:
     assert filter_from_terms(["brand:\udcff"]) == AnyOf("brand", ("?",))
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        (1 << 64, "64 bits"),
-        (float("inf"), "finite"),
-        ([1], "list of texts"),
-        ({"a": 1}, "must be a text, a number"),
-    ],
-)
-def test_an_attribute_that_cannot_be_kept_is_refused_in_one_sentence(value: Any, said: str) -> None:
-    with pytest.raises(InvalidAsset) as refusal:
-        asset_from_json({"id": "a", "extra": value})
-    assert said in str(refusal.value)
-    assert str(refusal.value).count("extra") == 1
-
-
-def test_not_a_number_says_as_little_as_null() -> None:
-    assert asset_from_json({"id": "a", "price": float("nan"), "old": None}).attributes == {}
 
 
 def test_a_wrong_field_is_named_to_its_end() -> None:
@@ -384,12 +273,3 @@ def test_any_json_is_a_filter_or_refused(data: Any) -> None:
         return
     assert isinstance(data, dict)
     assert parsed == filter_from_json(data)
-
-
-@given(st.dictionaries(st.text(max_size=10), JSON, max_size=6))
-def test_any_json_is_an_asset_that_comes_back_or_refused(data: dict[str, Any]) -> None:
-    try:
-        asset = asset_from_json({"id": "a", **data})
-    except InvalidAsset:
-        return
-    assert asset_from_stored(asset_to_stored(asset)) == asset

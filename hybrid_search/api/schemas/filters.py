@@ -15,7 +15,7 @@ from typing import Any
 
 from hybrid_search.core import AllOf, AnyOf, Between, Exists, Filter, Not, OneOf, Prefix
 from hybrid_search.core.errors import InvalidQuery
-from hybrid_search.core.shown_values import shown
+from hybrid_search.core.json_input import short_repr
 
 MAX_DEPTH = 8
 MAX_CONDITIONS = 256
@@ -51,7 +51,7 @@ def filter_from_terms(terms: list[str]) -> Filter | None:
         # A terminal may hand over bytes that are no text.
         name, colon, value = term.encode("utf-8", "replace").decode().partition(":")
         if not colon or not name or not value:
-            raise InvalidQuery(f"filter: {shown(term)} is not FIELD:VALUE")
+            raise InvalidQuery(f"filter: {short_repr(term)} is not FIELD:VALUE")
         by_field.setdefault(name, []).append(_term(name, value))
     joined = [_join(OneOf, alternatives) for alternatives in by_field.values()]
     return _join(AllOf, joined) if joined else None
@@ -84,7 +84,7 @@ def _tree(data: Any, depth: int) -> Filter:
     if depth > MAX_DEPTH:
         raise InvalidQuery(f"filter: nested deeper than {MAX_DEPTH}")
     if not isinstance(data, Mapping) or not data:
-        raise InvalidQuery(f"filter: {shown(data)} is not an object with fields")
+        raise InvalidQuery(f"filter: {short_repr(data)} is not an object with fields")
     return _join(AllOf, [_entry(name, value, depth) for name, value in data.items()])
 
 
@@ -101,14 +101,14 @@ def _entry(name: str, value: Any, depth: int) -> Filter:
 
 def _condition(name: str, value: Any) -> Filter:
     if not name or len(name) > MAX_NAME or not _holdable(name):
-        raise InvalidQuery(f"filter: {shown(name)}: a name has 1 to {MAX_NAME} characters")
+        raise InvalidQuery(f"filter: {short_repr(name)}: a name has 1 to {MAX_NAME} characters")
     if _holdable(value):
         return AnyOf(name, (value,))
     if isinstance(value, list) and value and all(map(_holdable, value)):
         return AnyOf(name, tuple(value))
     if isinstance(value, Mapping) and value:
         return _operators(name, value)
-    raise InvalidQuery(f"filter: {name} = {shown(value)} is no value, list or condition")
+    raise InvalidQuery(f"filter: {name} = {short_repr(value)} is no value, list or condition")
 
 
 def _holdable(value: Any) -> bool:
@@ -130,13 +130,15 @@ def _operators(name: str, value: Mapping[str, Any]) -> Filter:
     if set(value) == {"exists"} and isinstance(value["exists"], bool):
         return Exists(name) if value["exists"] else Not(Exists(name))
     known = "gt, gte, lt, lte, prefix, exists"
-    raise InvalidQuery(f"filter: {name} = {shown(value)}: conditions are {known}")
+    raise InvalidQuery(f"filter: {name} = {short_repr(value)}: conditions are {known}")
 
 
 def _range(name: str, value: Mapping[str, Any]) -> Filter:
     """A range; ``gt`` and ``lt`` leave their bound itself out."""
     if {"gt", "gte"} <= set(value) or {"lt", "lte"} <= set(value):
-        raise InvalidQuery(f"filter: {name} = {shown(value)}: a side of a range takes one bound")
+        raise InvalidQuery(
+            f"filter: {name} = {short_repr(value)}: a side of a range takes one bound"
+        )
     low, high = value.get("gt", value.get("gte")), value.get("lt", value.get("lte"))
     within = _between(name, low, high)
     excluded = tuple(value[side] for side in ("gt", "lt") if side in value)

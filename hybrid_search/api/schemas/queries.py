@@ -20,8 +20,8 @@ from hybrid_search.core import (
     Query,
     Sort,
 )
-from hybrid_search.core.asset_codec import decode_base64, parse_model
 from hybrid_search.core.errors import InvalidQuery
+from hybrid_search.core.json_input import decode_base64, parse_model
 
 Mode = Literal["hybrid", "text", "vector"]
 

@@ -20,7 +20,7 @@ from hybrid_search.core import (
     Span,
     StoredAsset,
 )
-from hybrid_search.core.asset_codec import asset_to_json
+from hybrid_search.core.asset_schema import asset_to_json
 
 
 class PictureJson(TypedDict):

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from hybrid_search.core import AssetId, Digest, Ordinal, PictureFacts, StoredAsset
-from hybrid_search.core.asset_codec import asset_from_stored, asset_to_stored
+from hybrid_search.core.asset_codec import decode_asset, encode_asset
 from hybrid_search.core.ports import (
     NEWEST,
     Draft,
@@ -42,7 +42,7 @@ class MemoryCatalog:
     def put(self, drafts: Sequence[Draft]) -> list[Ordinal]:
         """New ordinals in the order of the drafts; earlier versions are dead. All or nothing."""
         # What cannot be stored fails here, before anything has changed.
-        assets = [asset_from_stored(asset_to_stored(draft.asset)) for draft in drafts]
+        assets = [decode_asset(encode_asset(draft.asset)) for draft in drafts]
         now = datetime.now(UTC).isoformat(timespec="seconds")
         ordinals = []
         with self._guard:

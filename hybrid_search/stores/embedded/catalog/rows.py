@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hybrid_search.core import AssetId, Ordinal, PictureFacts, StoredAsset
-from hybrid_search.core.asset_codec import asset_from_stored, asset_to_stored
+from hybrid_search.core.asset_codec import decode_asset, encode_asset
 from hybrid_search.core.errors import IndexCorrupt
 from hybrid_search.core.ports import Draft, Operation, Ordinals, Vectors
 from hybrid_search.stores.embedded.catalog.schema import (
@@ -54,7 +54,7 @@ def add_version(connection: sqlite3.Connection, draft: Draft, now: str) -> Ordin
     if picture is not None:
         add_facts(connection, picture)
     digest = picture.digest if picture else None
-    values = (draft.asset.id, draft.content, asset_to_stored(draft.asset), digest, now)
+    values = (draft.asset.id, draft.content, encode_asset(draft.asset), digest, now)
     ordinal = next_number(connection, "assets")
     connection.execute(
         "INSERT INTO assets (ordinal, id, live, content, record, picture, updated_at, checksum)"
@@ -93,7 +93,7 @@ def stored_asset(row: tuple[Any, ...]) -> StoredAsset:
             " run: hybrid-search verify"
         )
     facts = picture_facts(*picture) if digest is not None else None
-    return StoredAsset(Ordinal(ordinal), asset_from_stored(record), facts, updated_at)
+    return StoredAsset(Ordinal(ordinal), decode_asset(record), facts, updated_at)
 
 
 def picture_facts(*row: Any) -> PictureFacts:
