@@ -1,6 +1,6 @@
 """Every call of the operating system that a write needs fails once: nothing acknowledged is lost.
 
-An ingest of a batch, a fold, a rebuild and a snapshot are done again and again, over copies of one
+An ingest of a batch, a merge, a rebuild and a snapshot are done again and again, over copies of one
 small index; each time another one of their calls fails with EIO: the first, the second, and so on
 to the last. First the calls that Python code makes, one at a time. Then, by strace, those of
 SQLite, Tantivy and Faiss too: there the n-th call of each thread fails, for threads count apart.

@@ -139,7 +139,7 @@ def write_for_ever(folder: Path, log: Path, seed: int) -> None:
     def say(what: str, changes: Wanted) -> None:
         os.write(lines, json.dumps({what: changes}).encode() + b"\n")
 
-    with open_engine(settings_of(folder), write=True, background=True) as engine:
+    with open_engine(settings_of(folder), write=True, maintenance="thread") as engine:
         while True:
             pictures = [picture(chance.randrange(1 << 30)) for _ in range(chance.randint(1, 12))]
             changes = {f"a{chance.randrange(IDS)}": change(chance, data) for data in pictures}

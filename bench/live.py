@@ -94,7 +94,7 @@ def run(count: int, writes: int) -> dict[str, Any]:
         index = FaissIndex(DIMENSION, Path(folder), VectorPlan(kind="hnsw", fold_after=4096))
         corpus = Corpus(rows, count // 2, set(range(1, count + 1)))
         index.add(np.arange(1, count + 1, dtype=np.int64), rows[:count])
-        index.fold()
+        index.merge()
         quiet, busy = Times(), Times()
         searching(index, corpus, quiet, lambda: time.sleep(QUIET_SECONDS))
         visible: list[float] = []
@@ -113,8 +113,8 @@ def run(count: int, writes: int) -> dict[str, Any]:
             "p50": round(float(np.median(visible)), 2),
             "worst": round(max(visible), 2),
         },
-        "sealed": facts.sealed,
-        "tail": facts.tail,
+        "sealed": facts.segment,
+        "tail": facts.write_buffer,
     }
 
 
@@ -164,8 +164,8 @@ def write(index: FaissIndex, corpus: Corpus, writes: int, visible: list[float]) 
         corpus.alive |= set(fresh.tolist())
         corpus.alive -= gone
         corpus.dead |= gone
-        if index.due() == "fold":
-            index.fold()
+        if index.due() == "merge":
+            index.merge()
         if start - first in {writes // 3 // STEP * STEP, 2 * writes // 3 // STEP * STEP}:
             index.rebuild(corpus.live(), [corpus.rows[:50]])
 

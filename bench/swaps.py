@@ -55,7 +55,7 @@ def measured(base: Prepared, swaps: int, queries: int) -> dict[str, Any]:
     """What was asked, and what was wrong, in both processes."""
     began, served = time.monotonic(), set[str]()
     with (
-        open_engine(base.settings, write=True, background=True) as engine,
+        open_engine(base.settings, write=True, maintenance="thread") as engine,
         reading_along(base) as reader,
         Asking(engine, base.allowed) as asking,
     ):
@@ -98,7 +98,7 @@ def reading_along(base: Prepared) -> Iterator[dict[str, Any]]:
 def read_along(data: Path) -> None:
     """Ask until the input ends."""
     allowed = json.loads((data.parent / "allowed.json").read_text())
-    with open_engine(load_settings(data), background=True) as engine:
+    with open_engine(load_settings(data), maintenance="thread") as engine:
         print("ready", flush=True)
         with Asking(engine, allowed, threads=1) as asking:
             sys.stdin.read()

@@ -20,8 +20,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STAGE_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _VECTOR_GAUGES: dict[str, tuple[str, Callable[[VectorStatus], float]]] = {
-    "sealed": ("Vectors in the sealed index.", lambda v: v.sealed),
-    "tail": ("Vectors in the exact tail.", lambda v: v.tail),
+    "sealed": ("Vectors in the sealed index.", lambda v: v.segment),
+    "tail": ("Vectors in the exact tail.", lambda v: v.write_buffer),
     "tombstones": ("Dead vectors not yet removed.", lambda v: v.tombstones),
     "inserted": ("Vectors inserted since the index was built.", lambda v: v.inserted),
     "bytes": ("Memory that vector searches read.", lambda v: v.bytes),

@@ -42,7 +42,7 @@ def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -
             serve_together(settings, listener, write=write, announce=told)
             return
         with answering_meanwhile(listener, section):
-            app = create_app(open_engine(settings, write=write, background=True))
+            app = create_app(open_engine(settings, write=write, maintenance="thread"))
         told()
         _run(uvicorn.Server(LimitedConfig(app, section)), listener)
 

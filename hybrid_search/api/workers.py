@@ -84,12 +84,12 @@ class Worker:
         """The one that writes, or one that reads what it has opened."""
         while self.write:
             try:
-                return open_engine(self.settings, write=True, background=True)
+                return open_engine(self.settings, write=True, maintenance="thread")
             except IndexLocked:
                 if _answers(self.socket):
                     break
                 time.sleep(_AGAIN)
-        return open_engine(self.settings, background=True)
+        return open_engine(self.settings, maintenance="thread")
 
 
 class _Workers(Multiprocess):

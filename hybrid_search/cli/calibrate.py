@@ -13,15 +13,15 @@ from typing_extensions import TypedDict
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.tables import console, print_json, progress_bar
 from hybrid_search.core.errors import InvalidInput
-from hybrid_search.core.similarity_baseline import LEAST, Background
+from hybrid_search.core.similarity_baseline import LEAST, SimilarityBaseline
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.relevance.list_weights import WeightCheck, check_weights
 from hybrid_search.relevance.statistics import spread
 from hybrid_search.settings.settings import Settings, load_settings
-from hybrid_search.stores.embedded.rebuild import Backgrounds, calibrate
+from hybrid_search.stores.embedded.rebuild import Baselines, calibrate
 
 
-class BackgroundJson(TypedDict):
+class BaselineJson(TypedDict):
     """What is usual among the vectors of an index.
 
     ``deviation`` is the mean one of similarities; ``tails`` say by how much the best of unrelated
@@ -47,7 +47,7 @@ class WeightsJson(TypedDict):
 class CalibratedJson(TypedDict):
     """What was measured."""
 
-    backgrounds: dict[str, BackgroundJson | None]
+    backgrounds: dict[str, BaselineJson | None]
     weights: WeightsJson | None
 
 
@@ -86,17 +86,16 @@ def _judged(settings: Settings, queries: Path, qrels: Path) -> WeightCheck:
         return check_weights(engine.searcher, engine.catalog, queries, qrels, fusion)
 
 
-def _as_json(found: Backgrounds, judged: WeightCheck | None) -> CalibratedJson:
+def _as_json(found: Baselines, judged: WeightCheck | None) -> CalibratedJson:
     return {
         "backgrounds": {
-            subject: None if usual is None else _background(usual)
-            for subject, usual in found.items()
+            subject: None if usual is None else _baseline(usual) for subject, usual in found.items()
         },
         "weights": None if judged is None else _weights(judged),
     }
 
 
-def _background(usual: Background) -> BackgroundJson:
+def _baseline(usual: SimilarityBaseline) -> BaselineJson:
     return {
         "vectors": usual.vectors,
         "deviation": round(usual.deviation, 4),
@@ -115,7 +114,7 @@ def _weights(judged: WeightCheck) -> WeightsJson:
     }
 
 
-def _print(found: Backgrounds, judged: WeightCheck | None, settings: Settings) -> None:
+def _print(found: Baselines, judged: WeightCheck | None, settings: Settings) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("index", "vectors", "deviation", "tails"):
         table.add_column(column)
@@ -126,7 +125,7 @@ def _print(found: Backgrounds, judged: WeightCheck | None, settings: Settings) -
         _print_weights(judged, _set_weights(settings))
 
 
-def _cells(usual: Background | None) -> tuple[str, str, str]:
+def _cells(usual: SimilarityBaseline | None) -> tuple[str, str, str]:
     if usual is None:
         return f"fewer than {LEAST}: too few to tell", "", ""
     tails = ", ".join(f"{asker} {value:.2f}" for asker, value in usual.tails.items())

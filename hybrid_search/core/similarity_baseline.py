@@ -1,7 +1,7 @@
 """How similar vectors are to a query that they have nothing to do with.
 
 A similarity says little by itself: its scale depends on the model, on the query, on whether
-pictures or texts are compared. Measured once for each index, a background says of any query what
+pictures or texts are compared. Measured once for each index, a baseline says of any query what
 mean and deviation its similarities have, and by how much more the best of them stand out by
 chance than those of a normal distribution would.
 """
@@ -27,14 +27,14 @@ _MIXED = 32
 """Probes mixed into one query that is about nothing: so many that none still stands out."""
 _QUERIES = 256
 
-Asker = Literal["latin", "hangul"]
+Script = Literal["latin", "hangul"]
 """In which writing is asked. A model may know one and not the other; its answers to what it does
 not know stand out all the same, and always the same ones."""
-_ASKERS: tuple[Asker, ...] = get_args(Asker)
+_SCRIPTS: tuple[Script, ...] = get_args(Script)
 
 
 @dataclass(frozen=True, slots=True)
-class Background:
+class SimilarityBaseline:
     """What is usual among the vectors of one index."""
 
     mean: Vectors
@@ -43,13 +43,13 @@ class Background:
     """``(d, d)`` float32."""
     vectors: int
     """How many there were."""
-    tails: Mapping[Asker, float]
+    tails: Mapping[Script, float]
     """By how much the best of unrelated ones stand out, against normal ones; at least 1."""
 
-    def against(self, query: Vectors, asker: Asker) -> tuple[float, float]:
+    def against(self, query: Vectors, script: Script) -> tuple[float, float]:
         """Mean and deviation of the similarities of a unit query ``(d,)``, tail included."""
         variance = max(0.0, float(query @ self.covariance @ query))
-        return float(self.mean @ query), math.sqrt(variance) * self.tails.get(asker, 1.0)
+        return float(self.mean @ query), math.sqrt(variance) * self.tails.get(script, 1.0)
 
     @property
     def deviation(self) -> float:
@@ -57,30 +57,32 @@ class Background:
         return math.sqrt(float(np.trace(self.covariance)) / len(self.covariance))
 
     def packed(self) -> bytes:
-        """The background as the bytes of an ``npz`` file."""
+        """The baseline as the bytes of an ``npz`` file."""
         arrays: dict[str, Any] = {
             "mean": self.mean,
             "covariance": self.covariance,
             "vectors": np.array(self.vectors),
         }
-        arrays |= {f"tail_{asker}": np.array(value) for asker, value in self.tails.items()}
+        arrays |= {f"tail_{script}": np.array(value) for script, value in self.tails.items()}
         out = io.BytesIO()
         np.savez(out, **arrays)
         return out.getvalue()
 
 
-def unpacked(data: bytes) -> Background:
-    """The background in those bytes; raises ``ValueError`` for any others."""
+def unpacked(data: bytes) -> SimilarityBaseline:
+    """The baseline in those bytes; raises ``ValueError`` for any others."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            tails = {a: float(arrays[f"tail_{a}"]) for a in _ASKERS if f"tail_{a}" in arrays}
-            return Background(arrays["mean"], arrays["covariance"], int(arrays["vectors"]), tails)
+            tails = {a: float(arrays[f"tail_{a}"]) for a in _SCRIPTS if f"tail_{a}" in arrays}
+            return SimilarityBaseline(
+                arrays["mean"], arrays["covariance"], int(arrays["vectors"]), tails
+            )
     except Exception as failure:  # whatever a damaged file makes of zipfile and numpy
-        raise ValueError(f"no background: {failure}") from failure
+        raise ValueError(f"no baseline: {failure}") from failure
 
 
-def measure(sample: Vectors, probes: Mapping[Asker, Vectors], vectors: int) -> Background:
-    """The background of an index of so many vectors, of which ``sample`` ``(n, d)`` are some.
+def measure(sample: Vectors, probes: Mapping[Script, Vectors], vectors: int) -> SimilarityBaseline:
+    """The baseline of an index of so many vectors, of which ``sample`` ``(n, d)`` are some.
 
     ``probes`` are arrays ``(m, d)`` of what is asked by whom. 32 of them at a time, with signs
     by chance, make a query that is about nothing in particular and lies where queries lie.
@@ -89,8 +91,8 @@ def measure(sample: Vectors, probes: Mapping[Asker, Vectors], vectors: int) -> B
     mean = exact.mean(axis=0)
     centred = exact - mean
     covariance = centred.T @ centred / len(sample)
-    plain = Background(mean.astype(np.float32), covariance.astype(np.float32), vectors, {})
-    tails = {asker: _tail(plain, sample, rows, asker) for asker, rows in probes.items()}
+    plain = SimilarityBaseline(mean.astype(np.float32), covariance.astype(np.float32), vectors, {})
+    tails = {script: _tail(plain, sample, rows, script) for script, rows in probes.items()}
     return replace(plain, tails=tails)
 
 
@@ -99,13 +101,13 @@ def expected_best(vectors: int) -> float:
     return NormalDist().inv_cdf(0.5 ** (1.0 / max(vectors, 1)))
 
 
-def _tail(background: Background, sample: Vectors, probes: Vectors, asker: Asker) -> float:
+def _tail(baseline: SimilarityBaseline, sample: Vectors, probes: Vectors, script: Script) -> float:
     """How far the best of unrelated ones stand out, over how far normal ones would."""
     if len(probes) < _MIXED:
         return 1.0
     queries = _about_nothing(probes)
     best = (queries @ sample.T).max(axis=1)
-    against = [background.against(query, asker) for query in queries]
+    against = [baseline.against(query, script) for query in queries]
     pairs = zip(best, against, strict=True)
     z = [(top - mean) / max(deviation, 1e-9) for top, (mean, deviation) in pairs]
     return round(max(1.0, float(np.median(z)) / expected_best(len(sample))), 4)

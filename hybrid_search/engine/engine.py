@@ -15,7 +15,7 @@ from hybrid_search.core.errors import (
 )
 from hybrid_search.core.periodic import Periodic
 from hybrid_search.core.ports import Subject
-from hybrid_search.core.similarity_baseline import Background
+from hybrid_search.core.similarity_baseline import SimilarityBaseline
 from hybrid_search.embedding.query_encoder import LazyEmbedder, QueryEncoder
 from hybrid_search.engine.generation import Serving, Stores, embedder_of, open_serving
 from hybrid_search.files.versioned_dirs import GenerationFolders, Hold
@@ -26,7 +26,7 @@ from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
-from hybrid_search.stores.embedded.maintenance import Worker
+from hybrid_search.stores.embedded.maintenance import MaintenanceRunner
 from hybrid_search.stores.embedded.manifest import (
     read_manifest,
 )
@@ -122,9 +122,9 @@ class Engine:
         return self._serving.encoder
 
     @property
-    def upkeep(self) -> Worker | None:
-        """What looks after the vector indexes; ``None`` when opened for reading."""
-        return self._serving.upkeep
+    def maintenance(self) -> MaintenanceRunner | None:
+        """Maintains the vector indexes; ``None`` when opened for reading."""
+        return self._serving.maintenance
 
     @property
     def repairs(self) -> tuple[str, ...]:
@@ -146,9 +146,9 @@ class Engine:
         """The key of the model whose vectors are searched."""
         return self._serving.model
 
-    def usual(self, subject: Subject) -> Background | None:
-        """What is usual among the vectors of that index, as it was measured last."""
-        return self._serving.vectors[subject].background.current()
+    def baseline(self, subject: Subject) -> SimilarityBaseline | None:
+        """The last measured baseline of that vector index; ``None`` before the first."""
+        return self._serving.vectors[subject].baseline.current()
 
     def copies_of(self, stored: StoredAsset) -> list[Duplicate]:
         """Live assets with a copy of its picture: identical ones first, then the nearest."""

@@ -25,6 +25,7 @@ from hybrid_search.files.versioned_dirs import GenerationFolders, Hold
 from hybrid_search.images.decoder_pool import Decoders
 from hybrid_search.ingest.pipeline import Indexer
 from hybrid_search.settings.settings import Settings
+from hybrid_search.stores.embedded.maintenance import MaintenanceMode
 from hybrid_search.stores.embedded.manifest import (
     forget_copy,
     mend_manifest,
@@ -34,11 +35,14 @@ from hybrid_search.stores.embedded.manifest import (
 )
 
 
-def open_engine(settings: Settings, *, write: bool = False, background: bool = False) -> Engine:
+def open_engine(
+    settings: Settings, *, write: bool = False, maintenance: MaintenanceMode = "inline"
+) -> Engine:
     """A running engine over the settings' data folder; with ``write``, created where missing.
 
-    In the ``background``, what a writer's vector index needs is done aside, and generations that
-    other processes publish are taken over.
+    With ``maintenance="thread"``, for a service, a thread maintains a writer's vector indexes, and
+    the engine turns to generations that other processes publish. Pictures are decoded in
+    processes of their own.
 
     Raises ``IndexMissing`` without anything to read, ``IndexLocked`` when another process
     writes, ``IndexMismatch`` when analyser or model are not those of the index.
@@ -49,17 +53,17 @@ def open_engine(settings: Settings, *, write: bool = False, background: bool = F
         catalog = open_catalog(settings, write=write)
         stack.callback(catalog.close)
         workers, limits = settings.ingest.workers, settings.pictures.limits()
-        decoders = Decoders(limits, workers, apart=background)
+        decoders = Decoders(limits, workers, apart=maintenance == "thread")
         stack.callback(decoders.close)
         pictures = open_pictures(settings)
         repairs = Repairs(settings.data_dir / "damaged")
-        stores = Stores(settings, catalog, pictures, decoders, repairs, write, background)
+        stores = Stores(settings, catalog, pictures, decoders, repairs, write, maintenance)
         _check_catalog(stores)
         folder, hold = _generation(stores)
         serving = open_serving(stores, folder, hold=hold)
         indexer = _indexer(stores, serving, stack) if write else None
         engine = Engine(stores, serving, indexer, stack.pop_all())
-    if background:
+    if maintenance == "thread":
         engine.follow()
     return engine
 

@@ -24,8 +24,13 @@ from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
-from hybrid_search.stores.embedded.log_replay import LexicalFollower, VectorFollower
-from hybrid_search.stores.embedded.maintenance import AtOnce, InBackground, Worker
+from hybrid_search.stores.embedded.log_replay import LexicalReplay, VectorReplay
+from hybrid_search.stores.embedded.maintenance import (
+    InlineMaintenance,
+    MaintenanceMode,
+    MaintenanceRunner,
+    ThreadMaintenance,
+)
 from hybrid_search.stores.embedded.manifest import read_manifest
 from hybrid_search.stores.embedded.vector_indexes import (
     VectorStores,
@@ -46,13 +51,14 @@ class Stores:
     decoders: Decoders
     repairs: Repairs
     write: bool = False
-    background: bool = False
-    """Whether what an index needs is done aside, not after each write."""
+    maintenance: MaintenanceMode = "inline"
 
     @property
     def checked(self) -> bool:
         """Whether files are compared with their hashes: not for a single search."""
-        return self.settings.storage.verify_at_start and (self.write or self.background)
+        return self.settings.storage.verify_at_start and (
+            self.write or self.maintenance == "thread"
+        )
 
     def embed_missing(
         self,
@@ -86,9 +92,9 @@ class Serving:
     embedder: LazyEmbedder
     encoder: QueryEncoder
     searcher: Searcher
-    followers: Sequence[VectorFollower]
-    upkeep: Worker | None
-    """What looks after the vector indexes; ``None`` where nothing is written."""
+    followers: Sequence[VectorReplay]
+    maintenance: MaintenanceRunner | None
+    """Maintains the vector indexes; ``None`` where nothing is written."""
     hold: Hold | None = None
     """What keeps its folder from being collected."""
 
@@ -99,9 +105,9 @@ class Serving:
         return Target(
             encoder=PictureEncoder(stores.catalog, self.embedder, stores.decoders),
             copy=copy if "copy" in self.vectors else None,
-            followers=(LexicalFollower(stores.catalog, self.lexical), *self.followers),
-            written=_nobody if self.upkeep is None else self.upkeep.notify,
-            settled=_nobody if self.upkeep is None else self.upkeep.settle,
+            followers=(LexicalReplay(stores.catalog, self.lexical), *self.followers),
+            written=_nobody if self.maintenance is None else self.maintenance.notify,
+            settled=_nobody if self.maintenance is None else self.maintenance.settle,
         )
 
     def warm_up(self) -> None:
@@ -110,8 +116,8 @@ class Serving:
 
     def close(self) -> None:
         """Finish what runs. Searches under way go on to their end."""
-        if self.upkeep is not None:
-            self.upkeep.close()
+        if self.maintenance is not None:
+            self.maintenance.close()
         self.lexical.close()
         if self.hold is not None:
             self.hold.release()
@@ -144,14 +150,16 @@ def open_serving(
     lexical = _open_lexical(stores, folder)
     with ExitStack() as undo:
         undo.callback(lexical.close)
-        plan = configured_plan(settings, background=stores.background)
+        plan = configured_plan(settings, maintenance=stores.maintenance)
         repairs = stores.repairs if stores.write else None
         vectors = open_vector_stores(settings, folder, plan, repairs, checked=stores.checked)
-        followers = tuple(store.follower(catalog) for store in vectors.values())
+        followers = tuple(store.replay(catalog) for store in vectors.values())
+        for replay in followers:
+            replay.load()
         if stores.write:
-            follower = LexicalFollower(catalog, lexical)
-            follower.catch_up()
-            stores.repairs.note(follower.reconcile())
+            words = LexicalReplay(catalog, lexical)
+            words.catch_up()
+            stores.repairs.note(words.reconcile())
         undo.pop_all()
     encoder = encoder or QueryEncoder(embedder, settings.embedding.cached_queries)
     return Serving(
@@ -164,7 +172,7 @@ def open_serving(
         encoder=encoder,
         searcher=_searcher(stores, lexical, vectors, followers, encoder),
         followers=followers,
-        upkeep=_upkeep(stores, vectors, embedder) if stores.write else None,
+        maintenance=_maintenance(stores, vectors, embedder) if stores.write else None,
         hold=hold,
     )
 
@@ -185,7 +193,7 @@ def _searcher(
     stores: Stores,
     lexical: TantivyIndex,
     vectors: VectorStores,
-    followers: Sequence[VectorFollower],
+    followers: Sequence[VectorReplay],
     encoder: QueryEncoder,
 ) -> Searcher:
     settings = stores.settings
@@ -208,11 +216,14 @@ def _searcher(
     )
 
 
-def _upkeep(stores: Stores, vectors: VectorStores, embedder: LazyEmbedder) -> Worker:
-    upkeeps = [store.upkeep(stores.catalog, embedder.texts) for store in vectors.values()]
-    worker = InBackground(upkeeps) if stores.background else AtOnce(upkeeps)
-    worker.notify()
-    return worker
+def _maintenance(
+    stores: Stores, vectors: VectorStores, embedder: LazyEmbedder
+) -> MaintenanceRunner:
+    indexes = [store.maintenance(stores.catalog, embedder.texts) for store in vectors.values()]
+    made = ThreadMaintenance if stores.maintenance == "thread" else InlineMaintenance
+    runner = made(indexes)
+    runner.notify()
+    return runner
 
 
 def _nobody() -> None:

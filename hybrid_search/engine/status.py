@@ -19,8 +19,8 @@ class VectorStatusJson(TypedDict):
 
     ``sealed`` vectors stand in the index proper, of which ``inserted`` came after it was built;
     those in the ``tail`` are searched exactly. ``drift`` is the growth of each measure since.
-    ``calibrated`` is how many vectors there were when it was last measured what is usual among
-    them, 0 before.
+    ``calibrated`` is the number of vectors when the similarity baseline was last measured, 0
+    before.
     """
 
     kind: str
@@ -116,25 +116,26 @@ def engine_status(engine: Engine) -> StatusJson:
 
 
 def _vectors(engine: Engine, index: FaissIndex, subject: Subject) -> VectorStatusJson:
-    facts, usual = index.describe(), engine.usual(subject)
+    facts, baseline = index.describe(), engine.baseline(subject)
     return {
         "kind": facts.kind,
         "parameters": dict(facts.parameters),
         "vectors": index.count(),
-        "sealed": facts.sealed,
+        "sealed": facts.segment,
         "inserted": facts.inserted,
-        "tail": facts.tail,
+        "tail": facts.write_buffer,
         "tombstones": facts.tombstones,
-        "tombstone_ratio": round(facts.tombstones / max(1, facts.sealed + facts.tail), 4),
+        "tombstone_ratio": round(facts.tombstones / max(1, facts.segment + facts.write_buffer), 4),
         "drift": {name: round(value, 4) for name, value in facts.drift.items()},
         "dimension": facts.dimension,
         "bytes": facts.bytes,
         "predicted_bytes": facts.predicted,
         "disk_bytes": facts.disk,
-        "sealing": facts.sealing,
+        "sealing": facts.segment_folder,
         "due": index.due(),
-        "calibrated": 0 if usual is None else usual.vectors,
-        "trouble": facts.trouble or ("" if engine.upkeep is None else engine.upkeep.failure),
+        "calibrated": 0 if baseline is None else baseline.vectors,
+        "trouble": facts.trouble
+        or ("" if engine.maintenance is None else engine.maintenance.failure),
     }
 
 

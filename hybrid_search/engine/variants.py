@@ -14,7 +14,7 @@ from hybrid_search.engine.generation import Stores, open_serving
 from hybrid_search.engine.parts import LEXICAL, make_analyzer, open_lexical
 from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.settings import Settings, with_changes
-from hybrid_search.stores.embedded.log_replay import LexicalFollower
+from hybrid_search.stores.embedded.log_replay import LexicalReplay
 from hybrid_search.stores.embedded.manifest import read_manifest, write_manifest
 from hybrid_search.stores.embedded.vector_indexes import (
     FOLDERS,
@@ -35,7 +35,7 @@ def open_variant(engine: Engine, changed: Settings) -> Iterator[Searcher]:
     """
     with tempfile.TemporaryDirectory(prefix="hybrid-search-") as scratch:
         folder = Path(scratch)
-        stores = replace(engine.stores, settings=changed, write=False, background=False)
+        stores = replace(engine.stores, settings=changed, write=False, maintenance="inline")
         _build(engine, stores, folder)
         with closing(open_serving(stores, folder, engine.embedder, encoder=engine.encoder)) as made:
             yield made.searcher
@@ -66,7 +66,7 @@ def _build(engine: Engine, stores: Stores, folder: Path) -> None:
         (folder / LEXICAL).symlink_to(served.absolute() / LEXICAL)
     else:
         with closing(open_lexical(changed, folder, write=True)) as lexical:
-            LexicalFollower(stores.catalog, lexical).catch_up()
+            LexicalReplay(stores.catalog, lexical).catch_up()
     alike = _built_by(settings) == _built_by(changed)
     for name in FOLDERS.values():
         _link(served, folder, f"{name}-background")
@@ -77,7 +77,7 @@ def _build(engine: Engine, stores: Stores, folder: Path) -> None:
         plan = replace(configured_plan(changed), min_recall=0.0)
         vectors = open_vector_stores(changed, folder, plan)
         for store in vectors.values():
-            store.upkeep(stores.catalog, engine.embedder.texts).rebuild()
+            store.maintenance(stores.catalog, engine.embedder.texts).rebuild()
 
 
 def _built_by(settings: Settings) -> dict[str, object]:

@@ -28,7 +28,7 @@ from hybrid_search.embedding.malloc import give_back
 from hybrid_search.embedding.text_encoder import CopyVectors
 from hybrid_search.images.decode import digest_of
 from hybrid_search.ingest.manifests import Row, Skipped
-from hybrid_search.stores.embedded.log_replay import LexicalFollower, VectorFollower
+from hybrid_search.stores.embedded.log_replay import LexicalReplay, VectorReplay
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Target:
     encoder: PictureEncoder
     copy: CopyVectors | None
     """Embeds the copy of what comes in, where that is wanted."""
-    followers: Sequence[LexicalFollower | VectorFollower]
+    followers: Sequence[LexicalReplay | VectorReplay]
     written: Callable[[], None]
     """Called after each write that the indexes have."""
     settled: Callable[[], None]

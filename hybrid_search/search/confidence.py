@@ -12,7 +12,7 @@ from hybrid_search.core.ports import LexicalMatches, VectorIndex, Vectors
 from hybrid_search.core.similarity_baseline import expected_best
 from hybrid_search.search import evidence
 from hybrid_search.search.fusion import Outside
-from hybrid_search.stores.embedded.baseline_file import BackgroundFile, asker_of
+from hybrid_search.stores.embedded.baseline_file import BaselineFile, script_of
 
 OF_WORDS: tuple[ListName, ...] = ("text_to_image", "copy_semantic")
 """The lists of what lies near the meaning of the words."""
@@ -26,12 +26,12 @@ class VectorSource:
     """Where a list of nearest neighbours is found, and what is usual there."""
 
     index: VectorIndex
-    usual: BackgroundFile
+    baseline: BaselineFile
 
     @property
     def known(self) -> bool:
         """Whether what is usual among its vectors is known, or there are none."""
-        return self.usual.current() is not None or not self.index.count()
+        return self.baseline.current() is not None or not self.index.count()
 
     def believed(
         self, nearest: CandidateList, vector: Vectors, text: str, among: int | None
@@ -42,12 +42,12 @@ class VectorSource:
         """
         if not nearest.ordinals:
             return nearest
-        usual, best = self.usual.current(), nearest.scores[0]
-        if usual is None:
-            # Of few vectors the list holds nearly all: they are each other's background.
+        baseline, best = self.baseline.current(), nearest.scores[0]
+        if baseline is None:
+            # Of few vectors the list holds nearly all: they are each other's baseline.
             mean, deviation = float(np.mean(nearest.scores)), float(np.std(nearest.scores))
         else:
-            mean, deviation = usual.against(vector, asker_of(text))
+            mean, deviation = baseline.against(vector, script_of(text))
         count = self.index.count() if among is None else among
         why = (
             f"similarity up to {best:.3f}, {(best - mean) / max(deviation, 1e-9):.1f} deviations"

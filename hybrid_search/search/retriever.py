@@ -33,7 +33,7 @@ from hybrid_search.embedding.query_encoder import QueryEncoder
 from hybrid_search.images.decode import digest_of
 from hybrid_search.search.confidence import OF_WORDS, VectorSource, matched, outside
 from hybrid_search.search.fusion import Outside
-from hybrid_search.stores.embedded.log_replay import VectorFollower
+from hybrid_search.stores.embedded.log_replay import VectorReplay
 
 BROWSED = 10_000
 """How deep a search for nothing, which shows the newest assets, can be paged."""
@@ -80,7 +80,7 @@ class Retriever:
         catalog: Catalog,
         lexical: LexicalIndex,
         vectors: Mapping[ListName, VectorSource],
-        followers: Sequence[VectorFollower],
+        followers: Sequence[VectorReplay],
         encoder: QueryEncoder,
         prepare: Callable[[bytes, PreprocessSpec], Pixels],
         fields: Fields,
@@ -137,7 +137,7 @@ class Retriever:
             self._watermark,
             self._cut_notes(query, parsed, vectors),
             tuple(outside(believed, self._vectors, self._lexical.count())),
-            ".".join(self._vectors[name].usual.version for name in vectors),
+            ".".join(self._vectors[name].baseline.version for name in vectors),
             judged=all(self._vectors[name].known for name in vectors),
         )
 
@@ -183,7 +183,7 @@ class Retriever:
         for follower in self._followers:
             if behind:
                 follower.catch_up()
-            follower.adopt()
+            follower.reload()
 
     @property
     def _watermark(self) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hybrid_search.core import Ordinal
 from hybrid_search.core.errors import EngineFailure
-from hybrid_search.core.ports import Ordinals, VectorIndex, Vectors
+from hybrid_search.core.ports import Ordinals, Reload, VectorIndex, Vectors
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
 from hybrid_search.stores.memory import MemoryVectors
@@ -70,7 +70,7 @@ def test_an_empty_index_finds_nothing(index: VectorIndex) -> None:
 def test_what_is_held_and_a_sample_follow_every_write(index: VectorIndex) -> None:
     vectors = units(20)
     index.add(np.arange(1, 13), vectors[:12])
-    index.fold()
+    index.merge()
     index.add(np.arange(13, 21), vectors[12:])
     index.remove([Ordinal(2), Ordinal(14)])
     assert index.holds([Ordinal(o) for o in (30, 14, 20, 2, 1)]) == {1, 20}
@@ -247,6 +247,12 @@ def test_an_ordinal_is_never_used_again(index: VectorIndex) -> None:
     assert index.count() == 1
 
 
+def test_a_reload_without_a_newer_segment_changes_nothing(index: VectorIndex) -> None:
+    fill(index, units(30))
+    assert index.reload() is Reload.UNCHANGED
+    assert index.count() == 30
+
+
 def test_a_watermark_is_remembered(index: VectorIndex) -> None:
     assert index.watermark == 0
     index.advance(12)
@@ -260,7 +266,7 @@ def test_what_is_due_is_done(index: VectorIndex) -> None:
     assert index.count() == 40
 
 
-def test_a_fold_changes_no_answer(index: VectorIndex) -> None:
+def test_a_merge_changes_no_answer(index: VectorIndex) -> None:
     rows, query = units(120), units(1, seed=3)[0]
     fill(index, rows[:60])
     index.remove(gathered(3, 4, 5))
@@ -268,8 +274,8 @@ def test_a_fold_changes_no_answer(index: VectorIndex) -> None:
     index.remove(gathered(61, 100))
     alive = set(range(1, 121)) - {3, 4, 5, 61, 100}
     before = index.search(query, 20).ordinals
-    if index.due() == "fold":
-        index.fold()
+    if index.due() == "merge":
+        index.merge()
     assert list(index.search(query, 20).ordinals) == list(before)
     assert list(before) == nearest(rows, query, 20, alive)
     assert index.count() == len(alive)
@@ -298,20 +304,5 @@ def test_the_state_of_the_index_adds_up(index: VectorIndex) -> None:
     fill(index, units(50))
     index.remove(gathered(1, 50))
     facts = index.describe()
-    assert facts.sealed + facts.tail - facts.tombstones == index.count() == 48
+    assert facts.segment + facts.write_buffer - facts.tombstones == index.count() == 48
     assert facts.bytes > 0
-
-
-def test_many_at_once_are_answered_as_one_by_one(index: VectorIndex) -> None:
-    rows, queries = units(150), units(40, seed=6)
-    fill(index, rows)
-    index.remove(gathered(*range(20, 60), 149))
-    for limit in (0, 1, 7, 500):
-        for query, many in zip(queries, index.search_many(queries, limit), strict=True):
-            one = index.search(query, limit)
-            assert (many.ordinals, many.scores) == (one.ordinals, one.scores)
-    assert index.search_many(queries[:0], 5) == []
-
-
-def test_many_at_once_of_nothing(index: VectorIndex) -> None:
-    assert [found.ordinals for found in index.search_many(units(2), 5)] == [(), ()]

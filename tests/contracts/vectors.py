@@ -33,8 +33,8 @@ def fill(index: VectorIndex, rows: Vectors, step: int = 7) -> None:
 
 def tend(index: VectorIndex) -> None:
     """Do what is due, as whoever looks after the index does."""
-    if index.due() == "fold":
-        index.fold()
+    if index.due() == "merge":
+        index.merge()
 
 
 def rebuilt_from(

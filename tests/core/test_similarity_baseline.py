@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 
 from hybrid_search.core.ports import Vectors
-from hybrid_search.core.similarity_baseline import Background, expected_best, measure, unpacked
-from hybrid_search.stores.embedded.baseline_file import BackgroundFile, Calibrator, asker_of
+from hybrid_search.core.similarity_baseline import (
+    SimilarityBaseline,
+    expected_best,
+    measure,
+    unpacked,
+)
+from hybrid_search.stores.embedded.baseline_file import BaselineFile, Calibrator, script_of
 from hybrid_search.stores.memory import MemoryVectors
 
 WIDTH = 32
@@ -32,14 +37,14 @@ def test_the_best_of_many_by_chance(vectors: int) -> None:
 
 def test_mean_and_deviation_are_those_of_all_similarities() -> None:
     vectors = cloud(500)
-    background = measure(vectors, {}, 500)
+    baseline = measure(vectors, {}, 500)
     for query in cloud(20, seed=1):
         similarities = vectors @ query
-        mean, deviation = background.against(query, "latin")
+        mean, deviation = baseline.against(query, "latin")
         assert mean == pytest.approx(float(similarities.mean()), abs=1e-4)
         assert deviation == pytest.approx(float(similarities.std()), rel=1e-2)
     typical = np.mean([(vectors @ query).std() for query in units(np.eye(WIDTH, dtype=np.float32))])
-    assert background.deviation == pytest.approx(float(typical), rel=0.05)
+    assert baseline.deviation == pytest.approx(float(typical), rel=0.05)
 
 
 def test_answers_that_stand_out_whatever_is_asked_are_usual() -> None:
@@ -51,10 +56,10 @@ def test_answers_that_stand_out_whatever_is_asked_are_usual() -> None:
         "latin": cloud(40, seed=2, cone=0.0),
         "hangul": units(unread + cloud(40, seed=3, cone=0.0) * 0.05),
     }
-    background = measure(vectors, probes, 1000)  # type: ignore[arg-type]  # the keys are known
-    assert background.tails["latin"] < 1.2
-    assert background.tails["hangul"] > 1.4
-    mean, deviation = background.against(unread, "hangul")
+    baseline = measure(vectors, probes, 1000)  # type: ignore[arg-type]  # the keys are known
+    assert baseline.tails["latin"] < 1.2
+    assert baseline.tails["hangul"] > 1.4
+    mean, deviation = baseline.against(unread, "hangul")
     best = float((vectors @ unread).max())
     assert (best - mean) / deviation < 3.6
 
@@ -69,27 +74,27 @@ def test_it_is_kept_as_it_was() -> None:
 
 @pytest.mark.parametrize("cut", [0, 10, 400])
 def test_damaged_bytes_are_refused(cut: int) -> None:
-    with pytest.raises(ValueError, match="no background"):
+    with pytest.raises(ValueError, match="no baseline"):
         unpacked(measure(cloud(80), {}, 80).packed()[:cut])
 
 
 def test_a_damaged_file_is_done_without(tmp_path: Path) -> None:
-    (tmp_path / "background.npz").write_bytes(b"PK no archive")
-    assert BackgroundFile(tmp_path / "background.npz").current() is None
+    (tmp_path / "baseline.npz").write_bytes(b"PK no archive")
+    assert BaselineFile(tmp_path / "baseline.npz").current() is None
 
 
 def test_another_process_sees_what_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hybrid_search.stores.embedded.baseline_file.LOOK_EVERY", 0.0)
-    here, there = (BackgroundFile(tmp_path / "background.npz") for _ in range(2))
+    here, there = (BaselineFile(tmp_path / "baseline.npz") for _ in range(2))
     assert (there.current(), there.version) == (None, "")
     here.write(measure(cloud(80), {}, 80))
     first = there.version
     assert there.current() is not None
     here.write(measure(cloud(90), {}, 90))
     known = there.current()
-    assert isinstance(known, Background)
+    assert isinstance(known, SimilarityBaseline)
     assert (known.vectors, there.version != first) == (90, True)
 
 
@@ -97,12 +102,12 @@ def calibrator(vectors: MemoryVectors, path: Path) -> Calibrator:
     def texts(asked: list[str]) -> Vectors:
         return cloud(len(asked), seed=len(asked))
 
-    return Calibrator(vectors, texts, BackgroundFile(path))
+    return Calibrator(vectors, texts, BaselineFile(path))
 
 
 def test_it_is_measured_when_the_index_has_grown(tmp_path: Path) -> None:
     vectors = MemoryVectors(WIDTH)
-    made = calibrator(vectors, tmp_path / "background.npz")
+    made = calibrator(vectors, tmp_path / "baseline.npz")
     vectors.add(np.arange(1, 41), cloud(40))
     assert (made.due(2.0), made.calibrate()) == (False, None)
     vectors.add(np.arange(41, 101), cloud(60, seed=1))
@@ -117,7 +122,7 @@ def test_it_is_measured_when_the_index_has_grown(tmp_path: Path) -> None:
 
 
 def test_who_asks() -> None:
-    assert [asker_of(text) for text in ("dog", "강아지", "dog 강아지", "")] == [
+    assert [script_of(text) for text in ("dog", "강아지", "dog 강아지", "")] == [
         "latin",
         "hangul",
         "hangul",

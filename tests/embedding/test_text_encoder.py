@@ -244,7 +244,7 @@ def test_turned_on_it_is_brought_by_a_rebuild(tmp_path: Path) -> None:
     assert {name: part.vectors for name, part in parts.items()} == {"picture": 0, "copy": 4}
     with open_engine(settings_in(data)) as engine:
         assert best_by_copy(engine, "개") == "puppy"
-        assert (engine.copy_vectors and engine.copy_vectors.describe().sealed) == 4
+        assert (engine.copy_vectors and engine.copy_vectors.describe().segment) == 4
 
 
 def test_what_came_in_while_it_was_off_is_missed_until_a_rebuild(tmp_path: Path) -> None:

@@ -325,7 +325,7 @@ def test_a_restart_maps_what_was_sealed_and_adds_what_came_since(tmp_path: Path)
     settings = settings_in(tmp_path / "data")
     with open_engine(settings, write=True) as engine:
         ingest(engine, write_manifest(tmp_path))
-        engine.vectors.fold()
+        engine.vectors.merge()
         assert engine.indexer is not None
         engine.indexer.delete([AssetId("blue")])
         row = {"id": "green", "image": "blue.png", "title": "green"}
@@ -338,13 +338,13 @@ def test_a_restart_maps_what_was_sealed_and_adds_what_came_since(tmp_path: Path)
         assert set(found) == {"red", "red-again"}
 
 
-def test_the_background_folds_what_a_writer_leaves(tmp_path: Path) -> None:
+def test_the_maintenance_thread_merges_the_write_buffer(tmp_path: Path) -> None:
     eager = {"vector": VectorSection(fold_after=1)}
     settings = settings_in(tmp_path / "data").model_copy(update=eager)
-    with open_engine(settings, write=True, background=True) as engine:
+    with open_engine(settings, write=True, maintenance="thread") as engine:
         ingest(engine, write_manifest(tmp_path))
         deadline = time.monotonic() + 20
-        while engine.vectors.describe().sealed < 3 and time.monotonic() < deadline:
+        while engine.vectors.describe().segment < 3 and time.monotonic() < deadline:
             time.sleep(0.05)
         facts = engine_status(engine)["vector"]
         assert (facts["sealed"], facts["tail"], facts["trouble"]) == (3, 0, "")

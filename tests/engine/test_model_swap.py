@@ -13,7 +13,7 @@ from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import Settings, load_settings
-from hybrid_search.stores.embedded.maintenance import Upkeep
+from hybrid_search.stores.embedded.maintenance import IndexMaintenance
 from hybrid_search.stores.embedded.rebuild import Gate, rebuild, roll_back, use_model
 from tests.small_corpus import write_manifest
 from tests.tiny_models import TINY, folder_model
@@ -76,7 +76,10 @@ def test_a_rebuild_keeps_the_model_that_was_put_to_use(settings: Settings, other
 def test_a_running_writer_turns_over_while_searches_and_writes_go_on(
     settings: Settings, other: str, tmp_path: Path
 ) -> None:
-    with open_engine(settings, write=True, background=True) as engine, open_engine(settings) as old:
+    with (
+        open_engine(settings, write=True, maintenance="thread") as engine,
+        open_engine(settings) as old,
+    ):
         expected = found(old)
         ending, answers = threading.Event(), []
 
@@ -122,15 +125,15 @@ def test_what_comes_in_while_the_new_index_is_built_is_served_by_it(
 ) -> None:
     late = write_manifest(tmp_path / "late", prefix="late-")
     with open_engine(settings, write=True) as engine:
-        build = Upkeep.rebuild
+        build = IndexMaintenance.rebuild
         writes = iter([late])
 
-        def meanwhile(upkeep: Upkeep, upto: Ordinal) -> Rebuilt:
+        def meanwhile(maintenance: IndexMaintenance, upto: Ordinal) -> Rebuilt:
             for manifest in writes:
                 engine.writer().ingest(read_assets(manifest, 1 << 20))
-            return build(upkeep, upto)
+            return build(maintenance, upto)
 
-        monkeypatch.setattr(Upkeep, "rebuild", meanwhile)
+        monkeypatch.setattr(IndexMaintenance, "rebuild", meanwhile)
         before = engine.vectors.count()
         built = use_model(settings, other).built
         pictured = engine.catalog.count() - without_picture(engine)

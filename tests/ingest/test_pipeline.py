@@ -22,7 +22,7 @@ from hybrid_search.images.decode import digest_of
 from hybrid_search.images.decoder_pool import Decoders
 from hybrid_search.ingest.manifests import Row
 from hybrid_search.ingest.pipeline import Indexer, IngestReport, Target
-from hybrid_search.stores.embedded.log_replay import LexicalFollower, VectorFollower
+from hybrid_search.stores.embedded.log_replay import LexicalReplay, VectorReplay
 from hybrid_search.stores.memory import (
     HashEmbedder,
     MemoryCatalog,
@@ -76,8 +76,8 @@ def road_in(batch_size: int = 4) -> Iterator[Road]:
     with closing(CountingDecoders(PictureLimits())) as decoders:
         encoder = PictureEncoder(catalog, embedder, decoders)
         followers = (
-            LexicalFollower(catalog, lexical),
-            VectorFollower(catalog, vectors, embedder.facts.key),
+            LexicalReplay(catalog, lexical),
+            VectorReplay(catalog, vectors, embedder.facts.key),
         )
         indexer = Indexer(
             catalog=catalog,
@@ -239,9 +239,14 @@ def test_what_is_under_way_when_another_generation_takes_over_is_embedded_by_its
         def opened() -> Target:
             encoder = PictureEncoder(road.catalog, other, road.decoders)
             encoder.embed_missing(road.pictures)
-            follower = VectorFollower(road.catalog, vectors, other.facts.key)
+            vector_replay = VectorReplay(road.catalog, vectors, other.facts.key)
+            vector_replay.load()
             return Target(
-                encoder, None, (LexicalFollower(road.catalog, road.lexical), follower), noop, noop
+                encoder,
+                None,
+                (LexicalReplay(road.catalog, road.lexical), vector_replay),
+                noop,
+                noop,
             )
 
         def rows() -> Iterator[Row]:

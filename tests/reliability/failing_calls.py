@@ -63,7 +63,7 @@ class Scene:
 
 PHASES: dict[str, Callable[[Scene], object]] = {
     "ingest": lambda scene: scene.ingest(1000),
-    "fold": lambda scene: scene.engine.vectors.fold(),
+    "merge": lambda scene: scene.engine.vectors.merge(),
     "rebuild": lambda scene: rebuild(scene.settings),
     "snapshot": lambda scene: snapshot(scene.settings, scene.kept),
 }

@@ -77,7 +77,7 @@ def test_a_reader_tells_of_damage_and_repairs_nothing(copied: Settings) -> None:
     size = idx.stat().st_size
     with (
         pytest.raises(IndexCorrupt, match="hybrid-search repair"),
-        open_engine(copied, background=True),
+        open_engine(copied, maintenance="thread"),
     ):
         pass
     assert idx.stat().st_size == size
@@ -87,7 +87,7 @@ def test_a_damaged_sealed_index_does_not_keep_a_reader_from_answering(
     copied: Settings, whole: tuple[Path, Answers]
 ) -> None:
     flip(next(copied.data_dir.glob("generations/*/vectors/*/rows.npy")), 200)
-    with open_engine(copied, background=True) as engine:
+    with open_engine(copied, maintenance="thread") as engine:
         assert answers(engine) == whole[1]
         assert "rows.npy is not what was written" in engine.vectors.describe().trouble
 
@@ -146,7 +146,7 @@ def test_flips_in_the_catalog_are_never_served(whole: tuple[Path, Answers], tmp_
         file = copy / "catalog.sqlite"
         flip(file, chance.randrange(file.stat().st_size))
         try:
-            with open_engine(load_settings(copy), background=True) as engine:
+            with open_engine(load_settings(copy), maintenance="thread") as engine:
                 for ordinal, stored in versions.items():
                     assert engine.catalog.fetch([ordinal]).get(ordinal) in (stored, None)
                 told += bool(engine.catalog.health.malformed() or engine.catalog.health.damaged())

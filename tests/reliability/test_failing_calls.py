@@ -42,7 +42,7 @@ def calls_of(base: Prepared, scratch: Path, phase: str) -> dict[str, int]:
     ("phase", "shares"),
     [
         ("ingest", {"fsync": 0.3, "rename": 1, "open": 0.6}),
-        ("fold", {"fsync": 0.5, "rename": 1, "open": 0}),
+        ("merge", {"fsync": 0.5, "rename": 1, "open": 0}),
         ("rebuild", {"rename": 1}),
         ("snapshot", {"fsync": 0.5, "rename": 1, "open": 0.2}),
     ],

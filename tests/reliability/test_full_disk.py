@@ -75,7 +75,7 @@ def test_writing_until_the_disk_is_full(tmp_path: Path, leave: int) -> None:
 def test_an_index_that_missed_a_write_catches_up_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_engine(settings_of(tmp_path / "data"), write=True, background=True) as engine:
+    with open_engine(settings_of(tmp_path / "data"), write=True, maintenance="thread") as engine:
         commit = engine.lexical.commit
 
         def full(watermark: int) -> None:
@@ -165,16 +165,16 @@ def test_the_vectors_keep_the_old_index(tmp_path: Path, kind: str) -> None:
         plan = VectorPlan(kind=kind, fold_after=10)
         index = FaissIndex(64, disk / "vectors", plan)
         index.add(span(1, 101), rows_of[:100])
-        index.fold()
+        index.merge()
         index.add(span(101, 2001), rows_of[100:])
         fill(disk / "filler", 100_000)
         with pytest.raises(StorageFull, match="no space left"):
-            index.fold()
-        assert index.describe().sealed == 100
+            index.merge()
+        assert index.describe().segment == 100
         assert index.search(rows_of[1500], 1).ordinals == (1501,)
         (disk / "filler").unlink()
-        index.fold()
-        assert index.describe().sealed == 2000
+        index.merge()
+        assert index.describe().segment == 2000
         again = FaissIndex(64, disk / "vectors", plan, checked=True)
         assert np.array_equal(again.ordinals(), np.arange(1, 2001))
 

@@ -133,7 +133,7 @@ def test_every_answer_is_of_one_whole_generation_while_others_are_published(
     """Five of them; ``bench/swaps.py`` has fifty, and a process that reads along."""
     base = prepared(tmp_path)
     with (
-        open_engine(base.settings, write=True, background=True) as engine,
+        open_engine(base.settings, write=True, maintenance="thread") as engine,
         Asking(engine, base.allowed, threads=2) as asking,
     ):
         served = {swap(engine, base, number) for number in range(5)}

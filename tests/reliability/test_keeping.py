@@ -77,7 +77,7 @@ def test_a_whole_folder_is_whole_and_nothing_changes(copied: Settings) -> None:
         ("generations/*/lexical/meta.json", "words: files"),
         ("generations/*/vectors/*/rows.npy", "picture vectors: files"),
         ("generations/*/copy/*/manifest.json", "copy vectors: files"),
-        ("generations/*/vectors-background", "picture vectors: background"),
+        ("generations/*/vectors-background", "picture vectors: baseline"),
         ("pictures/originals/*/*", "pictures"),
     ],
 )
@@ -184,7 +184,7 @@ def test_a_snapshot_is_whole_while_others_write(copied: Settings, tmp_path: Path
     ending = threading.Event()
     written: list[int] = []
     taken = 0
-    with open_engine(copied, write=True, background=True) as engine:
+    with open_engine(copied, write=True, maintenance="thread") as engine:
 
         def write() -> None:
             number = 1000

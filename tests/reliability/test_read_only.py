@@ -47,7 +47,7 @@ def test_everything_that_reads_works(data: Path) -> None:
     with read_only(data):
         with pytest.raises(OSError, match="Read-only"):
             (data / "new").touch()
-        with open_engine(load_settings(data), background=True) as engine:
+        with open_engine(load_settings(data), maintenance="thread") as engine:
             assert answers(engine) == before
         assert [check for check in verify(load_settings(data)) if check.problems] == []
         with serving(data, "--read-only") as (client, _):

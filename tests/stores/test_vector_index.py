@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hybrid_search.core.errors import IndexLocked, StorageFull
-from hybrid_search.core.ports import Vectors
+from hybrid_search.core.ports import Reload, Vectors
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
 from tests.contracts.test_vector_index import PLANS
@@ -32,7 +32,7 @@ def test_what_was_sealed_is_there_after_reopening(kind: str, tmp_path: Path) -> 
     index.add(span(1, 71), rows[:70])
     index.remove(gathered(9))
     index.advance(71)
-    index.fold()
+    index.merge()
     index.add(span(71, 91), rows[70:])
     index.remove(gathered(10, 80))
 
@@ -58,8 +58,8 @@ def test_a_long_tail_is_inserted(kind: str, tmp_path: Path) -> None:
     index.add(span(121, 151), rows[120:])
     tend(index)
     grown = index.describe()
-    assert (built.sealed, built.tail, built.inserted) == (120, 0, 0)
-    assert (grown.sealed, grown.tail) == (150, 0)
+    assert (built.segment, built.write_buffer, built.inserted) == (120, 0, 0)
+    assert (grown.segment, grown.write_buffer) == (150, 0)
     # An exact flat index is written anew, all others take in what is fresh.
     assert grown.inserted == (0 if kind == "flat" else 30)
     assert index.search(rows[140], 1).ordinals == (141,)
@@ -69,11 +69,11 @@ def test_a_long_tail_is_inserted(kind: str, tmp_path: Path) -> None:
 def test_what_died_before_a_tail_was_inserted_stays_dead(kind: str, tmp_path: Path) -> None:
     index, rows = FaissIndex(WIDTH, tmp_path, PLANS[kind]), units(150)
     index.add(span(1, 121), rows[:120])
-    index.fold()
+    index.merge()
     index.add(span(121, 151), rows[120:])
     index.remove(gathered(9, 130))
     index.advance(152)
-    index.fold()
+    index.merge()
     again = FaissIndex(WIDTH, tmp_path, PLANS[kind])
     assert again.watermark == 152
     assert set(again.ordinals()) == set(range(1, 151)) - {9, 130}
@@ -113,7 +113,7 @@ def test_the_plan_of_a_filtered_search_follows_what_the_filter_allows(tmp_path: 
     rows = topics(4_000)
     index = FaissIndex(32, tmp_path, VectorPlan(kind="hnsw", ef_search=32, exact_below=300))
     index.add(span(1, 4_001), rows)
-    index.fold()
+    index.merge()
     few = np.arange(1, 301, dtype=np.int64)
     own, other = np.arange(1, 801, dtype=np.int64), np.arange(801, 1_601, dtype=np.int64)
     assert index.search(rows[5], 10, few).plan == "hnsw, exact over 300 of 4,000 vectors"
@@ -131,7 +131,7 @@ def test_filtered_recall_at_every_selectivity(kind: str, share: float, tmp_path:
     plan = VectorPlan(kind=name, storage=storage or "f32", exact_below=200)  # type: ignore[arg-type]
     index = FaissIndex(32, tmp_path, plan)
     index.add(span(1, 6_001), rows)
-    index.fold()
+    index.merge()
     allowed = np.flatnonzero(np.random.default_rng(8).random(6_000) < share) + 1
     found = wanted = 0
     for query in queries:
@@ -153,7 +153,7 @@ def test_a_filter_for_another_topic_is_answered_exactly_by_every_kind(
     plan = VectorPlan(kind=name, storage=storage or "f32", exact_below=200)  # type: ignore[arg-type]
     index = FaissIndex(32, tmp_path, plan)
     index.add(span(1, 10_001), rows)
-    index.fold()
+    index.merge()
     for place in range(50, 10_000, 500):
         topic = place // 100
         kept = np.flatnonzero(np.arange(10_000) // 100 % 5 != topic % 5) + 1
@@ -171,15 +171,16 @@ def test_what_another_process_sealed_is_taken(tmp_path: Path) -> None:
     writer.add(span(1, 61), rows)
     writer.remove(gathered(4, 5))
     writer.advance(62)
-    writer.fold()
-    assert not reader.adopt()
-    assert reader.describe().sealed == 0
+    writer.merge()
+    assert reader.reload() is Reload.AHEAD
+    assert reader.describe().segment == 0
     reader.add(span(51, 61), rows[50:])
     reader.remove(gathered(5, 6))
     reader.advance(63)
-    assert reader.adopt()
+    assert reader.reload() is Reload.OPENED
+    assert reader.reload() is Reload.UNCHANGED
     facts = reader.describe()
-    assert (facts.kind, facts.sealed, facts.tail, facts.tombstones) == ("hnsw", 58, 0, 1)
+    assert (facts.kind, facts.segment, facts.write_buffer, facts.tombstones) == ("hnsw", 58, 0, 1)
     assert reader.count() == 57
     assert not set(reader.search(rows[4], 60).ordinals) & {4, 5, 6}
 
@@ -192,7 +193,7 @@ def test_one_process_at_a_time_seals(tmp_path: Path) -> None:
 
     def meanwhile() -> None:
         try:
-            second.fold()
+            second.merge()
         except IndexLocked as failure:
             failures.append(failure)
 
@@ -210,15 +211,15 @@ def test_a_damaged_index_is_done_without_and_sealed_anew(tmp_path: Path) -> None
     rows = units(60)
     index = FaissIndex(WIDTH, tmp_path, PLANS["hnsw"])
     index.add(span(1, 61), rows)
-    index.fold()
-    sealed = tmp_path / index.describe().sealing / "index.faiss"
+    index.merge()
+    sealed = tmp_path / index.describe().segment_folder / "index.faiss"
     sealed.write_bytes(sealed.read_bytes()[:-100])
     again = FaissIndex(WIDTH, tmp_path, PLANS["hnsw"])
     assert again.count() == 0
     assert "index.faiss has" in again.describe().trouble
     again.add(span(1, 61), rows)
     assert again.search(rows[7], 1).ordinals == (8,)
-    again.fold()
+    again.merge()
     assert again.describe().trouble == ""
     assert FaissIndex(WIDTH, tmp_path, PLANS["hnsw"]).count() == 60
 
@@ -227,7 +228,7 @@ def test_a_rebuild_that_finds_too_little_is_not_published(tmp_path: Path) -> Non
     rows = units(2_000, width=32)
     good = FaissIndex(32, tmp_path, VectorPlan(kind="hnsw"))
     good.add(span(1, 2_001), rows)
-    good.fold()
+    good.merge()
     poor = FaissIndex(32, tmp_path, VectorPlan(kind="ivf", nlist=40, nprobe=1))
     report = rebuilt_from(poor, rows, set(range(1, 2_001)), probes=[units(40, seed=5, width=32)])
     assert not report.published
@@ -248,16 +249,16 @@ def test_vectors_of_another_kind_show_as_drift_and_call_for_a_rebuild(
     index = FaissIndex(32, tmp_path, plan)
     rows = topics(3_000)
     index.add(span(1, 3_001), rows)
-    index.fold()
+    index.merge()
     index.add(span(3_001, 3_301), topics(300, seed=1))
-    index.fold()
+    index.merge()
     assert max(index.describe().drift.values()) < 0.3
     assert index.due() is None
     strange = np.repeat(units(1, seed=77, width=32), 1_400, axis=0)
     strange = strange + 0.05 * units(1_400, seed=6, width=32)
     strange = np.asarray(strange / np.linalg.norm(strange, axis=1, keepdims=True), np.float32)
     index.add(span(3_301, 4_701), strange)
-    index.fold()
+    index.merge()
     assert max(index.describe().drift.values()) > 0.3
     assert index.due() == "rebuild"
     everything = np.concatenate([rows, topics(300, seed=1), strange])
@@ -270,14 +271,14 @@ def test_many_tombstones_call_for_a_rebuild(tmp_path: Path) -> None:
     index = FaissIndex(WIDTH, tmp_path, VectorPlan(kind="hnsw", fold_after=120))
     rows = units(100)
     index.add(span(1, 101), rows)
-    index.fold()
+    index.merge()
     index.remove(gathered(*range(1, 31)))
     assert index.due() is None
     index.remove(gathered(31))
     assert index.due() == "rebuild"
     assert rebuilt_from(index, rows, set(range(32, 101))).published
     facts = index.describe()
-    assert (facts.sealed, facts.tombstones, index.due()) == (69, 0, None)
+    assert (facts.segment, facts.tombstones, index.due()) == (69, 0, None)
 
 
 def test_a_full_disk_is_reported_and_nothing_is_published(
@@ -285,7 +286,7 @@ def test_a_full_disk_is_reported_and_nothing_is_published(
 ) -> None:
     index = FaissIndex(WIDTH, tmp_path, PLANS["hnsw"])
     index.add(span(1, 51), units(50))
-    index.fold()
+    index.merge()
     index.add(span(51, 61), units(10))
 
     def full(path: Path, index: object) -> None:
@@ -293,8 +294,8 @@ def test_a_full_disk_is_reported_and_nothing_is_published(
 
     monkeypatch.setattr("hybrid_search.stores.embedded.vector.segment._write_index", full)
     with pytest.raises(StorageFull, match="no space left"):
-        index.fold()
-    assert (index.describe().sealed, index.describe().tail, index.count()) == (50, 10, 60)
+        index.merge()
+    assert (index.describe().segment, index.describe().write_buffer, index.count()) == (50, 10, 60)
     assert FaissIndex(WIDTH, tmp_path).count() == 50
 
 
@@ -345,14 +346,14 @@ def test_searches_go_on_while_others_write_fold_and_rebuild(kind: str, tmp_path:
     assert failures == []
     assert min(searches) > 0
     assert index.count() == len(alive)
-    assert index.describe().sealed > 10_000
+    assert index.describe().segment > 10_000
 
 
 def test_a_write_is_found_at_once_however_large_the_index(tmp_path: Path) -> None:
     index = FaissIndex(32, tmp_path, VectorPlan(kind="hnsw"))
     rows = units(5_000, width=32)
     index.add(span(1, 4_901), rows[:4_900])
-    index.fold()
+    index.merge()
     for place in range(4_900, 5_000):
         started = time.monotonic()
         index.add(span(place + 1, place + 2), rows[place][None])

@@ -23,6 +23,7 @@ from hybrid_search.core.ports.query_log import QueryLog
 from hybrid_search.core.ports.vector_index import (
     Due,
     Rebuilt,
+    Reload,
     VectorIndex,
     VectorMatches,
     VectorStatus,
@@ -45,6 +46,7 @@ __all__ = [
     "PictureStore",
     "QueryLog",
     "Rebuilt",
+    "Reload",
     "Subject",
     "VectorIndex",
     "VectorMatches",

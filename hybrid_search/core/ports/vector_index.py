@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Literal, Protocol
 
-from hybrid_search.core import (
-    Ordinal,
-)
+from hybrid_search.core import Ordinal
 from hybrid_search.core.arrays import Ordinals, Vectors
 from hybrid_search.core.ports.catalog import LiveVectors
 
@@ -19,64 +18,87 @@ class VectorMatches:
 
     ordinals: tuple[Ordinal, ...]
     scores: tuple[float, ...]
-    """Cosine similarities, -1 to 1."""
+    """Cosine similarities, -1 to 1, rounded to 6 places."""
     plan: str
+    """How they were found, for explanations."""
+
+
+Due = Literal["merge", "rebuild"]
+"""What an index may need."""
+
+
+class Reload(Enum):
+    """The outcome of ``VectorIndex.reload``."""
+
+    UNCHANGED = auto()
+    """The newest segment serves already, or it is damaged."""
+    OPENED = auto()
+    """A newer segment serves now."""
+    AHEAD = auto()
+    """The newest segment has operations that this index lacks. Catch up and call again."""
 
 
 class VectorIndex(Protocol):
     """Nearest neighbours by cosine over unit vectors, under concurrent writes.
 
-    A write is visible when the call returns. A search sees one state from begin to end.
+    An index has a segment, which never changes, and a write buffer for what came since. A write is
+    visible when the call returns and is lost with the process until a segment is written: whoever
+    opens the index replays the catalog's operations after ``watermark``. A search sees one
+    snapshot from begin to end.
     """
 
     def add(self, ordinals: Ordinals, vectors: Vectors) -> None:
-        """Index these vectors ``(n, d)``; the ordinals are new and ascending."""
+        """Add unit vectors ``(n, d)`` float32 under ascending ordinals ``(n,)``.
+
+        Raises ``EngineFailure``, and changes nothing, for shapes that do not fit and for ordinals
+        that do not rise above ``last_ordinal``.
+        """
         ...
 
     def remove(self, ordinals: Iterable[Ordinal]) -> None:
-        """Forget these vectors; unknown ones are no error."""
+        """Delete these vectors; unknown ordinals are ignored."""
         ...
 
     def search(self, vector: Vectors, limit: int, allowed: Ordinals | None = None) -> VectorMatches:
-        """The nearest to ``vector`` ``(d,)``, only among ``allowed`` (ascending) if given."""
-        ...
+        """The nearest to a unit vector ``(d,)``, at most ``limit``.
 
-    def search_many(self, vectors: Vectors, limit: int) -> list[VectorMatches]:
-        """The nearest to each of ``vectors`` ``(n, d)``, exactly; for work done offline."""
+        ``allowed`` ``(n,)`` ascending restricts the search to these ordinals. Raises
+        ``EngineFailure`` for a vector of another dimension.
+        """
         ...
 
     def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
-        """The exact cosine of each of these versions that has a vector."""
+        """The exact cosine of each of these versions that has a live vector, in given order."""
         ...
 
     def advance(self, watermark: int) -> None:
-        """Remember that everything up to that operation is in."""
+        """Record that all operations up to that sequence number are applied."""
         ...
 
     @property
     def watermark(self) -> int:
-        """The last operation that is in; 0 for a new index."""
+        """The sequence number of the last applied operation; 0 for a new index."""
         ...
 
     @property
     def last_ordinal(self) -> Ordinal:
-        """The highest ordinal that was ever added, 0 when there is none."""
+        """The highest ordinal that was ever added; 0 when there is none."""
         ...
 
     def vector(self, ordinal: Ordinal) -> Vectors | None:
-        """The vector ``(d,)`` of that version."""
+        """A copy of the live vector ``(d,)`` of that version; ``None`` without one."""
         ...
 
     def holds(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
-        """Those of these versions that have a vector."""
+        """Those of these versions that have a live vector."""
         ...
 
     def sample(self, limit: int) -> Vectors:
-        """Up to so many live vectors ``(n, d)``, spread evenly over them in order of ordinal."""
+        """Up to ``limit`` live vectors ``(n, d)``, spread evenly over them by ordinal."""
         ...
 
     def ordinals(self) -> Ordinals:
-        """All versions that have a live vector, ascending."""
+        """The ordinals of all live vectors ``(n,)``, ascending."""
         ...
 
     def count(self) -> int:
@@ -88,23 +110,27 @@ class VectorIndex(Protocol):
         ...
 
     def due(self) -> Due | None:
-        """What should be done for the index, if anything."""
+        """The maintenance that the index needs now; ``None`` without any."""
         ...
 
-    def fold(self) -> None:
-        """Make the fresh vectors part of the index proper; searches and writes go on."""
-        ...
+    def merge(self) -> None:
+        """Write a segment with the vectors of the write buffer and publish it.
 
-    def rebuild(self, live: LiveVectors, probes: Sequence[Vectors]) -> Rebuilt:
-        """Build anew from the vectors that are alive.
-
-        Searches and writes go on. What finds less of the neighbours of the probes, arrays
-        ``(n, d)`` of one kind of query each, than it must is not published.
+        Searches and writes go on. Raises ``IndexLocked`` while another process writes a segment,
+        and ``StorageFull``.
         """
         ...
 
-    def adopt(self) -> bool:
-        """Take what another process has built; whether none is left to take."""
+    def rebuild(self, live: LiveVectors, probes: Sequence[Vectors]) -> Rebuilt:
+        """Train and build a segment from the live vectors and publish it if its recall suffices.
+
+        ``probes`` are arrays ``(n, d)``, one for each kind of query; the kind with the lowest
+        recall decides. Searches and writes go on. Raises as ``merge`` does.
+        """
+        ...
+
+    def reload(self) -> Reload:
+        """Open the newest published segment, if another process has published one."""
         ...
 
 
@@ -114,46 +140,44 @@ class VectorStatus:
 
     kind: str
     parameters: Mapping[str, int | str]
-    sealed: int
-    """Vectors in the index proper, dead ones included."""
-    tail: int
-    """Fresh vectors beside it, searched exactly."""
+    segment: int
+    """Vectors in the segment, deleted ones included."""
+    write_buffer: int
+    """Vectors in the write buffer, deleted ones included."""
     tombstones: int
-    """Dead vectors not yet removed."""
+    """Deleted vectors in both."""
     dimension: int
     bytes: int
     """Memory that searches read."""
     predicted: int = 0
-    """What was predicted of it for the index proper."""
+    """The memory predicted for the segment."""
     disk: int = 0
+    """Bytes of the segment's files."""
     inserted: int = 0
-    """Vectors inserted since the index was built."""
+    """Vectors of the segment that were inserted after its index was trained."""
     drift: Mapping[str, float] = field(default_factory=dict)
-    """By what share it has moved from what it was trained for, measure by measure."""
-    sealing: str = ""
-    """The folder of the index proper."""
+    """Relative growth of each measure of decay since the index was trained."""
+    segment_folder: str = ""
+    """The name of the segment's folder; empty before the first."""
     trouble: str = ""
-    """What was found damaged and is done without."""
-
-
-Due = Literal["fold", "rebuild"]
-"""What an index may need."""
+    """What is damaged in the newest segment, which is not used; empty without damage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What became of a rebuild."""
+    """The result of a rebuild."""
 
     published: bool
-    """Whether it serves; if not, the old one goes on serving."""
+    """Whether the new segment serves; if not, the old one goes on serving."""
     kind: str
     parameters: Mapping[str, int | str]
     vectors: int
     recall: float
-    """Recall@10 against exact search, on the probes of the kind that fares worst."""
+    """Recall@10 against exact search, for the kind of probe where it is lowest."""
     recall_before: float
     """The same of the index that served before."""
     bytes: int
     """Memory that searches read, measured."""
     predicted: int
+    """The memory predicted for the segment."""
     seconds: float

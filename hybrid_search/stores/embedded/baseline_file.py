@@ -12,8 +12,8 @@ from hybrid_search.core.ports import VectorIndex, Vectors
 from hybrid_search.core.similarity_baseline import (
     LEAST,
     SAMPLE,
-    Asker,
-    Background,
+    Script,
+    SimilarityBaseline,
     measure,
     unpacked,
 )
@@ -28,7 +28,7 @@ from hybrid_search.files.quarantine import Repairs
 LOOK_EVERY = 1.0
 """Seconds after which is looked whether another process has measured anew."""
 _HANGUL = re.compile("[\uac00-\ud7a3]")
-_EVERYDAY: dict[Asker, str] = {
+_EVERYDAY: dict[Script, str] = {
     "latin": """apple bridge candle doctor engine forest garden hammer island jacket kitchen ladder
         market needle orange pillow quilt river summer teacher umbrella village window yellow bread
         camera desert flower glass horse music paper""",
@@ -39,22 +39,22 @@ _EVERYDAY: dict[Asker, str] = {
 the index, and stands out because it is meant."""
 
 
-def asker_of(text: str) -> Asker:
+def script_of(text: str) -> Script:
     """Who asks with that text."""
     return "hangul" if _HANGUL.search(text) else "latin"
 
 
-class BackgroundFile:
-    """The background of one index, as any process has measured it last."""
+class BaselineFile:
+    """The baseline of one index, as any process has measured it last."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._guard = threading.Lock()
         self._looked = -LOOK_EVERY
         self._stamp: tuple[int, int] | None = None
-        self._known: Background | None = None
+        self._known: SimilarityBaseline | None = None
 
-    def current(self) -> Background | None:
+    def current(self) -> SimilarityBaseline | None:
         """What was measured last; ``None`` before that, and for a file that cannot be read."""
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self._look()
@@ -66,10 +66,10 @@ class BackgroundFile:
         self.current()
         return "" if self._stamp is None else f"{self._stamp[0] % 2**32:x}"
 
-    def write(self, background: Background) -> None:
+    def write(self, baseline: SimilarityBaseline) -> None:
         """Keep what was measured."""
         make_folder(self.path.parent)
-        write_whole(self.path, with_checksum(background.packed()))
+        write_whole(self.path, with_checksum(baseline.packed()))
         self._look()
 
     def is_damaged(self) -> bool:
@@ -105,13 +105,13 @@ class BackgroundFile:
 
 
 class Calibrator:
-    """Measures the background of one index when it is due."""
+    """Measures the baseline of one index when it is due."""
 
     def __init__(
         self,
         index: VectorIndex,
         texts: Callable[[list[str]], Vectors],
-        file: BackgroundFile,
+        file: BaselineFile,
     ) -> None:
         """``texts`` embeds, as documents are embedded."""
         self._index = index
@@ -125,12 +125,12 @@ class Calibrator:
             return False
         return known is None or not 1 / growth < count / known.vectors < growth
 
-    def calibrate(self) -> Background | None:
+    def calibrate(self) -> SimilarityBaseline | None:
         """What was measured and kept; ``None`` where there are too few vectors."""
         count = self._index.count()
         if count < LEAST:
             return None
-        probes = {asker: self._texts(words.split()) for asker, words in _EVERYDAY.items()}
-        background = measure(self._index.sample(SAMPLE), probes, count)
-        self._file.write(background)
-        return background
+        probes = {script: self._texts(words.split()) for script, words in _EVERYDAY.items()}
+        baseline = measure(self._index.sample(SAMPLE), probes, count)
+        self._file.write(baseline)
+        return baseline

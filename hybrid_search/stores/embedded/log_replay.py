@@ -1,7 +1,7 @@
-"""Indexes follow the catalog: each applies the operations it has not seen yet.
+"""Log replay: an index applies the catalog's operations that it has not applied yet.
 
-The same few lines bring in a fresh write, catch up after a crash, keep a reader beside a
-writer, and build an index anew from nothing.
+The same code indexes a new write, catches up after a crash, keeps a reader current beside a
+writer, and builds an index from nothing.
 """
 
 from __future__ import annotations
@@ -12,75 +12,87 @@ from collections.abc import Iterator
 import numpy as np
 
 from hybrid_search.core import Ordinal, StoredAsset
-from hybrid_search.core.ports import Catalog, LexicalIndex, Operation, Subject, VectorIndex
+from hybrid_search.core.ports import (
+    Catalog,
+    LexicalIndex,
+    Operation,
+    Reload,
+    Subject,
+    VectorIndex,
+)
 
 STEP = 1000
-"""Operations applied together: bounds memory and the size of a lexical commit."""
+"""Operations applied together; it bounds memory and the size of a lexical commit."""
 
 
-class LexicalFollower:
-    """Keeps a lexical index at the catalog's last operation; this side writes it."""
+class LexicalReplay:
+    """Applies the catalog's operations to a lexical index, in the process that writes it."""
 
     def __init__(self, catalog: Catalog, index: LexicalIndex) -> None:
         self._catalog = catalog
         self._index = index
 
     def catch_up(self) -> None:
-        """Apply what is pending, durably, ``STEP`` operations a commit."""
+        """Apply all pending operations durably, ``STEP`` a commit."""
         for batch in _pending(self._catalog, self._index.watermark):
             self._index.remove(_dropped(batch))
             self._index.add(_added(self._catalog, batch))
             self._index.commit(batch[-1].sequence)
 
     def reconcile(self) -> str:
-        """What was put right for the index to hold what lives; empty when it did.
+        """Make the index hold exactly the live versions; returns what was changed, or "".
 
-        To be asked when it is at the last operation, and nothing is written meanwhile.
+        Call it after ``catch_up``, while nothing is written.
         """
-        held, living = self._index.ordinals(), self._catalog.live_ordinals()
-        ghosts = np.setdiff1d(held, living, assume_unique=True).tolist()
-        lost = np.setdiff1d(living, held, assume_unique=True).tolist()
-        if not ghosts and not lost:
+        held, live = self._index.ordinals(), self._catalog.live_ordinals()
+        deleted = np.setdiff1d(held, live, assume_unique=True).tolist()
+        missing = np.setdiff1d(live, held, assume_unique=True).tolist()
+        if not deleted and not missing:
             return ""
-        self._index.remove(ghosts)
-        for start in range(0, len(lost), STEP):
-            self._index.add(self._catalog.fetch(lost[start : start + STEP]).values())
+        self._index.remove(deleted)
+        for start in range(0, len(missing), STEP):
+            self._index.add(self._catalog.fetch(missing[start : start + STEP]).values())
         self._index.commit(self._index.watermark)
-        return f"lexical: {len(ghosts)} dead versions taken out, {len(lost)} lacking ones put in"
+        return f"lexical: removed {len(deleted)} deleted versions, added {len(missing)} missing"
 
 
-class VectorFollower:
-    """Keeps a vector index at the catalog's last operation; each process has its own."""
+class VectorReplay:
+    """Applies the catalog's operations to a vector index; every process replays its own."""
 
     def __init__(
         self, catalog: Catalog, index: VectorIndex, model: str, subject: Subject = "picture"
     ) -> None:
-        """Bring in what came and went since the index was sealed, all at once."""
+        """``model`` is the key of the vectors in the catalog."""
         self._catalog = catalog
         self._index = index
         self._model = model
         self._subject = subject
         self._guard = threading.Lock()
-        with catalog.live_vectors(model, index.last_ordinal, subject) as live:
-            for ordinals, vectors in live.portions:
-                index.add(ordinals, vectors)
-        for batch in _pending(catalog, index.watermark):
-            index.remove(_dropped(batch))
-        index.advance(live.sequence)
+
+    def load(self) -> None:
+        """Apply everything since the segment was written, in bulk; call it once after opening."""
+        with self._guard:
+            last = self._index.last_ordinal
+            with self._catalog.live_vectors(self._model, last, self._subject) as live:
+                for ordinals, vectors in live.portions:
+                    self._index.add(ordinals, vectors)
+            for batch in _pending(self._catalog, self._index.watermark):
+                self._index.remove(_dropped(batch))
+            self._index.advance(live.sequence)
 
     def catch_up(self) -> None:
-        """Apply what is pending; visible when the call returns."""
+        """Apply all pending operations; visible when the call returns."""
         with self._guard:
             for batch in _pending(self._catalog, self._index.watermark):
-                self._add(_living(self._catalog, batch))
+                self._add(_live(self._catalog, batch))
                 self._index.remove(_dropped(batch))
                 self._index.advance(batch[-1].sequence)
 
-    def adopt(self) -> None:
-        """Take an index that another process has built; first what it knows already."""
-        if not self._index.adopt():
+    def reload(self) -> None:
+        """Open the newest segment, after applying the operations that it has already."""
+        if self._index.reload() is Reload.AHEAD:
             self.catch_up()
-            self._index.adopt()
+            self._index.reload()
 
     def _add(self, ordinals: list[Ordinal]) -> None:
         fresh = [ordinal for ordinal in ordinals if ordinal > self._index.last_ordinal]
@@ -97,14 +109,13 @@ def _pending(catalog: Catalog, after: int) -> Iterator[list[Operation]]:
         after = batch[-1].sequence
 
 
-def _living(catalog: Catalog, batch: list[Operation]) -> list[Ordinal]:
-    """The versions added in the batch that are still live, in order."""
+def _live(catalog: Catalog, batch: list[Operation]) -> list[Ordinal]:
+    """The versions added in the batch that are still live, ascending."""
     return sorted(catalog.live([o.ordinal for o in batch if o.kind == "add"]))
 
 
 def _added(catalog: Catalog, batch: list[Operation]) -> list[StoredAsset]:
-    """The same, whole."""
-    versions = catalog.fetch(_living(catalog, batch))
+    versions = catalog.fetch(_live(catalog, batch))
     return [versions[ordinal] for ordinal in sorted(versions)]
 
 

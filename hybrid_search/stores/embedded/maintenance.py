@@ -1,13 +1,13 @@
-"""Looking after a vector index: folding its tail, rebuilding it when it has drifted.
+"""Maintenance of vector indexes: merge the write buffer, rebuild after drift, measure baselines.
 
-A rebuild is made from the catalog's vectors alone, beside the index that serves.
+A rebuild reads the catalog's vectors alone and works beside the segment that serves.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -16,18 +16,20 @@ from hybrid_search.core.errors import IndexLocked, SearchError
 from hybrid_search.core.ports import NEWEST, Catalog, Rebuilt, Subject, VectorIndex, Vectors
 from hybrid_search.stores.embedded.baseline_file import Calibrator
 
+MaintenanceMode = Literal["inline", "thread"]
+"""Where maintenance runs: ``inline`` after each write, or in a ``thread`` of its own."""
 PROBES = 60
-"""Pictures, and as many texts, by which the recall of a new index is checked."""
+"""The number of pictures, and of titles, that measure the recall of a new segment."""
 _GRACE = 5.0
-"""Seconds that what runs may take to its end."""
+"""Seconds that running work may take to end when it is closed."""
 _EVERY = 30.0
-"""Seconds after which is looked without having been told."""
+"""Seconds between two checks without a write."""
 _GROWN, _CHANGED = 2.0, 1.1
-"""By which factor an index grows until it is measured anew: while it is written, and at rest."""
+"""The growth of an index that makes a new baseline due: during writes, and after the last."""
 
 
-class Upkeep:
-    """Does for a vector index what is due."""
+class IndexMaintenance:
+    """The maintenance of one vector index."""
 
     def __init__(
         self,
@@ -39,9 +41,9 @@ class Upkeep:
         *,
         calibrator: Calibrator | None = None,
     ) -> None:
-        """``texts`` embeds: searches for texts are the harder ones, and are checked as well.
+        """``texts`` embeds titles, which are harder queries than pictures, to measure recall.
 
-        What is usual among the vectors is measured only with a ``calibrator``.
+        Without a ``calibrator`` no baseline is measured.
         """
         self._catalog = catalog
         self._index = index
@@ -50,13 +52,13 @@ class Upkeep:
         self._subject = subject
         self._calibrator = calibrator
 
-    def tend(self) -> None:
-        """Do what is due; of the index nothing while another process builds."""
+    def run_due(self) -> None:
+        """Do what is due; no merge or rebuild while another process does one."""
         self._calibrate(_GROWN)
         try:
             match self._index.due():
-                case "fold":
-                    self._index.fold()
+                case "merge":
+                    self._index.merge()
                 case "rebuild":
                     self.rebuild()
                 case None:
@@ -64,17 +66,17 @@ class Upkeep:
         except IndexLocked:
             return
 
-    def settle(self) -> None:
-        """The same, after the last of many writes."""
+    def run_idle(self) -> None:
+        """Do what is due after the last of many writes."""
         self._calibrate(_CHANGED)
-        self.tend()
+        self.run_due()
 
     def _calibrate(self, growth: float) -> None:
         if self._calibrator is not None and self._calibrator.due(growth):
             self._calibrator.calibrate()
 
     def rebuild(self, upto: Ordinal = NEWEST) -> Rebuilt:
-        """Build the index anew from ordinals up to that one; it serves if it finds enough."""
+        """Rebuild the index from live vectors with ordinals up to ``upto``."""
         probes = self._probes()
         with self._catalog.live_vectors(self._model, Ordinal(0), self._subject, upto) as live:
             return self._index.rebuild(live, probes)
@@ -82,7 +84,7 @@ class Upkeep:
     def _probes(self) -> list[Vectors]:
         """Vectors of the subject, and of titles, spread over the corpus.
 
-        Apart, for a search that does for pictures may miss a good part for texts.
+        They are kept apart: a breadth that suffices for pictures may miss many for texts.
         """
         newest = self._catalog.newest(10_000)
         places = np.linspace(0, len(newest) - 1, PROBES) if newest else ()
@@ -96,12 +98,12 @@ class Upkeep:
         return kinds
 
 
-class Worker(Protocol):
-    """Something that is told of writes, and closed."""
+class MaintenanceRunner(Protocol):
+    """Runs the maintenance of several indexes when it is told of writes."""
 
     @property
     def failure(self) -> str:
-        """Why the last attempt failed; empty when it did not."""
+        """Why the last run failed; empty when it did not."""
         ...
 
     def notify(self) -> None:
@@ -109,72 +111,75 @@ class Worker(Protocol):
         ...
 
     def settle(self) -> None:
-        """Nothing more is written for a while."""
+        """No more writes are expected for a while."""
         ...
 
     def close(self) -> None:
-        """Finish what runs."""
+        """Stop, after what runs."""
         ...
 
 
-class AtOnce:
-    """Tends after each write, for programs that end when they are done."""
+class InlineMaintenance:
+    """Runs in the caller's thread after each write, for programs that end when they are done."""
 
-    def __init__(self, upkeeps: Sequence[Upkeep]) -> None:
-        self._upkeeps = upkeeps
+    def __init__(self, indexes: Sequence[IndexMaintenance]) -> None:
+        self._indexes = indexes
         self.failure = ""
         """Always empty: a failure is raised."""
 
     def notify(self) -> None:
         """Do what is due before the next write."""
-        for upkeep in self._upkeeps:
-            upkeep.tend()
+        for index in self._indexes:
+            index.run_due()
 
     def settle(self) -> None:
-        """Do what is due before anything is asked."""
-        for upkeep in self._upkeeps:
-            upkeep.settle()
+        """Do what is due before the next search."""
+        for index in self._indexes:
+            index.run_idle()
 
     def close(self) -> None:
         """Nothing runs."""
 
 
-class InBackground:
-    """Tends in a thread of its own, while searches and writes go on."""
+class ThreadMaintenance:
+    """Runs in a thread of its own, while searches and writes go on."""
 
-    def __init__(self, upkeeps: Sequence[Upkeep]) -> None:
-        self._upkeeps = upkeeps
-        self._told = threading.Event()
+    def __init__(self, indexes: Sequence[IndexMaintenance]) -> None:
+        self._indexes = indexes
+        self._notified = threading.Event()
         self._ending = threading.Event()
         self.failure = ""
-        """Why the last attempt failed; empty when it did not."""
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        """Why the last run failed; empty when it did not."""
+        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
         self._thread.start()
 
     def notify(self) -> None:
-        """Look soon at what is due."""
-        self._told.set()
+        """Do what is due soon."""
+        self._notified.set()
 
     def settle(self) -> None:
-        """Nothing: when it was not told for a while, the thread sees to that by itself."""
+        """Nothing: the thread runs by itself when there was no write for a while."""
 
     def close(self) -> None:
-        """Take up nothing more. What is being built aside would be thrown away, or done soon."""
+        """Start nothing more, and wait a few seconds for what runs.
+
+        A segment that is still being built then is discarded.
+        """
         self._ending.set()
-        self._told.set()
+        self._notified.set()
         self._thread.join(_GRACE)
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            told = self._told.wait(_EVERY)
-            self._told.clear()
+            notified = self._notified.wait(_EVERY)
+            self._notified.clear()
             if not self._ending.is_set():
-                due = [upkeep.tend if told else upkeep.settle for upkeep in self._upkeeps]
+                due = [index.run_due if notified else index.run_idle for index in self._indexes]
                 self.failure = "; ".join(filter(None, map(_attempt, due)))
 
 
 def _attempt(due: Callable[[], None]) -> str:
-    """Why what is due could not be done; empty when it could."""
+    """Why the run failed; empty when it did not."""
     try:
         due()
     except SearchError as failure:

@@ -15,7 +15,7 @@ from pathlib import Path
 from hybrid_search.core import Ordinal
 from hybrid_search.core.errors import IndexMissing, InvalidConfig
 from hybrid_search.core.ports import LiveVectors, Rebuilt, Subject, Vectors
-from hybrid_search.core.similarity_baseline import Background
+from hybrid_search.core.similarity_baseline import SimilarityBaseline
 from hybrid_search.embedding.query_encoder import LazyEmbedder
 from hybrid_search.engine.factory import lock
 from hybrid_search.engine.generation import Stores, embedder_of, open_serving
@@ -35,7 +35,7 @@ from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.sections import EmbeddingSection
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
-from hybrid_search.stores.embedded.log_replay import LexicalFollower
+from hybrid_search.stores.embedded.log_replay import LexicalReplay
 from hybrid_search.stores.embedded.manifest import (
     Manifest,
     new_manifest,
@@ -52,7 +52,7 @@ from hybrid_search.stores.embedded.vector_indexes import (
 
 Built = Mapping[Subject, Rebuilt]
 """What became of each vector index."""
-Backgrounds = Mapping[Subject, Background | None]
+Baselines = Mapping[Subject, SimilarityBaseline | None]
 """What was measured of each vector index; ``None`` where it has too few vectors."""
 Progress = Callable[[int, int], None]
 """Told how many pictures are embedded, of how many."""
@@ -161,14 +161,14 @@ def rebuild_vectors(settings: Settings) -> Built:
     with _reading(settings) as (catalog, folder, embedder):
         stores = open_vector_stores(settings, folder, configured_plan(settings))
         built = {
-            subject: store.upkeep(catalog, embedder.texts).rebuild()
+            subject: store.maintenance(catalog, embedder.texts).rebuild()
             for subject, store in stores.items()
         }
         _calibrate(settings, catalog, folder, embedder.texts)
         return built
 
 
-def calibrate(settings: Settings) -> Backgrounds:
+def calibrate(settings: Settings) -> Baselines:
     """Measure anew what is usual among the vectors of the serving generation.
 
     A service over the same folder takes it over within a second. Raises ``IndexMissing``.
@@ -215,13 +215,13 @@ def _build(
     analyzer = make_analyzer(settings).fingerprint
     write_manifest(folder, new_manifest(analyzer, embedder.facts.key, fields, section))
     with closing(open_lexical(settings, folder, write=True)) as lexical:
-        LexicalFollower(catalog, lexical).catch_up()
+        LexicalReplay(catalog, lexical).catch_up()
     # What is added from here on has no vector yet, and its ordinals must not be passed over.
     newest = next(iter(catalog.newest(1)), Ordinal(0))
     stores.embed_missing(embedder, copy=section.embed_copy, progress=progress)
     vectors = open_vector_stores(settings, folder, configured_plan(settings))
     built = {
-        subject: store.upkeep(catalog, embedder.texts).rebuild(newest)
+        subject: store.maintenance(catalog, embedder.texts).rebuild(newest)
         for subject, store in vectors.items()
     }
     _calibrate(settings, catalog, folder, embedder.texts)
@@ -233,11 +233,11 @@ def _calibrate(
     catalog: SqliteCatalog,
     folder: Path,
     texts: Callable[[list[str]], Vectors],
-) -> Backgrounds:
+) -> Baselines:
     """Measure what is usual among all vectors that the generation in the folder has."""
     stores = open_vector_stores(settings, folder, configured_plan(settings))
     for store in stores.values():
-        store.follower(catalog)
+        store.replay(catalog).load()
     return {subject: store.calibrator(texts).calibrate() for subject, store in stores.items()}
 
 

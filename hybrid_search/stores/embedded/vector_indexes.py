@@ -12,9 +12,9 @@ from hybrid_search.core.ports import Catalog, Subject, Vectors
 from hybrid_search.files.quarantine import Repairs
 from hybrid_search.search.confidence import VectorSource
 from hybrid_search.settings.settings import Settings
-from hybrid_search.stores.embedded.baseline_file import BackgroundFile, Calibrator
-from hybrid_search.stores.embedded.log_replay import VectorFollower
-from hybrid_search.stores.embedded.maintenance import Upkeep
+from hybrid_search.stores.embedded.baseline_file import BaselineFile, Calibrator
+from hybrid_search.stores.embedded.log_replay import VectorReplay
+from hybrid_search.stores.embedded.maintenance import IndexMaintenance, MaintenanceMode
 from hybrid_search.stores.embedded.manifest import read_manifest
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
@@ -30,21 +30,25 @@ class VectorStore:
     subject: Subject
     key: str
     index: FaissIndex
-    background: BackgroundFile
-    """What is usual among the vectors, as it was measured last."""
+    baseline: BaselineFile
+    """The similarity baseline, as it was measured last."""
 
-    def follower(self, catalog: Catalog) -> VectorFollower:
-        """What keeps the index at the catalog's last operation; brings it there."""
-        return VectorFollower(catalog, self.index, self.key, self.subject)
+    def replay(self, catalog: Catalog) -> VectorReplay:
+        """Applies the catalog's operations to the index; loads nothing yet."""
+        return VectorReplay(catalog, self.index, self.key, self.subject)
 
-    def upkeep(self, catalog: Catalog, texts: Callable[[list[str]], Vectors]) -> Upkeep:
-        """What folds and rebuilds the index; ``texts`` embeds."""
+    def maintenance(
+        self, catalog: Catalog, texts: Callable[[list[str]], Vectors]
+    ) -> IndexMaintenance:
+        """Merges, rebuilds and measures the index; ``texts`` embeds."""
         calibrator = self.calibrator(texts)
-        return Upkeep(catalog, self.index, self.key, texts, self.subject, calibrator=calibrator)
+        return IndexMaintenance(
+            catalog, self.index, self.key, texts, self.subject, calibrator=calibrator
+        )
 
     def calibrator(self, texts: Callable[[list[str]], Vectors]) -> Calibrator:
-        """What measures the background; ``texts`` embeds."""
-        return Calibrator(self.index, texts, self.background)
+        """Measures the baseline; ``texts`` embeds."""
+        return Calibrator(self.index, texts, self.baseline)
 
 
 VectorStores = Mapping[Subject, VectorStore]
@@ -71,16 +75,16 @@ def open_vector_stores(
     stores = {}
     for subject, key in keys.items():
         index = vector_index(key, folder / FOLDERS[subject], plan, repairs, checked=checked)
-        background = background_file(folder, subject)
+        baseline = baseline_file(folder, subject)
         if repairs is not None:
-            background.mend(repairs)
-        stores[subject] = VectorStore(subject, key, index, background)
+            baseline.mend(repairs)
+        stores[subject] = VectorStore(subject, key, index, baseline)
     return stores
 
 
-def background_file(folder: Path, subject: Subject) -> BackgroundFile:
+def baseline_file(folder: Path, subject: Subject) -> BaselineFile:
     """What was measured of that index of the generation in the folder."""
-    return BackgroundFile(folder / f"{FOLDERS[subject]}-background")
+    return BaselineFile(folder / f"{FOLDERS[subject]}-background")
 
 
 def vector_index(
@@ -99,7 +103,7 @@ def vector_index(
 def sources_by_list(stores: VectorStores) -> dict[ListName, VectorSource]:
     """Where each list of nearest neighbours is found."""
     sources = {
-        subject: VectorSource(store.index, store.background) for subject, store in stores.items()
+        subject: VectorSource(store.index, store.baseline) for subject, store in stores.items()
     }
     pictures = sources["picture"]
     found: dict[ListName, VectorSource] = {"text_to_image": pictures, "image_to_image": pictures}
@@ -118,10 +122,10 @@ def lists_lacking(settings: Settings, stores: VectorStores) -> dict[ListName, No
     return {"copy_semantic": Note("list_disabled", disabled)}
 
 
-def configured_plan(settings: Settings, *, background: bool = False) -> VectorPlan:
+def configured_plan(settings: Settings, *, maintenance: MaintenanceMode = "inline") -> VectorPlan:
     """How the settings want indexes built, on this machine."""
     plan = VectorPlan(**settings.vector.model_dump())
-    threads = plan.build_threads or (1 if background else os.cpu_count() or 1)
+    threads = plan.build_threads or (1 if maintenance == "thread" else os.cpu_count() or 1)
     memory = plan.memory_mb or _half_of_the_memory() // (1 + settings.embedding.embed_copy)
     return replace(plan, build_threads=threads, memory_mb=memory)
 

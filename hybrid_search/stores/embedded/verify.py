@@ -22,8 +22,8 @@ from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.lexical.integrity import damage_beside_a_writer
 from hybrid_search.stores.embedded.manifest import damage_of_manifest
-from hybrid_search.stores.embedded.vector.segment import open_sealed
-from hybrid_search.stores.embedded.vector_indexes import FOLDERS, VectorStore, background_file
+from hybrid_search.stores.embedded.vector.segment import open_segment
+from hybrid_search.stores.embedded.vector_indexes import FOLDERS, VectorStore, baseline_file
 
 SHOWN = 20
 """Sentences that a check gives at most."""
@@ -99,16 +99,16 @@ def _generation(settings: Settings) -> Iterator[Check]:
     yield Check("words: files", *_counted(folder / LEXICAL, damage_beside_a_writer))
     for subject, name in FOLDERS.items():
         yield Check(f"{subject} vectors: files", *_counted(folder / name, _sealed))
-        usual = background_file(folder, subject)
-        damage = f"{usual.path} is not what was written" if usual.is_damaged() else ""
-        yield Check(f"{subject} vectors: background", int(usual.path.is_file()), _told(damage))
+        baseline = baseline_file(folder, subject)
+        damage = f"{baseline.path} is not what was written" if baseline.is_damaged() else ""
+        yield Check(f"{subject} vectors: baseline", int(baseline.path.is_file()), _told(damage))
     hold.release()
 
 
 def _sealed(folder: Path) -> str:
     held = GenerationFolders(folder).hold()
     if held is not None:
-        open_sealed(*held, hashes=True)
+        open_segment(*held, hashes=True)
     return ""
 
 

@@ -15,6 +15,7 @@ from hybrid_search.core.ports import (
     LiveVectors,
     Ordinals,
     Rebuilt,
+    Reload,
     VectorMatches,
     Vectors,
     VectorStatus,
@@ -59,10 +60,6 @@ class MemoryVectors:
         best = sorted(scored)[: max(0, limit)]
         found = tuple(ordinal for _, ordinal in best)
         return VectorMatches(found, tuple(-score for score, _ in best), "every vector, in memory")
-
-    def search_many(self, vectors: Vectors, limit: int) -> list[VectorMatches]:
-        """The nearest to each of ``vectors`` ``(n, d)``, exactly."""
-        return [self.search(vector, limit) for vector in vectors]
 
     def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
         """The exact cosine of each of these versions that has a vector."""
@@ -117,8 +114,8 @@ class MemoryVectors:
         """Nothing: every vector is looked at anyway."""
         return None
 
-    def fold(self) -> None:
-        """Nothing is apart."""
+    def merge(self) -> None:
+        """Nothing: there is no write buffer."""
 
     def rebuild(self, live: LiveVectors, probes: Sequence[Vectors]) -> Rebuilt:
         """What is alive is in place already."""
@@ -136,6 +133,6 @@ class MemoryVectors:
             seconds=0.0,
         )
 
-    def adopt(self) -> bool:
-        """Nobody else builds anything."""
-        return True
+    def reload(self) -> Reload:
+        """Nothing: no other process has this index."""
+        return Reload.UNCHANGED

@@ -35,8 +35,8 @@ def cosines(query: Vectors, rows: Vectors, at: Positions) -> Scores:
     return np.round(scores, SCORE_PLACES)
 
 
-def scan(query: Vectors, rows: Vectors, limit: int, alive: Mask | None = None) -> Positions:
-    """Positions among which the ``limit`` nearest living rows are, and all that tie with them.
+def scan(query: Vectors, rows: Vectors, limit: int, live: Mask | None = None) -> Positions:
+    """Positions among which the ``limit`` nearest live rows are, and all that tie with them.
 
     Rows in a row are read faster than rows here and there, but this kernel rounds the last of a
     block otherwise than the first: so what is nearly as near is among them too.
@@ -45,8 +45,8 @@ def scan(query: Vectors, rows: Vectors, limit: int, alive: Mask | None = None) -
     if len(rows):
         pointers = [faiss.swig_ptr(array) for array in (scores, query, rows)]
         faiss.fvec_inner_products_ny(*pointers, len(query), len(rows))
-    if alive is not None:
-        scores[~alive] = -np.inf
+    if live is not None:
+        scores[~live] = -np.inf
     if limit < len(scores):
         cut = np.partition(scores, len(scores) - limit)[len(scores) - limit] if limit > 0 else 2.0
         return np.flatnonzero(scores >= max(cut, _LEAST) - 2.0 * 10.0**-SCORE_PLACES)

@@ -1,4 +1,4 @@
-"""How the sealed vectors are searched under tombstones and filters: exactly, or by the index.
+"""How the segment vectors are searched under tombstones and filters: exactly, or by the index.
 
 A graph that is walked under a filter finds what it passes. When the allowed vectors lie
 elsewhere than the query (another topic), it passes few of them and misses the nearest; so the
@@ -23,7 +23,7 @@ from hybrid_search.stores.embedded.vector.exact_scan import (
     places_of,
     scan,
 )
-from hybrid_search.stores.embedded.vector.segment import Sealed
+from hybrid_search.stores.embedded.vector.segment import Segment
 
 TIE_SLACK = 16
 """Candidates asked for beyond the limit, so that ties at the cut are settled by ordinal."""
@@ -51,98 +51,98 @@ class Subset(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SealedView:
-    """A sealed index with its tombstones, as one search sees it."""
+class SegmentView:
+    """A segment index with its tombstones, as one search sees it."""
 
-    sealed: Sealed
-    alive: Mask
+    segment: Segment
+    live: Mask
     count: int
-    """How many are alive."""
+    """How many are live."""
     _subsets: LRUCache[int, tuple[Ordinals, Subset]] = field(default_factory=lambda: LRUCache(16))
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, sealed: Sealed) -> SealedView:
-        """As it was sealed."""
-        alive = np.ones(len(sealed.ordinals), bool)
-        alive[places_of(sealed.ordinals, sealed.dead)] = False
-        return cls(sealed, alive, int(alive.sum()))
+    def of(cls, segment: Segment) -> SegmentView:
+        """As it was segment."""
+        live = np.ones(len(segment.ordinals), bool)
+        live[places_of(segment.ordinals, segment.deleted)] = False
+        return cls(segment, live, int(live.sum()))
 
-    def without(self, ordinals: Ordinals) -> SealedView:
-        """The same with these dead as well."""
-        alive = self.alive.copy()
-        alive[places_of(self.sealed.ordinals, ordinals)] = False
-        return SealedView(self.sealed, alive, int(alive.sum()))
+    def without(self, ordinals: Ordinals) -> SegmentView:
+        """The same with these deleted as well."""
+        live = self.live.copy()
+        live[places_of(self.segment.ordinals, ordinals)] = False
+        return SegmentView(self.segment, live, int(live.sum()))
 
     def subset(self, allowed: Ordinals) -> Subset:
-        """What is both allowed and alive, kept for the next search with the same array."""
+        """What is both allowed and live, kept for the next search with the same array."""
         with self._guard:
             known = self._subsets.get(id(allowed))
         # An id alone may come again for another array once the first is gone: so it is kept.
         if known is not None and known[0] is allowed:
             return known[1]
-        places = places_of(self.sealed.ordinals, allowed)
-        positions = places[self.alive[places]]
-        mask = np.zeros(len(self.alive), bool)
+        places = places_of(self.segment.ordinals, allowed)
+        positions = places[self.live[places]]
+        mask = np.zeros(len(self.live), bool)
         mask[positions] = True
         with self._guard:
             self._subsets[id(allowed)] = allowed, Subset(positions, mask)
         return Subset(positions, mask)
 
 
-def search_sealed(
-    view: SealedView, query: Vectors, limit: int, allowed: Ordinals | None, exact_below: int
+def search_segment(
+    view: SegmentView, query: Vectors, limit: int, allowed: Ordinals | None, exact_below: int
 ) -> Scored:
-    """At least the nearest ``limit`` that are alive and allowed, with exact cosines."""
-    sealed, total = view.sealed, len(view.sealed.ordinals)
+    """At least the nearest ``limit`` that are live and allowed, with exact cosines."""
+    segment, total = view.segment, len(view.segment.ordinals)
     if allowed is None:
-        mask = None if view.count == total else view.alive
-        subset, left, breadth = None, view.count, _breadth(sealed)
+        mask = None if view.count == total else view.live
+        subset, left, breadth = None, view.count, _breadth(segment)
     else:
         subset = view.subset(allowed)
-        mask, left, breadth = subset.mask, len(subset.positions), _breadth(sealed) * _FILTERED
+        mask, left, breadth = subset.mask, len(subset.positions), _breadth(segment) * _FILTERED
     few = allowed is not None and left <= exact_below
-    if sealed.index is None or few or left <= limit:
+    if segment.index is None or few or left <= limit:
         return _exactly(view, query, limit, subset, "")
     if subset is not None and not _reaches(view, query, subset):
         return _exactly(view, query, limit, subset, ", for the filter lies far away")
-    found = sealed.nearest(query, limit + TIE_SLACK, breadth, mask)
+    found = segment.nearest(query, limit + TIE_SLACK, breadth, mask)
     if len(found) < min(limit, left):
         return _exactly(view, query, limit, subset, ", for the index found too few")
     # Scored again even where the index is exact: its kernels round equal vectors differently.
-    plan = f"{sealed.layout.name}, {_breadth_name(sealed, breadth)}{total:,} vectors"
+    plan = f"{segment.layout.name}, {_breadth_name(segment, breadth)}{total:,} vectors"
     plan += "" if allowed is None else f", filter allows {left:,}"
-    return Scored(sealed.ordinals[found], cosines(query, sealed.rows, found), plan)
+    return Scored(segment.ordinals[found], cosines(query, segment.rows, found), plan)
 
 
 def _exactly(
-    view: SealedView, query: Vectors, limit: int, subset: Subset | None, why: str
+    view: SegmentView, query: Vectors, limit: int, subset: Subset | None, why: str
 ) -> Scored:
-    sealed, total = view.sealed, len(view.sealed.ordinals)
+    segment, total = view.segment, len(view.segment.ordinals)
     left = view.count if subset is None else len(subset.positions)
-    plan = f"{sealed.layout.name}, exact over {left:,} of {total:,} vectors{why}"
+    plan = f"{segment.layout.name}, exact over {left:,} of {total:,} vectors{why}"
     if subset is not None and left * 2 <= total:
         positions = subset.positions
     else:
-        mask = view.alive if subset is None else subset.mask
-        positions = scan(query, sealed.rows, limit, None if left == total else mask)
-    return Scored(sealed.ordinals[positions], cosines(query, sealed.rows, positions), plan)
+        mask = view.live if subset is None else subset.mask
+        positions = scan(query, segment.rows, limit, None if left == total else mask)
+    return Scored(segment.ordinals[positions], cosines(query, segment.rows, positions), plan)
 
 
-def _reaches(view: SealedView, query: Vectors, subset: Subset) -> bool:
+def _reaches(view: SegmentView, query: Vectors, subset: Subset) -> bool:
     """Whether the filter allows about as much around the query as it does anywhere."""
-    alive = None if view.count == len(view.alive) else view.alive
+    live = None if view.count == len(view.live) else view.live
     # Where little is kept of a vector more candidates come, farther ones last: too wide a circle.
-    around = view.sealed.nearest(query, _AROUND, _AROUND_BREADTH, alive)[:_AROUND]
+    around = view.segment.nearest(query, _AROUND, _AROUND_BREADTH, live)[:_AROUND]
     allowed = float(subset.mask[around].mean()) if len(around) else 0.0
     return allowed >= _NEAR * len(subset.positions) / view.count
 
 
-def _breadth(sealed: Sealed) -> int:
-    return sealed.layout.ef_search or sealed.layout.nprobe
+def _breadth(segment: Segment) -> int:
+    return segment.layout.ef_search or segment.layout.nprobe
 
 
-def _breadth_name(sealed: Sealed, breadth: int) -> str:
+def _breadth_name(segment: Segment, breadth: int) -> str:
     if not breadth:
         return ""
-    return f"nprobe {breadth}, " if sealed.layout.nlist else f"ef_search {breadth}, "
+    return f"nprobe {breadth}, " if segment.layout.nlist else f"ef_search {breadth}, "

@@ -154,7 +154,7 @@ def searched_as(plan: VectorPlan, built: Layout) -> Layout:
     )
 
 
-def wider_and_wider(plan: VectorPlan, built: Layout) -> list[Layout]:
+def breadths_to_try(plan: VectorPlan, built: Layout) -> list[Layout]:
     """The layout with the breadths to try, narrow to wide; one, where the plan says which.
 
     Texts need a breadth several times that of pictures, and all need more as a corpus grows.

@@ -1,4 +1,4 @@
-"""A sealed index: vectors that never change, in a folder of their own, mapped from disk.
+"""A segment index: vectors that never change, in a folder of their own, mapped from disk.
 
 The folder holds the ordinals, the exact rows (unless the index keeps them itself), the Faiss
 index (unless exact rows are all there is) and a manifest with the size and hash of each file.
@@ -34,7 +34,7 @@ from hybrid_search.stores.embedded.vector.exact_scan import Mask, Positions, fai
 from hybrid_search.stores.embedded.vector.index_spec import Layout
 
 FORMAT = 2
-_ORDINALS, _DEAD, _MANIFEST = "ordinals.npy", "dead.npy", "manifest.json"
+_ORDINALS, _DELETED, _MANIFEST = "ordinals.npy", "dead.npy", "manifest.json"
 _ROWS, _INDEX = "rows.npy", "index.faiss"
 _NEGLIGIBLE = 0.01
 """A share of a unit vector's squared length; the growth of smaller errors does no harm."""
@@ -82,7 +82,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class Segment:
     """Vectors by position, with their ordinals in rising order."""
 
     layout: Layout
@@ -96,8 +96,8 @@ class Sealed:
     """``None`` where the exact rows are searched."""
     folder: Path | None = None
     files: Inventory = field(default_factory=dict)
-    dead: Ordinals = field(default_factory=lambda: np.empty(0, np.int64))
-    """What of it was dead already when it was sealed, ascending."""
+    deleted: Ordinals = field(default_factory=lambda: np.empty(0, np.int64))
+    """What of it was deleted already when it was segment, ascending."""
     hold: Hold | None = None
     """What keeps the folder from being collected."""
 
@@ -129,10 +129,10 @@ class Sealed:
         return sum(facts.bytes for name, facts in self.files.items() if name in kept)
 
 
-def nothing(dimension: int) -> Sealed:
+def empty_segment(dimension: int) -> Segment:
     """No vectors at all."""
     rows = np.empty((0, dimension), np.float32)
-    return Sealed(Layout("flat"), np.empty(0, np.int64), rows, 0, Health(0))
+    return Segment(Layout("flat"), np.empty(0, np.int64), rows, 0, Health(0))
 
 
 def room_for_rows(folder: Path, count: int, dimension: int) -> Vectors:
@@ -146,51 +146,53 @@ def room_for_rows(folder: Path, count: int, dimension: int) -> Vectors:
     return rows
 
 
-def write_built(
+def write_new_segment(
     folder: Path, layout: Layout, ordinals: Ordinals, rows: Vectors, sequence: int
 ) -> None:
     """Train and build an index over the rows, which lie in ``room_for_rows`` of the folder."""
     if layout.kind == "flat" and layout.exact:
-        return _write(folder, Sealed(layout, ordinals, rows, sequence, Health(len(ordinals))))
+        return _write(folder, Segment(layout, ordinals, rows, sequence, Health(len(ordinals))))
     index = faiss_factory.build(layout, rows)
     sample = faiss_factory.training_rows(layout, rows)[:_DRIFT_ROWS]
     spread, error = _measures(index, layout, sample)
     health = Health(len(ordinals), spread, error, spread, error)
-    return _write(folder, Sealed(layout, ordinals, rows, sequence, health, index))
+    return _write(folder, Segment(layout, ordinals, rows, sequence, health, index))
 
 
-def write_grown(
+def write_grown_segment(
     folder: Path,
-    sealed: Sealed,
+    segment: Segment,
     ordinals: Ordinals,
     rows: Vectors,
     sequence: int,
     *,
-    dead: Ordinals,
+    deleted: Ordinals,
 ) -> None:
-    """The sealed index with further rows inserted, each kind in its own way, into the folder.
+    """The segment index with further rows inserted, each kind in its own way, into the folder.
 
-    ``dead`` are those of its ordinals that must not be found any more: they stay in it.
+    ``deleted`` are those of its ordinals that must not be found any more: they stay in it.
     """
     # Read anew into memory: Faiss ends the process when something is added to a mapped index.
-    index = faiss.read_index(str(_folder_of(sealed) / _INDEX))
+    index = faiss.read_index(str(_folder_of(segment) / _INDEX))
     faiss_factory.grow(index, rows)
-    together = np.concatenate([sealed.ordinals, ordinals])
-    if not _holds_rows(sealed.layout):
+    together = np.concatenate([segment.ordinals, ordinals])
+    if not _holds_rows(segment.layout):
         room = room_for_rows(folder, len(together), rows.shape[1])
-        room[: len(sealed.ordinals)] = sealed.rows
-        room[len(sealed.ordinals) :] = rows
-    health = sealed.health
+        room[: len(segment.ordinals)] = segment.rows
+        room[len(segment.ordinals) :] = rows
+    health = segment.health
     if len(rows):
-        spread, error = _measures(index, sealed.layout, np.ascontiguousarray(rows[:_DRIFT_ROWS]))
+        spread, error = _measures(index, segment.layout, np.ascontiguousarray(rows[:_DRIFT_ROWS]))
         health = replace(health, imbalance_now=spread, error_now=error)
-    _write(folder, Sealed(sealed.layout, together, rows, sequence, health, index, dead=dead))
+    _write(
+        folder, Segment(segment.layout, together, rows, sequence, health, index, deleted=deleted)
+    )
 
 
-def _folder_of(sealed: Sealed) -> Path:
-    if sealed.folder is None:
+def _folder_of(segment: Segment) -> Path:
+    if segment.folder is None:
         raise EngineFailure("vectors: an index that was never stored cannot be grown")
-    return sealed.folder
+    return segment.folder
 
 
 def _measures(index: Any, layout: Layout, rows: Vectors) -> tuple[float, float]:
@@ -200,7 +202,7 @@ def _measures(index: Any, layout: Layout, rows: Vectors) -> tuple[float, float]:
     return spread, faiss_factory.coding_error(index, layout, rows) if coded else 0.0
 
 
-def open_sealed(folder: Path, hold: Hold | None = None, *, hashes: bool = False) -> Sealed:
+def open_segment(folder: Path, hold: Hold | None = None, *, hashes: bool = False) -> Segment:
     """The index in the folder, mapped; raises ``IndexCorrupt`` for what is not as written.
 
     Files are compared by size; small ones, and with ``hashes`` all, by content, which reads them.
@@ -212,13 +214,13 @@ def open_sealed(folder: Path, hold: Hold | None = None, *, hashes: bool = False)
         _check(folder, files, hashes=hashes)
         index = _open_index(folder) if _INDEX in files else None
         ordinals = np.asarray(np.load(folder / _ORDINALS, mmap_mode="r"))
-        rows, dead = _open_rows(folder, index, len(ordinals)), np.load(folder / _DEAD)
+        rows, deleted = _open_rows(folder, index, len(ordinals)), np.load(folder / _DELETED)
     except _UNREADABLE as failure:
         raise IndexCorrupt(
             f"vectors: {folder} is damaged, {failure}; run: hybrid-search repair"
         ) from failure
-    return Sealed(
-        layout, ordinals, rows, facts["sequence"], health, index, folder, files, dead, hold
+    return Segment(
+        layout, ordinals, rows, facts["sequence"], health, index, folder, files, deleted, hold
     )
 
 
@@ -247,22 +249,22 @@ def _holds_rows(layout: Layout) -> bool:
     return layout.kind == "hnsw" and layout.exact
 
 
-def _write(folder: Path, sealed: Sealed) -> None:
+def _write(folder: Path, segment: Segment) -> None:
     """Write what is not there yet, and at last the manifest; all of it durable."""
     with storing(folder):
-        np.save(folder / _ORDINALS, sealed.ordinals)
-        np.save(folder / _DEAD, sealed.dead)
-    if sealed.index is not None:
-        _write_index(folder / _INDEX, sealed.index)
-    if _holds_rows(sealed.layout):
+        np.save(folder / _ORDINALS, segment.ordinals)
+        np.save(folder / _DELETED, segment.deleted)
+    if segment.index is not None:
+        _write_index(folder / _INDEX, segment.index)
+    if _holds_rows(segment.layout):
         (folder / _ROWS).unlink(missing_ok=True)
     for path in folder.iterdir():
         sync(path)
     facts = {
         "format": FORMAT,
-        "layout": asdict(sealed.layout),
-        "sequence": sealed.sequence,
-        "health": asdict(sealed.health),
+        "layout": asdict(segment.layout),
+        "sequence": segment.sequence,
+        "health": asdict(segment.health),
         "files": to_json(take(folder, folder.iterdir())),
     }
     write_facts(folder / _MANIFEST, facts)

@@ -1,4 +1,4 @@
-"""The folder in which indexes are sealed, one after the other, by whichever process."""
+"""The folder in which indexes are segment, one after the other, by whichever process."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hybrid_search.core.errors import IndexCorrupt
 from hybrid_search.files.file_lock import alone
 from hybrid_search.files.quarantine import Repairs
 from hybrid_search.files.versioned_dirs import GenerationFolders
-from hybrid_search.stores.embedded.vector.segment import Sealed, open_sealed
+from hybrid_search.stores.embedded.vector.segment import Segment, open_segment
 
 _LOOK_EVERY = 0.2
-"""Seconds between two looks at whether another process has sealed an index."""
+"""Seconds between two looks at whether another process has segment an index."""
 
 
-class Sealings:
-    """What is sealed last, and a place for the next."""
+class SegmentStore:
+    """What is segment last, and a place for the next."""
 
     def __init__(self, folder: Path) -> None:
         refusal = "vectors: another process builds an index; try again"
@@ -29,19 +29,19 @@ class Sealings:
         """What was found damaged; empty when nothing is."""
         self._damaged: Path | None = None
 
-    def newest(self, *, hashes: bool = False) -> Sealed | None:
-        """What was sealed last, checked by size or hash; a damaged one is none, and reported."""
+    def newest(self, *, hashes: bool = False) -> Segment | None:
+        """What was segment last, checked by size or hash; a damaged one is none, and reported."""
         try:
             held = self._generations.hold()
-            sealed = None if held is None else open_sealed(*held, hashes=hashes)
+            segment = None if held is None else open_segment(*held, hashes=hashes)
         except IndexCorrupt as failure:
             self.trouble, self._damaged = str(failure), self._generations.current()
             return None
         self.trouble, self._damaged = "", None
-        return sealed
+        return segment
 
     def has_other_than(self, served: Path | None) -> bool:
-        """Whether another one was sealed since; looks at most every so often."""
+        """Whether another one was segment since; looks at most every so often."""
         now = time.monotonic()
         if now - self._looked < _LOOK_EVERY:
             return False
@@ -51,17 +51,17 @@ class Sealings:
             return False
         return True
 
-    def first(self, repairs: Repairs | None, *, hashes: bool) -> Sealed | None:
+    def first(self, repairs: Repairs | None, *, hashes: bool) -> Segment | None:
         """The newest at the start; with ``repairs``, the newest whole one, others set aside."""
         if repairs is not None:
             repairs.note(self._generations.mend())
-        sealed = self.newest(hashes=hashes)
+        segment = self.newest(hashes=hashes)
         while repairs is not None and self.trouble:
             with alone(*self._lock):
                 repairs.note(f"{self.trouble}; set aside, what it held comes from the catalog")
                 self._generations.set_aside(repairs)
-            sealed = self.newest(hashes=hashes)
-        return sealed
+            segment = self.newest(hashes=hashes)
+        return segment
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -69,11 +69,11 @@ class Sealings:
         with alone(*self._lock):
             yield self._generations.begin()
 
-    def publish(self, folder: Path) -> Sealed:
+    def publish(self, folder: Path) -> Segment:
         """Let the one in that folder be the last; older than the one before are removed."""
-        open_sealed(folder)
+        open_segment(folder)
         self._generations.publish(folder)
-        sealed = self.newest()
-        if sealed is None:
+        segment = self.newest()
+        if segment is None:
             raise IndexCorrupt(self.trouble)
-        return sealed
+        return segment

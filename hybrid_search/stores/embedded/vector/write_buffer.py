@@ -1,4 +1,4 @@
-"""Fresh vectors, searched exactly until they are sealed."""
+"""Fresh vectors, searched exactly until they are segment."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ _ROOM = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Tail:
+class WriteBuffer:
     """Vectors in order of ordinal; grown behind the readers' backs, never changed under them."""
 
     ordinals: Ordinals
     rows: Vectors
-    alive: Mask
+    live: Mask
     _room: tuple[Ordinals, Vectors]
     """Arrays that begin with these vectors and have space for more."""
 
     @classmethod
-    def of(cls, ordinals: Ordinals, rows: Vectors) -> Tail:
-        """These vectors, all alive."""
+    def of(cls, ordinals: Ordinals, rows: Vectors) -> WriteBuffer:
+        """These vectors, all live."""
         empty = cls.empty(rows.shape[1])
         return empty.with_more(ordinals, rows)
 
     @classmethod
-    def empty(cls, dimension: int) -> Tail:
+    def empty(cls, dimension: int) -> WriteBuffer:
         """No vectors."""
         room = np.empty(_ROOM, np.int64), np.empty((_ROOM, dimension), np.float32)
         return cls(room[0][:0], room[1][:0], np.empty(0, bool), room)
 
-    def with_more(self, ordinals: Ordinals, rows: Vectors) -> Tail:
-        """The same with these behind them. Only the newest tail may be added to."""
+    def with_more(self, ordinals: Ordinals, rows: Vectors) -> WriteBuffer:
+        """The same with these behind them. Only the newest buffer may be added to."""
         used, needed = len(self.ordinals), len(self.ordinals) + len(ordinals)
         room = self._room if needed <= len(self._room[0]) else self._larger(needed)
         room[0][used:needed], room[1][used:needed] = ordinals, rows
-        alive = np.concatenate([self.alive, np.ones(len(ordinals), bool)])
-        return Tail(room[0][:needed], room[1][:needed], alive, room)
+        live = np.concatenate([self.live, np.ones(len(ordinals), bool)])
+        return WriteBuffer(room[0][:needed], room[1][:needed], live, room)
 
-    def without(self, ordinals: Ordinals) -> Tail:
-        """The same with these dead."""
-        alive = self.alive.copy()
-        alive[places_of(self.ordinals, ordinals)] = False
-        return replace(self, alive=alive)
+    def without(self, ordinals: Ordinals) -> WriteBuffer:
+        """The same with these deleted."""
+        live = self.live.copy()
+        live[places_of(self.ordinals, ordinals)] = False
+        return replace(self, live=live)
 
     def search(self, query: Vectors, allowed: Ordinals | None) -> tuple[Ordinals, Scores]:
-        """All that are alive and allowed, with their cosines."""
+        """All that are live and allowed, with their cosines."""
         if allowed is None:
-            at = np.flatnonzero(self.alive)
+            at = np.flatnonzero(self.live)
         else:
             places = places_of(self.ordinals, allowed)
-            at = places[self.alive[places]]
+            at = places[self.live[places]]
         return self.ordinals[at], cosines(query, self.rows, at)
 
     def _larger(self, needed: int) -> tuple[Ordinals, Vectors]:
