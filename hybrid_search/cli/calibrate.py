@@ -15,8 +15,8 @@ from hybrid_search.cli.tables import console, print_json, progress_bar
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.similarity_baseline import LEAST, SimilarityBaseline
 from hybrid_search.engine.factory import open_engine
-from hybrid_search.relevance.list_weights import WeightCheck, check_weights
 from hybrid_search.relevance.statistics import spread
+from hybrid_search.relevance.tuning.list_weights import WeightCheck, check_weights
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.rebuild import Baselines, calibrate
 

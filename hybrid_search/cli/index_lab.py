@@ -19,10 +19,10 @@ from hybrid_search.cli.tables import console, errors, print_json, progress_bar
 from hybrid_search.core.errors import InvalidConfig, InvalidInput
 from hybrid_search.core.ports import Vectors
 from hybrid_search.relevance.evaluation import read_queries
-from hybrid_search.relevance.vector_bench import GRID, Conditions, Lab, Measured
-from hybrid_search.relevance.vector_bench_advice import Choice, as_file, as_settings, choose
-from hybrid_search.relevance.vector_bench_plot import plot
-from hybrid_search.relevance.vector_bench_vectors import Snapshot, snapshot
+from hybrid_search.relevance.vector_bench.advice import Choice, as_file, as_settings, choose
+from hybrid_search.relevance.vector_bench.benchmark import GRID, Conditions, Lab, Measured
+from hybrid_search.relevance.vector_bench.plot import plot
+from hybrid_search.relevance.vector_bench.vectors import Snapshot, snapshot
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.rebuild import VectorCorpus, open_vectors
 from hybrid_search.stores.embedded.vector.index_spec import Kind, Storage, VectorPlan

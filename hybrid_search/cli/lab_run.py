@@ -25,10 +25,10 @@ from hybrid_search.engine.variants import openings
 from hybrid_search.relevance.expectations import Missed, misses
 from hybrid_search.relevance.experiment import Experiment, read_experiment
 from hybrid_search.relevance.pool_builder import pooled
-from hybrid_search.relevance.report import as_json, write_report
+from hybrid_search.relevance.report.settings_snippet import as_settings
+from hybrid_search.relevance.report.writer import as_json, write_report
 from hybrid_search.relevance.retrieval_runs import Opening
 from hybrid_search.relevance.runner import Results, run_experiment
-from hybrid_search.relevance.settings_snippet import as_settings
 from hybrid_search.relevance.statistics import spread
 from hybrid_search.settings.settings import load_settings
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from hybrid_search.core import FusionSettings
 from hybrid_search.core.ports import Catalog
-from hybrid_search.relevance.cutoffs import CutOff, Refusals, cut_offs, refusals
 from hybrid_search.relevance.evaluation import TestQuery, read_judgments, read_queries
 from hybrid_search.relevance.experiment import Experiment, Setting
 from hybrid_search.relevance.measurement import Lab, Table, places_by_type
 from hybrid_search.relevance.retrieval_runs import Asked, Cost, Opening, ask
 from hybrid_search.relevance.statistics import Difference, compare, holm
-from hybrid_search.relevance.tuning import Tuned, tune
+from hybrid_search.relevance.tuning.cutoffs import CutOff, Refusals, cut_offs, refusals
+from hybrid_search.relevance.tuning.tuner import Tuned, tune
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,6 @@ from hybrid_search.relevance.candidate_cache import (
     Candidates,
     retrieve,
 )
-from hybrid_search.relevance.cutoffs import cut_offs, refusals
 from hybrid_search.relevance.evaluation import evaluate, read_judgments, read_queries
 from hybrid_search.relevance.expectations import misses
 from hybrid_search.relevance.experiment import (
@@ -44,6 +43,7 @@ from hybrid_search.relevance.experiment import (
 )
 from hybrid_search.relevance.runner import Results, run_experiment
 from hybrid_search.relevance.sweep import rankings
+from hybrid_search.relevance.tuning.cutoffs import cut_offs, refusals
 from hybrid_search.search.retriever import Retrieved
 from hybrid_search.settings.settings import load_settings
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hybrid_search.cli.main import app
-from hybrid_search.relevance.tuning import best_setting, cross_validated
+from hybrid_search.relevance.tuning.tuner import best_setting, cross_validated
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from hybrid_search.cli.main import app
 from hybrid_search.core.errors import InvalidConfig, InvalidInput
 from hybrid_search.core.ports import LiveVectors, VectorIndex, Vectors
-from hybrid_search.relevance.vector_bench import GRID, Conditions, Lab, Measured
-from hybrid_search.relevance.vector_bench_advice import as_file, as_settings, choose
-from hybrid_search.relevance.vector_bench_plot import plot
-from hybrid_search.relevance.vector_bench_vectors import Snapshot, snapshot
+from hybrid_search.relevance.vector_bench.advice import as_file, as_settings, choose
+from hybrid_search.relevance.vector_bench.benchmark import GRID, Conditions, Lab, Measured
+from hybrid_search.relevance.vector_bench.plot import plot
+from hybrid_search.relevance.vector_bench.vectors import Snapshot, snapshot
 from hybrid_search.settings.sections import VectorSection
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import VectorPlan

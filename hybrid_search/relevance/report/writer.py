@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 
 from hybrid_search.files.atomic_files import write_whole
-from hybrid_search.relevance.report_format import as_html, as_markdown
-from hybrid_search.relevance.report_sections import PictureOf, told
+from hybrid_search.relevance.report.formats import as_html, as_markdown
+from hybrid_search.relevance.report.sections import PictureOf, told
+from hybrid_search.relevance.report.settings_snippet import as_settings
 from hybrid_search.relevance.runner import Compared, Indexed, Results
-from hybrid_search.relevance.settings_snippet import as_settings
-from hybrid_search.relevance.tuning import Lost, Tuned
+from hybrid_search.relevance.tuning.tuner import Lost, Tuned
 
 
 def write_report(results: Results, folder: Path, picture_of: PictureOf = lambda name: None) -> None:

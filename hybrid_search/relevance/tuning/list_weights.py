@@ -12,11 +12,11 @@ from hybrid_search.core import FusionSettings, ListName
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.ports import Catalog
 from hybrid_search.relevance.candidate_cache import retrieve
-from hybrid_search.relevance.cutoffs import is_refused
 from hybrid_search.relevance.evaluation import read_judgments, read_queries
 from hybrid_search.relevance.measurement import measure
 from hybrid_search.relevance.statistics import Difference, compare
-from hybrid_search.relevance.tuning import best_setting, cross_validated
+from hybrid_search.relevance.tuning.cutoffs import is_refused
+from hybrid_search.relevance.tuning.tuner import best_setting, cross_validated
 from hybrid_search.search.searcher import Searcher
 
 MEASURE = "nDCG@10"

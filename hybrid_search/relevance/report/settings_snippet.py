@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from hybrid_search.relevance.cutoffs import CutOff
 from hybrid_search.relevance.experiment import AS_BUILT
 from hybrid_search.relevance.runner import Results
 from hybrid_search.relevance.statistics import spread
-from hybrid_search.relevance.tuning import Tuned
+from hybrid_search.relevance.tuning.cutoffs import CutOff
+from hybrid_search.relevance.tuning.tuner import Tuned
 
 
 def as_settings(results: Results, tuned: Tuned) -> str:

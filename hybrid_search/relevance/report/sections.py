@@ -10,15 +10,15 @@ from PIL import Image
 
 from hybrid_search.images.decode import shrink
 from hybrid_search.relevance.experiment import Value
-from hybrid_search.relevance.report_format import Ad, Loss, Section
-from hybrid_search.relevance.runner import Compared, Indexed, Results, over_cost
-from hybrid_search.relevance.settings_snippet import (
+from hybrid_search.relevance.report.formats import Ad, Loss, Section
+from hybrid_search.relevance.report.settings_snippet import (
     as_challenger,
     as_cut_offs,
     as_settings,
 )
+from hybrid_search.relevance.runner import Compared, Indexed, Results, over_cost
 from hybrid_search.relevance.statistics import spread
-from hybrid_search.relevance.tuning import Lost, Tuned
+from hybrid_search.relevance.tuning.tuner import Lost, Tuned
 
 PictureOf = Callable[[str], bytes | None]
 """The picture of the ad with that id, in any format; ``None`` without one."""
@@ -180,7 +180,7 @@ def _value(value: Value) -> str:
 def _plots(results: Results) -> dict[str, str]:
     """None without matplotlib: the tables say the same."""
     try:
-        from hybrid_search.relevance import plots  # noqa: PLC0415  an extra
+        from hybrid_search.relevance.report import plots  # noqa: PLC0415  an extra
     except ImportError:
         return {}
     primary = results.experiment.measures[0]
@@ -197,7 +197,7 @@ def _plots(results: Results) -> dict[str, str]:
 
 def _cost_plot(results: Results) -> dict[str, str]:
     try:
-        from hybrid_search.relevance import plots  # noqa: PLC0415  an extra
+        from hybrid_search.relevance.report import plots  # noqa: PLC0415  an extra
     except ImportError:
         return {}
     measure = over_cost(results.experiment)
@@ -210,7 +210,7 @@ def _cost_plot(results: Results) -> dict[str, str]:
 
 def _tuning_plots(tuned: Tuned, primary: str) -> dict[str, str]:
     try:
-        from hybrid_search.relevance import plots  # noqa: PLC0415  an extra
+        from hybrid_search.relevance.report import plots  # noqa: PLC0415  an extra
     except ImportError:
         return {}
     drawn = {

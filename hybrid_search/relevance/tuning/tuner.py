@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from hybrid_search.relevance.evaluation import TestQuery
 from hybrid_search.relevance.experiment import Point, Setting, Value, at_point
 from hybrid_search.relevance.measurement import Lab, Table, places_by_type, ranked_ids
-from hybrid_search.relevance.proposals import tried_points
 from hybrid_search.relevance.statistics import Difference, compare
+from hybrid_search.relevance.tuning.grid_search import tried_points
 
 WORSE = 20
 """Queries that got worse which are shown."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hybrid_search.core.errors import InvalidConfig
-from hybrid_search.relevance.vector_bench import Measured
+from hybrid_search.relevance.vector_bench.benchmark import Measured
 
 NAMES = ("recall_over_latency.svg", "recall_over_latency.png")
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from hybrid_search.core import Ordinal
 from hybrid_search.core.ports import Ordinals, VectorIndex, Vectors, VectorStatus
-from hybrid_search.relevance.vector_bench_vectors import Snapshot
+from hybrid_search.relevance.vector_bench.vectors import Snapshot
 from hybrid_search.stores.embedded.vector.index_spec import Kind, Storage, VectorPlan
 
 GRID: tuple[tuple[Kind, Storage], ...] = (

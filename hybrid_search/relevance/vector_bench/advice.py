@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hybrid_search.relevance.vector_bench import Measured
+from hybrid_search.relevance.vector_bench.benchmark import Measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Reports of experiments: HTML, Markdown, JSON and plots."""

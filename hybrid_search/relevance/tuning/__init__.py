@@ -1,0 +1,1 @@
+"""Choice of settings from judged queries: grids, list weights and cut-offs."""

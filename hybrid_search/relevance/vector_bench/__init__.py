@@ -1,0 +1,1 @@
+"""Benchmark of vector index kinds on the vectors of one corpus."""
