@@ -68,7 +68,8 @@ def combinations(
         lists = dict(settings.lists)
         lists["text_to_image"] = replace(lists["text_to_image"], weight=pictures)
         lists["lexical"] = replace(lists["lexical"], weight=1.0)
-        without = {name: part for name, part in lists.items() if name != "copy_semantic"}
+        without = dict(lists)
+        del without["copy_semantic"]
         tried[f"pictures {pictures:g}"] = FusionSettings(options.rank_constant, without, "rrf")
         for window in options.windows:
             for weight in options.copy:

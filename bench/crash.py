@@ -29,6 +29,7 @@ from typing import Any
 from photos import photo
 from rich.console import Console
 
+from hybrid_search.core import AssetId
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.ingest.pipeline import IngestReport
@@ -160,7 +161,7 @@ def count_repeats(report: Report, life: Life, batches: Sequence[set[str]], done:
 def check(report: Report, data: Path, acknowledged: int) -> None:
     """Count the acknowledged assets that are missing after a restart."""
     with open_engine(settings_in(data), write=True) as engine:
-        ids = [f"a{number:04d}" for number in range(acknowledged)]
+        ids = [AssetId(f"a{number:04d}") for number in range(acknowledged)]
         report.lost += sum(engine.catalog.find(asset_id) is None for asset_id in ids)
         live = engine.catalog.count()
         report.unsearchable += 2 * live - engine.lexical.count() - engine.vectors.count()

@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from hybrid_search.core import AssetId
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.ingest.manifests import read_assets
@@ -82,7 +83,8 @@ def cases(folder: Path, options: argparse.Namespace) -> Iterator[Case]:
         by_id = {asset.asset.id: ordinal for ordinal, asset in stored.items()}
         sources = {ordinal: asset.asset.source for ordinal, asset in stored.items()}
         for query in track(queries, folder.name):
-            relevant = {by_id[i]: g for i, g in judged.get(query.qid, {}).items() if i in by_id}
+            grades = {AssetId(i): g for i, g in judged.get(query.qid, {}).items()}
+            relevant = {by_id[i]: g for i, g in grades.items() if i in by_id}
             if relevant:
                 retrieved = engine.searcher.retrieve(query.query)
                 held = engine.searcher.phrases_held(retrieved)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import lightgbm
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from hybrid_search.core import (
     LIST_NAMES,
     CandidateList,
+    FusionMethod,
     FusionSettings,
     ListName,
     ListSettings,
@@ -141,11 +143,14 @@ def served(settings: FusionSettings) -> Rank:
 
 
 def setting(
-    method: str = "rrf", k: float = 60.0, lists: Sequence[ListName] = LIST_NAMES, **weights: float
+    method: FusionMethod = "rrf",
+    k: float = 60.0,
+    lists: Sequence[ListName] = LIST_NAMES,
+    weights: Mapping[ListName, float] = MappingProxyType({}),
 ) -> FusionSettings:
-    """Settings with those lists, of weight 1 where nothing is said."""
+    """Settings with these lists; a list without a weight has weight 1."""
     named = {name: ListSettings(200, weights.get(name, 1.0)) for name in lists}
-    return FusionSettings(k, named, method)  # type: ignore[arg-type]  # one of the two methods
+    return FusionSettings(k, named, method)
 
 
 CONFIDENT = FusionSection().settings()
@@ -233,8 +238,9 @@ def learnt(cases: Sequence[Case]) -> Rank:
     def rank(case: Case) -> Floats:
         if not len(case.docs):
             return np.zeros(0)
-        raw = np.asarray(model.predict(features(case)), float)
-        return raw - raw.min() + 1e-6
+        raw: Floats = np.asarray(model.predict(features(case)), float)
+        least = float(raw.min())
+        return raw - least + 1e-6
 
     return rank
 
@@ -265,7 +271,7 @@ WAYS = (
     Way(
         "RRF, weights and k chosen",
         {
-            f"{k} {weights}": served(setting("rrf", k, **weights))
+            f"{k} {weights}": served(setting("rrf", k, weights=weights))
             for k in (10.0, 60.0)
             for weights in grid()
         },
@@ -276,7 +282,7 @@ WAYS = (
     Way("confident RRF", {"": served(CONFIDENT)}),
     Way(
         "confident RRF, weights chosen",
-        {str(w): served(setting("confident_rrf", 30.0, **w)) for w in grid()},
+        {str(w): served(setting("confident_rrf", 30.0, weights=w)) for w in grid()},
     ),
     Way("LambdaMART on the same evidence", learnt=learnt),
 )

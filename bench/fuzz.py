@@ -31,7 +31,10 @@ def main() -> None:
     levels = []
     with (
         tempfile.TemporaryDirectory() as scratch,
-        serving(Path(scratch) / "data", SERVER__LOG_LEVEL="error") as (client, process),
+        serving(Path(scratch) / "data", settings={"SERVER__LOG_LEVEL": "error"}) as (
+            client,
+            process,
+        ),
     ):
         server = psutil.Process(process)
         for number in track(range(options.requests), console=Console(stderr=True)):

@@ -88,7 +88,11 @@ def measure(model: str, paths: Sequence[Path], options: argparse.Namespace) -> d
     """One model: the engine's speed, its stages, and the naive loop's."""
     half = options.naive // 2
     before = naive_seconds(model, paths[:half])
-    report = {"model": model, "pictures": len(paths), **engine_speed(model, paths, options)}
+    report: dict[str, Any] = {
+        "model": model,
+        "pictures": len(paths),
+        **engine_speed(model, paths, options),
+    }
     after = naive_seconds(model, paths[half : 2 * half])
     wall, spent = map(statistics.mean, zip(before, after, strict=True))
     report["naive"] = {"per_second": round(1 / wall, 2), "cpu_ms": round(spent * 1e3, 1)}

@@ -48,7 +48,7 @@ from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.rebuild import rebuild, rebuild_vectors
 
 IDS, ROUNDS_A_FOLDER = 300, 25
-Wanted = dict[str, tuple[str, str] | None]
+Wanted = dict[str, tuple[str, Digest] | None]
 """What becomes of each id: its title and its picture's hash, or its deletion."""
 
 
@@ -150,7 +150,7 @@ def write_for_ever(folder: Path, log: Path, seed: int) -> None:
                 threading.Thread(target=rebuilt, args=(folder, chance.random() < 0.5, say)).start()
 
 
-def change(chance: random.Random, picture: bytes) -> tuple[str, str] | None:
+def change(chance: random.Random, picture: bytes) -> tuple[str, Digest] | None:
     """A deletion now and then, or copy with a word that nothing else holds, and a picture."""
     if chance.random() < 0.2:
         return None
@@ -159,7 +159,7 @@ def change(chance: random.Random, picture: bytes) -> tuple[str, str] | None:
 
 def write(engine: Engine, changes: Wanted, pictures: Mapping[Digest, bytes]) -> None:
     rows = [
-        Row(Asset(AssetId(name), title=wanted[0]), partial(pictures.get, wanted[1], b""))
+        Row(Asset(AssetId(name), title=wanted[0]), partial(pictures.__getitem__, wanted[1]))
         for name, wanted in changes.items()
         if wanted is not None
     ]
@@ -228,7 +228,7 @@ def settle(engine: Engine, log: Path, names: set[str]) -> None:
     log.write_text(json.dumps({"known": known}) + "\n")
 
 
-def state_of(engine: Engine, name: str) -> tuple[str, str] | None:
+def state_of(engine: Engine, name: str) -> tuple[str, Digest] | None:
     """Title and picture as the catalog has them."""
     stored = engine.catalog.find(AssetId(name))
     if stored is None or stored.picture is None:

@@ -32,6 +32,7 @@ from hybrid_search.core import (
     AssetId,
     CandidateList,
     FusionSettings,
+    ListName,
     ListSettings,
     Ordinal,
     StoredAsset,
@@ -137,7 +138,7 @@ class Ours(Engine):
     def __init__(self) -> None:
         self._vectors = OurVectors()
         self._folder = Path()
-        lists = ("lexical", "text_to_image")
+        lists: tuple[ListName, ...] = ("lexical", "text_to_image")
         self._settings = FusionSettings(
             RANK_CONSTANT, {name: ListSettings(WINDOW, 1.0) for name in lists}
         )
@@ -418,7 +419,8 @@ def _columns(texts: Sequence[str], rows: Rows) -> pa.Table:
 
 
 def _ordinals(found: pa.Table) -> list[int]:
-    return found["ordinal"].to_pylist()
+    ordinals: list[int] = found["ordinal"].to_pylist()
+    return ordinals
 
 
 ENGINES: dict[str, type[Engine]] = {kind.name: kind for kind in (Ours, Zvec, Qdrant, Lance)}

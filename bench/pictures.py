@@ -98,7 +98,7 @@ def decode(decoders: Decoders, data: bytes, spec: PreprocessSpec, seen: Seen) ->
 
 def memory_mb() -> int:
     here = psutil.Process(os.getpid())
-    return sum(p.memory_info().rss for p in [here, *here.children(recursive=True)]) >> 20
+    return sum(int(p.memory_info().rss) for p in [here, *here.children(recursive=True)]) >> 20
 
 
 def report(seen: Seen, options: argparse.Namespace) -> None:

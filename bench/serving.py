@@ -127,7 +127,7 @@ def measure(
 def busy(process: psutil.Process) -> float:
     """Milliseconds of CPU that the process has used, in all its threads."""
     times = process.cpu_times()
-    return (times.user + times.system) * 1000
+    return float(times.user + times.system) * 1000
 
 
 def row(kind: str, sample: Sample, against: Sample) -> dict[str, float | str]:

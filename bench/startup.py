@@ -43,7 +43,7 @@ def main() -> None:
     options = arguments()
     with tempfile.TemporaryDirectory() as scratch:
         data = options.data_dir or demonstration(Path(scratch) / "data", options.module)
-        rows = {}
+        rows: dict[str, dict[str, object]] = {}
         for name, words in COMMANDS.items():
             where = () if name == "--help" else ("--data-dir", str(data))
             command = ["-m", options.module, *words, *where]

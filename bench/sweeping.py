@@ -63,7 +63,8 @@ def made(number: int, chance: np.random.Generator) -> Candidates:
     test = TestQuery(str(number), "made", "all", Query())
     ids = tuple(map(str, range(ASSETS)))
     held = np.zeros(ASSETS, np.int64)
-    outside = ((("text_to_image",), chance.random(ASSETS) < 0.1),)
+    lone: tuple[ListName, ...] = ("text_to_image",)
+    outside = ((lone, chance.random(ASSETS) < 0.1),)
     return Candidates(test, ids, relevant, (1.0,) * 5, held, lists, outside)
 
 

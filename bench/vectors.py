@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import faiss
 import numpy as np
@@ -31,9 +32,10 @@ from clouds import Cloud, cloud
 from rich.console import Console
 from rich.table import Table
 
+from hybrid_search.core import Ordinal
 from hybrid_search.core.ports import LiveVectors, Ordinals, Vectors
 from hybrid_search.stores.embedded.vector.index import FaissIndex
-from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
+from hybrid_search.stores.embedded.vector.index_spec import Kind, Storage, VectorPlan
 
 KINDS = ("flat", "hnsw", "hnsw bf16", "hnsw sq8", "ivf", "ivf_pq", "ivf_rabitq")
 SHARES = (0.5, 0.1, 0.05, 0.01, 0.001)
@@ -104,10 +106,14 @@ def keep_queries(folder: Path, made: Cloud) -> None:
 
 def plan_of(kind: str, breadth: int = 0) -> VectorPlan:
     name, _, storage = kind.partition(" ")
-    widths = {"ef_search": breadth, "nprobe": breadth} if breadth else {}
     return VectorPlan(
-        kind=name, storage=storage or "f32", min_recall=0.0, build_threads=2, **widths
-    )  # type: ignore[arg-type]  # names are checked where the index is built
+        kind=cast("Kind", name),  # names are checked where the index is built
+        storage=cast("Storage", storage or "f32"),
+        min_recall=0.0,
+        build_threads=2,
+        ef_search=breadth,
+        nprobe=breadth,
+    )
 
 
 # -------------------------------------------------------------------------------------- kinds
@@ -186,7 +192,7 @@ def confine(folder: Path, limit: int) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def timed(index: FaissIndex, queries: Vectors) -> tuple[list[float], list[tuple[int, ...]]]:
+def timed(index: FaissIndex, queries: Vectors) -> tuple[list[float], list[tuple[Ordinal, ...]]]:
     spent, found = [], []
     for query in queries:
         started = time.thread_time()
@@ -247,7 +253,7 @@ def filtered(index: FaissIndex, made: Cloud, kept: Ordinals, asked: Vectors) -> 
         exactly += "exact over" in answer.plan
     return {
         "allowed": len(kept),
-        "recall": round(recall(found, allowed[exact]), 4),
+        "recall": round(recall(found, allowed[exact].tolist()), 4),
         "exactly": f"{exactly / len(asked):.0%}",
         "p50_cpu_ms": round(statistics.median(spent), 3),
         "p99_cpu_ms": round(float(np.percentile(spent, 99)), 3),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-ROWS = [
+ROWS: list[dict[str, str | int | list[str]]] = [
     {"id": "phrase", "title": "여름 신발 특가", "brand": "하늘", "price": 9900},
     {"id": "apart", "title": "여름 특가 신발", "brand": "하늘", "price": 19900},
     {"id": "english", "title": "Summer shoes sale", "brand": "Sky", "tags": ["shoes", "summer"]},

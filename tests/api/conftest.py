@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import httpx
@@ -19,13 +20,16 @@ COMMAND = [sys.executable, "-m", "hybrid_search.cli.main"]
 
 @contextmanager
 def serving(
-    data: Path, *words: str, log: IO[bytes] | None = None, **environment: str
+    data: Path,
+    *words: str,
+    log: IO[bytes] | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[httpx.Client, int]]:
     """A client of a server that is ready, and the server's process id; its log goes to ``log``."""
     command = [*COMMAND, "serve", "--data-dir", str(data), "--port", "0", "--json", *words]
-    settings = {f"HYBRID_SEARCH_{name}": value for name, value in environment.items()}
+    environment = {f"HYBRID_SEARCH_{name}": value for name, value in settings.items()}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **settings}
+        command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **environment}
     ) as process:
         try:
             assert process.stdout is not None
@@ -62,5 +66,5 @@ def data(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> Path:
 @pytest.fixture(scope="session")
 def client(data: Path) -> Iterator[httpx.Client]:
     """A client of a server that writes, with a small limit of a body."""
-    with serving(data, SERVER__MAX_BODY_BYTES="200000") as (connected, _):
+    with serving(data, settings={"SERVER__MAX_BODY_BYTES": "200000"}) as (connected, _):
         yield connected

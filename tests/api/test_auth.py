@@ -139,7 +139,7 @@ def test_headers_that_protect(guarded: httpx.Client) -> None:
 
 def test_rates_are_kept_by_key(tmp_path: Path) -> None:
     keys = make_keys(tmp_path / "data")
-    with serving(tmp_path / "data", SERVER__RATE_PER_MINUTE="5") as (client, _):
+    with serving(tmp_path / "data", settings={"SERVER__RATE_PER_MINUTE": "5"}) as (client, _):
         codes = [
             client.get("/v1/status", headers=bearer(keys["read"])).status_code for _ in range(7)
         ]
@@ -161,7 +161,7 @@ def test_whoever_tries_keys_is_slowed_down(tmp_path: Path) -> None:
 
 def test_other_origins_only_by_name(tmp_path: Path) -> None:
     named = 'SERVER__CORS_ORIGINS=["https://ads.example"]'.partition("=")[2]
-    with serving(tmp_path / "data", SERVER__CORS_ORIGINS=named) as (client, _):
+    with serving(tmp_path / "data", settings={"SERVER__CORS_ORIGINS": named}) as (client, _):
         for origin, allowed in (("https://ads.example", True), ("https://other.example", False)):
             answer = client.get("/v1/status", headers={"Origin": origin})
             assert (answer.headers.get("access-control-allow-origin") == origin) is allowed
@@ -172,7 +172,10 @@ def test_no_secret_is_ever_written(tmp_path: Path) -> None:
     data = tmp_path / "data"
     keys = make_keys(data)
     settings = {"SERVER__LOG_REQUESTS": "true", "SERVER__LOG_LEVEL": "debug"}
-    with (tmp_path / "log").open("wb") as log, serving(data, log=log, **settings) as (client, _):
+    with (
+        (tmp_path / "log").open("wb") as log,
+        serving(data, log=log, settings=settings) as (client, _),
+    ):
         client.get("/v1/search", params={"q": "private words"}, headers=bearer("hs_wrong"))
         client.get("/v1/search?q=private+words", headers=bearer(keys["admin"]))
         client.get("/v1/status", headers={"X-API-Key": keys["read"]})

@@ -20,7 +20,7 @@ def send(client: httpx.Client, asked: Asked) -> httpx.Response | None:
     """The answer; ``None`` where the client's own library cannot even send it."""
     params = [(name, value.encode("utf-8", "surrogatepass")) for name, value in asked.params]
     try:
-        url = httpx.URL(str(client.base_url).rstrip("/") + asked.path, params=params)  # type: ignore[arg-type]
+        url = httpx.URL(str(client.base_url).rstrip("/") + asked.path, params=params)
         headers = {name: value.encode("latin-1") for name, value in asked.headers.items()}
         return client.request(asked.method, url, headers=headers, content=asked.content)  # type: ignore[arg-type]
     except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError, TypeError):
@@ -43,7 +43,7 @@ def check(asked: Asked, answer: httpx.Response) -> None:
 
 def test_requests_made_by_chance(tmp_path: Path) -> None:
     fuzzer = Fuzzer(1, odd_pictures(shared("data/odd")))
-    with serving(tmp_path / "data", SERVER__LOG_LEVEL="error") as (client, process):
+    with serving(tmp_path / "data", settings={"SERVER__LOG_LEVEL": "error"}) as (client, process):
         server, answered = psutil.Process(process), 0
         for number in range(REQUESTS):
             if (answer := send(client, asked := fuzzer.request())) is not None:

@@ -23,7 +23,7 @@ LIMITS = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, int]]:
-    with serving(tmp_path_factory.mktemp("hostile") / "data", **LIMITS) as (client, process):
+    with serving(tmp_path_factory.mktemp("hostile") / "data", settings=LIMITS) as (client, process):
         yield client, process
         assert client.get("/healthz").status_code == 200
 

@@ -27,7 +27,7 @@ def kept(
     """A client of two processes that keep a log, and their folder."""
     copy = tmp_path_factory.mktemp("logged") / "data"
     shutil.copytree(data, copy)
-    with serving(copy, "--workers", "2", **SETTINGS) as (client, _):
+    with serving(copy, "--workers", "2", settings=SETTINGS) as (client, _):
         yield client, copy
 
 

@@ -1,6 +1,7 @@
 """Searches over HTTP, in every form a search can take."""
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 SEARCH = "/v1/search"
+Parameters = dict[str, str | int | Sequence[str]]
 
 
 def ids(answer: httpx.Response) -> list[str]:
@@ -105,8 +107,8 @@ def test_pages_hold_every_hit_once(client: httpx.Client) -> None:
     whole = ids(client.get(SEARCH, params={"q": "summer", "size": 100}))
     paged, cursor = [], None
     for _ in range(len(whole) + 1):
-        asked = {"q": "summer", "size": 1} | ({"cursor": cursor} if cursor else {})
-        page = client.get(SEARCH, params=asked)
+        more: dict[str, str] = {"cursor": cursor} if cursor else {}
+        page = client.get(SEARCH, params={"q": "summer", "size": 1, **more})
         paged += ids(page)
         if (cursor := page.json()["cursor"]) is None:
             break
@@ -115,7 +117,12 @@ def test_pages_hold_every_hit_once(client: httpx.Client) -> None:
 
 
 def test_fusion_settings_of_one_request(client: httpx.Client) -> None:
-    asked = {"q": "summer", "rank_constant": 2, "weight.lexical": 3, "window.text_to_image": 1}
+    asked: Parameters = {
+        "q": "summer",
+        "rank_constant": 2,
+        "weight.lexical": 3,
+        "window.text_to_image": 1,
+    }
     by_parameter = client.get(SEARCH, params=asked).json()
     lists = {"lexical": {"weight": 3}, "text_to_image": {"window": 1}}
     by_body = client.post(SEARCH, json={"q": "summer", "rank_constant": 2, "lists": lists}).json()
@@ -219,7 +226,12 @@ def test_an_answer_says_what_may_have_been_meant(client: httpx.Client) -> None:
 
 
 def test_facets_are_counted_over_all_matches_not_the_window(client: httpx.Client) -> None:
-    asked = {"q": "여름 summer", "mode": "text", "facet": ["brand", "price"], "size": 1}
+    asked: Parameters = {
+        "q": "여름 summer",
+        "mode": "text",
+        "facet": ["brand", "price"],
+        "size": 1,
+    }
     narrow = client.get(SEARCH, params={**asked, "window.lexical": 1}).json()
     assert narrow["candidates"] == 1
     assert narrow["facets"] == {

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import Gauge
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route
 
 from hybrid_search import __version__
 from hybrid_search.api.app import api, create_app
@@ -150,15 +151,17 @@ def test_a_search_ends_before_the_stage_that_is_too_late(
 ) -> None:
     app, asked = create_app(engine), list[str]()
 
-    def slow(*_: object) -> None:
+    def slow(*_: object) -> dict[str, object]:
         time.sleep(0.6)
+        return {}
 
-    def never(*_: object) -> None:
+    def never(*_: object) -> tuple[()]:
         asked.append("words")
+        return ()
 
     retriever = engine.searcher._retriever
-    monkeypatch.setattr(retriever, "_query_vectors", lambda *_: slow() or {})
-    monkeypatch.setattr(retriever, "_word_lists", lambda *_: never() or ())
+    monkeypatch.setattr(retriever, "_query_vectors", slow)
+    monkeypatch.setattr(retriever, "_word_lists", never)
     monkeypatch.setattr(app.state.service, "_deadline", 0.5)
 
     async def check() -> None:
@@ -241,7 +244,8 @@ def test_the_document_is_valid_and_names_every_route(engine: Engine) -> None:
     served = {
         (route.path.replace(":path", ""), method)
         for route in app.routes
-        for method in getattr(route, "methods", None) or ()
+        if isinstance(route, Route)
+        for method in route.methods or ()
         if method != "HEAD" and route.path not in {"/", "/status", "/judge"}
     }
     named = {(path, method.upper()) for path, by in described["paths"].items() for method in by}

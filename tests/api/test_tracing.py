@@ -24,6 +24,17 @@ from tests.api.conftest import serving
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
+def times_of(span: ReadableSpan) -> tuple[int, int]:
+    """Start and end of a finished span, in nanoseconds."""
+    assert span.start_time is not None
+    assert span.end_time is not None
+    return span.start_time, span.end_time
+
+
+def attributes_of(span: ReadableSpan) -> dict[str, object]:
+    return dict(span.attributes or {})
+
+
 def spans_of(folder: Path, path: str, headers: dict[str, str]) -> list[ReadableSpan]:
     """The spans of one request."""
     kept, provider = InMemorySpanExporter(), TracerProvider()
@@ -49,8 +60,9 @@ def test_stages_are_below_their_request_in_the_trace_of_the_caller(tmp_path: Pat
     assert {span.name for span in stages} >= {"encode", "words", "vectors", "fuse", "render"}
     assert {span.parent.span_id for span in stages if span.parent} == {request.context.span_id}
     assert all(span.parent for span in stages)
-    assert all(request.start_time <= s.start_time <= s.end_time <= request.end_time for s in stages)
-    assert dict(request.attributes)["http.response.status_code"] == 200
+    began, ended = times_of(request)
+    assert all(began <= begin <= end <= ended for begin, end in map(times_of, stages))
+    assert attributes_of(request)["http.response.status_code"] == 200
     assert not any("secret" in span.to_json() for span in (*stages, request))
 
 
@@ -63,7 +75,7 @@ def test_a_failure_is_a_failed_span_without_its_text(
     monkeypatch.setattr("hybrid_search.api.search.query_from_parameters", broken)
     (request,) = spans_of(tmp_path, "/v1/search?q=any", {})
     assert request.status.status_code is StatusCode.ERROR
-    assert dict(request.attributes)["http.response.status_code"] == 500
+    assert attributes_of(request)["http.response.status_code"] == 500
     assert "secret" not in request.to_json()
 
 
@@ -107,7 +119,7 @@ def test_spans_are_sent_to_where_the_variables_say(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "adverts")
-    with serving(tmp_path / "data", SERVER__TRACES="true") as (client, _):
+    with serving(tmp_path / "data", settings={"SERVER__TRACES": "true"}) as (client, _):
         assert client.get("/v1/search", params={"q": "words"}).status_code == 200
     sent = b"".join(taken)
     assert b"adverts" in sent

@@ -27,7 +27,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> Iterator[t
     """The address of a service of two processes, and its process id."""
     data = tmp_path_factory.mktemp("pair") / "data"
     run("ingest", str(manifest), "--data-dir", str(data))
-    with serving(data, "--workers", "2", SERVER__DEADLINE_SECONDS="2") as (client, process):
+    with serving(data, "--workers", "2", settings={"SERVER__DEADLINE_SECONDS": "2"}) as (
+        client,
+        process,
+    ):
         until(lambda: len(workers(process)) == 2 and written(str(client.base_url)))
         yield str(client.base_url), process
 
@@ -192,7 +195,7 @@ def writing(parent: int) -> int:
     """The process that holds the lock of writing."""
     for worker in workers(parent):
         if any(file.path.endswith("writer.lock") for file in worker.open_files()):
-            return worker.pid
+            return int(worker.pid)
     raise AssertionError("nobody writes")
 
 

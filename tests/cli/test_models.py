@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from huggingface_hub import try_to_load_from_cache
 from typer.testing import CliRunner
 
 from hybrid_search.cli import models
@@ -49,9 +50,10 @@ def test_the_cache_is_looked_at_without_the_network(
 ) -> None:
     from hybrid_search.embedding import hub_cache
 
-    look = hub_cache.try_to_load_from_cache
     monkeypatch.setattr(
-        hub_cache, "try_to_load_from_cache", lambda repo, name: look(repo, name, cache_dir=tmp_path)
+        hub_cache,
+        "try_to_load_from_cache",
+        lambda repo, name: try_to_load_from_cache(repo, name, cache_dir=tmp_path),
     )
     assert not hub_cache.is_cached("org/name")
     repository = tmp_path / "models--org--name"

@@ -159,7 +159,7 @@ def test_embeddings_are_kept_by_content_and_model(catalog: Catalog) -> None:
         "p2": row(2).tolist(),
     }
     assert found[Digest("p1")].dtype == np.float32
-    assert catalog.embeddings("other", [Digest("p1")])["p1"].tolist() == row(3).tolist()
+    assert catalog.embeddings("other", [Digest("p1")])[Digest("p1")].tolist() == row(3).tolist()
 
 
 def test_live_vectors_are_those_of_the_living_in_order(catalog: Catalog) -> None:
@@ -195,7 +195,7 @@ def living(
     found: dict[int, list[float]] = {}
     with catalog.live_vectors(MODEL, above, subject) as live:
         for ordinals, vectors in live.portions:
-            assert (ordinals.dtype, vectors.dtype) == (np.int64, np.float32)
+            assert (ordinals.dtype, vectors.dtype) == (np.dtype(np.int64), np.dtype(np.float32))
             found |= dict(zip(ordinals.tolist(), vectors.tolist(), strict=True))
     assert len(found) == live.count
     return found

@@ -28,14 +28,14 @@ def test_the_facts_name_the_space(embedder: Embedder) -> None:
 
 def test_texts_are_unit_rows(embedder: Embedder) -> None:
     rows = embedder.texts(["a red shoe", "빨간 구두", "", "x " * 500])
-    assert (rows.shape, rows.dtype) == ((4, embedder.facts.dimension), np.float32)
+    assert (rows.shape, rows.dtype) == ((4, embedder.facts.dimension), np.dtype(np.float32))
     assert np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
 
 
 def test_pictures_are_unit_rows_whatever_their_shape(embedder: Embedder) -> None:
     pictures = [Image.new("RGB", size, "teal") for size in ((8, 8), (600, 20), (30, 300), (1, 1))]
     rows = embedder.pictures(pictures)
-    assert (rows.shape, rows.dtype) == ((4, embedder.facts.dimension), np.float32)
+    assert (rows.shape, rows.dtype) == ((4, embedder.facts.dimension), np.dtype(np.float32))
     assert np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
 
 
@@ -43,10 +43,10 @@ def test_a_picture_is_its_prepared_pixels(embedder: Embedder) -> None:
     spec = embedder.preprocess_spec
     pictures = [Image.new("RGB", (90 + n, 70), (n * 60, 90, 0)) for n in range(4)]
     batch = np.stack([preprocess(picture, spec) for picture in pictures])
-    assert (batch.shape, batch.dtype) == ((4, spec.height, spec.width, 3), np.uint8)
+    assert (batch.shape, batch.dtype) == ((4, spec.height, spec.width, 3), np.dtype(np.uint8))
     assert max(spec.width, spec.height) == embedder.facts.image_size
     rows = embedder.pixels(batch)
-    assert (rows.shape, rows.dtype) == ((4, embedder.facts.dimension), np.float32)
+    assert (rows.shape, rows.dtype) == ((4, embedder.facts.dimension), np.dtype(np.float32))
     assert np.allclose(rows, embedder.pictures(pictures), atol=1e-5)
 
 

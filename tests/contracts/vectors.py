@@ -12,7 +12,8 @@ WIDTH = 8
 
 def units(count: int, seed: int = 0, width: int = WIDTH) -> Vectors:
     rows = np.random.default_rng(seed).normal(size=(count, width)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    lengths: Vectors = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / lengths
 
 
 def span(first: int, behind: int) -> Ordinals:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hybrid_search.core import Ordinal
 from hybrid_search.core.ports import Vectors
 from hybrid_search.core.similarity_baseline import (
     SimilarityBaseline,
@@ -117,7 +118,7 @@ def test_it_is_measured_when_the_index_has_grown(tmp_path: Path) -> None:
     assert (measured.vectors, set(measured.tails)) == (100, {"latin", "hangul"})
     vectors.add(np.arange(101, 121), cloud(20, seed=2))
     assert (made.due(2.0), made.due(1.1)) == (False, True)
-    vectors.remove(range(1, 70))
+    vectors.remove(map(Ordinal, range(1, 70)))
     assert made.due(1.5)
 
 

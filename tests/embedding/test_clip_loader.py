@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Never
@@ -124,7 +125,8 @@ def test_a_file_that_runs_code_is_refused_before_it_does(tiny: str, tmp_path: Pa
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 def test_a_script_is_no_file_of_weights(tiny: str, tmp_path: Path) -> None:
-    scripted = torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2))
+    trace: Callable[..., torch.jit.ScriptModule] = torch.jit.trace
+    scripted = trace(torch.nn.Linear(2, 2), torch.zeros(1, 2))
     torch.jit.save(scripted, tmp_path / "w.pt")
     with pytest.raises(InvalidConfig, match="weights_only"):
         load(ModelChoice(tiny, str(tmp_path / "w.pt")))

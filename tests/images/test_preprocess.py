@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import open_clip
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from hybrid_search.core.preprocess_spec import Interpolation, PreprocessSpec, ResizeMode
@@ -30,7 +31,8 @@ def by_open_clip(spec: PreprocessSpec, picture: Image.Image) -> np.ndarray:
         interpolation=spec.interpolation,
         fill_color=spec.fill,
     )
-    return (transform(picture).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    shares: NDArray[np.float32] = transform(picture).permute(1, 2, 0).numpy()
+    return (shares * 255).round().astype(np.uint8)
 
 
 @pytest.mark.parametrize("resize", ["shortest", "longest", "squash"])
@@ -43,7 +45,7 @@ def test_it_is_pixel_by_pixel_what_open_clip_gives(
     for size in SIZES:
         picture = noise(size)
         found = preprocess(picture, spec)
-        assert (found.shape, found.dtype) == ((shape[1], shape[0], 3), np.uint8)
+        assert (found.shape, found.dtype) == ((shape[1], shape[0], 3), np.dtype(np.uint8))
         assert np.array_equal(found, by_open_clip(spec, picture)), size
 
 

@@ -86,7 +86,12 @@ def answered(page: Page, act: Callable[[], object], path: str = "/v1/search") ->
 def look_for(page: Page, words: str) -> Response:
     """Search as somebody who fills in the box and presses Enter."""
     box = page.locator("#q")
-    return answered(page, lambda: (box.fill(words), box.press("Enter")))
+
+    def ask() -> None:
+        box.fill(words)
+        box.press("Enter")
+
+    return answered(page, ask)
 
 
 def titles(page: Page) -> list[str]:
@@ -95,7 +100,9 @@ def titles(page: Page) -> list[str]:
 
 def shown_ids(page: Page) -> list[str]:
     """The ordinals of the cards, in order."""
-    return page.evaluate("() => [...document.querySelectorAll('.card')].map((card) => card.id)")
+    script = "() => [...document.querySelectorAll('.card')].map((card) => card.id)"
+    found: list[str] = page.evaluate(script)
+    return found
 
 
 def violations(page: Page) -> list[str]:

@@ -63,7 +63,12 @@ def test_a_small_screen_has_its_filters_behind_a_button(watched: Watched) -> Non
 
 def test_the_keyboard_alone_is_enough(page: Page) -> None:
     expect(page.locator("#q")).to_be_focused()
-    answered(page, lambda: (page.keyboard.insert_text("coffee"), page.keyboard.press("Enter")))
+
+    def ask() -> None:
+        page.keyboard.insert_text("coffee")
+        page.keyboard.press("Enter")
+
+    answered(page, ask)
     page.wait_for_load_state("networkidle")
     expect(page.locator(".card mark").first).to_be_visible()
     page.locator(".skip").focus()

@@ -29,7 +29,7 @@ def logging(
 ) -> Iterator[tuple[httpx.Client, Path]]:
     copy = tmp_path_factory.mktemp("logging") / "data"
     shutil.copytree(demonstration[0], copy)
-    with serving(copy, **SETTINGS) as (client, _):
+    with serving(copy, settings=SETTINGS) as (client, _):
         yield client, copy
 
 

@@ -4,7 +4,7 @@ import re
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.page.browsing import Watched, answered, look_for, settled, shown_ids, titles
 
@@ -95,7 +95,7 @@ def test_a_picture_is_searched_by_and_shared(watched: Watched, page: Page, kind:
 
 
 def test_what_is_no_picture_is_said(page: Page) -> None:
-    file = {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
+    file: FilePayload = {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
     page.locator("#picture").set_input_files(file)
     expect(page.locator("#said")).to_contain_text("notes.png is no picture")
     expect(page.locator("#board")).to_be_hidden()
@@ -168,7 +168,10 @@ def test_dates_and_widths_narrow(page: Page, site: httpx.Client) -> None:
 
     answered(page, lambda: fill("#from", "2026-06-10"))
     answered(page, lambda: fill("#until", "2026-06-20"))
-    wanted = {"filter": ["ends:2026-06-10..", "starts:..2026-06-20"], "size": 200}
+    wanted: dict[str, int | list[str]] = {
+        "filter": ["ends:2026-06-10..", "starts:..2026-06-20"],
+        "size": 200,
+    }
     running = site.get("/v1/search", params=wanted).json()
     assert 0 < running["candidates"] < 100
     expect(page.locator("#heading")).to_have_text(f"{running['candidates']} ads")

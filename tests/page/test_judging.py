@@ -116,7 +116,12 @@ def test_the_pool_is_blind_and_scattered(watched: Watched, site: httpx.Client) -
     page = opened(watched)
     expect(page.locator("#said")).to_contain_text(" of ")
     first = page.locator(".pair h2").inner_text()
-    ways = ({}, {"mode": "text"}, {"mode": "vector"}, {"fusion": "dbsf"})
+    ways: tuple[dict[str, str], ...] = (
+        {},
+        {"mode": "text"},
+        {"mode": "vector"},
+        {"fusion": "dbsf"},
+    )
     found = [site.get("/v1/search", params={"q": QUERY, "size": 20, **way}).json() for way in ways]
     pool = {hit["id"] for answer in found for hit in answer["hits"]}
     count = int(page.locator("#said").inner_text().split(" of ")[1].split()[0])

@@ -41,7 +41,7 @@ def test_what_would_change_comes_true(found: Page, site: httpx.Client) -> None:
     value, rank = (part.strip() for part in without.split("→"))
     assert value == "0"
     ordinal = found.locator(".card").nth(2).get_attribute("id") or ""
-    asked = {"q": "커피 할인", "weight.lexical": 0, "size": 200}
+    asked: dict[str, str | int] = {"q": "커피 할인", "weight.lexical": 0, "size": 200}
     hits = site.get("/v1/search", params=asked).json()["hits"]
     assert {f"hit-{hit['ordinal']}": hit["rank"] for hit in hits}[ordinal] == int(rank)
 
@@ -62,7 +62,7 @@ def test_sliders_fuse_anew_without_searching_again(found: Page, site: httpx.Clie
     expect(found.locator(".moved").first).to_be_visible()
     after = shown_ids(found)
     assert after != before
-    asked = {"q": "커피 할인", "weight.lexical": 0, "size": 24}
+    asked: dict[str, str | int] = {"q": "커피 할인", "weight.lexical": 0, "size": 24}
     hits = site.get("/v1/search", params=asked).json()["hits"]
     assert after == [f"hit-{hit['ordinal']}" for hit in hits]
     assert "weight.lexical=0" in found.url

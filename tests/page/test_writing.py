@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from hybrid_search.engine.access.api_keys import KEYS, KeyFile
 from tests.api.conftest import serving
@@ -16,14 +16,14 @@ from tests.page.browsing import Watched, answered, look_for
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
 
-def picture(colour: str) -> dict[str, object]:
+def picture(colour: str) -> FilePayload:
     drawn = io.BytesIO()
     Image.new("RGB", (300, 200), colour).save(drawn, "PNG")
     return {"name": f"{colour}.png", "mimeType": "image/png", "buffer": drawn.getvalue()}
 
 
 def stored(site: httpx.Client, words: str) -> list[dict[str, object]]:
-    asked = {"q": words, "mode": "text", "size": 50}
+    asked: dict[str, str | int] = {"q": words, "mode": "text", "size": 50}
     return [hit["asset"] for hit in site.get("/v1/search", params=asked).json()["hits"]]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_search.api.schemas.queries import Mode, restrict
-from hybrid_search.core import FusionSettings, ListName, Query
+from hybrid_search.core import FusionSettings, ListName, ListSettings, Query
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.ingest.manifests import read_assets
@@ -130,7 +130,9 @@ def test_the_meaning_of_copy_helps_and_costs_nothing(
     engine: Engine, measured: dict[str, dict[str, dict[str, float]]]
 ) -> None:
     folder, usual = shared("data/dev"), engine.settings.fusion.settings()
-    lists = {name: part for name, part in usual.lists.items() if name != "copy_semantic"}
+    lists: dict[ListName, ListSettings] = {
+        name: part for name, part in usual.lists.items() if name != "copy_semantic"
+    }
     without = measured_by(engine, folder, FusionSettings(usual.rank_constant, lists))
     gains = {
         kind: measured["hybrid"][kind]["nDCG@10"] - values["nDCG@10"]

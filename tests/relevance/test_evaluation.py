@@ -32,7 +32,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     return opened
 
 
-def measured(engine: Engine, folder: Path, queries: list[dict[str, str]], qrels: str) -> dict:
+def measured(
+    engine: Engine, folder: Path, queries: list[dict[str, str]], qrels: str
+) -> dict[str, dict[str, float]]:
     (folder / "q.jsonl").write_text("\n".join(json.dumps(query) for query in queries))
     (folder / "q.txt").write_text(qrels)
     tests = list(read_queries(folder / "q.jsonl", WORDS))

@@ -37,6 +37,7 @@ from hybrid_search.relevance.evaluation import evaluate, read_judgments, read_qu
 from hybrid_search.relevance.expectations import misses
 from hybrid_search.relevance.experiment import (
     Experiment,
+    Point,
     Setting,
     at_point,
     read_experiment,
@@ -252,7 +253,12 @@ def candidates_of(grade: int, best: float) -> Candidates:
 
 def test_a_point_changes_what_it_names_alone(engine: Engine) -> None:
     base = Setting("as built", engine.settings.fusion.settings())
-    point = {"fusion": "dbsf", "rank_constant": 7.0, "weights.lexical": 3.0, "windows.lexical": 9}
+    point: Point = {
+        "fusion": "dbsf",
+        "rank_constant": 7.0,
+        "weights.lexical": 3.0,
+        "windows.lexical": 9,
+    }
     found = at_point(base, point)
     fused = found.fusion
     assert (found.index, fused.method, fused.rank_constant) == ("as built", "dbsf", 7.0)

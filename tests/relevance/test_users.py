@@ -96,16 +96,16 @@ def test_the_sign_test_is_exact() -> None:
 
 def test_clicks_become_judgments_whatever_the_place() -> None:
     chance, searches = np.random.default_rng(8), []
-    truth = {}
+    truth: dict[tuple[str, str], int] = {}
     for query in range(40):
-        grades = grades_of(query)
-        truth |= {(str(query), hit): grade for hit, grade in grades.items()}
+        of_query = grades_of(query)
+        truth |= {(str(query), hit): grade for hit, grade in of_query.items()}
         # A ranker that puts the good ones low: raw click rates would tell the opposite of many.
-        fixed = sorted(grades, key=lambda hit: (grades[hit], hit))[-14:]
+        fixed = sorted(of_query, key=lambda hit: (of_query[hit], hit))[-14:]
         for _ in range(150):
             order = fixed[:10] if chance.random() < 0.6 else list(chance.permutation(fixed))[:10]
             hits = tuple(map(str, order))
-            shown = clicks(hits, grades, chance)
+            shown = clicks(hits, of_query, chance)
             searches.append(Shown(str(query), hits, frozenset(shown)))
     model = fit(searches)
     looked = np.array(model.looked_at)

@@ -21,7 +21,7 @@ from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 from hybrid_search.stores.embedded.snapshot import snapshot
 from hybrid_search.stores.embedded.vector.index import FaissIndex
-from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
+from hybrid_search.stores.embedded.vector.index_spec import Kind, VectorPlan
 from hybrid_search.stores.embedded.verify import verify
 from tests.contracts.catalogs import MODEL, draft, row
 from tests.contracts.vectors import span, units
@@ -159,7 +159,7 @@ def test_the_words_take_what_comes_after(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw"])
-def test_the_vectors_keep_the_old_index(tmp_path: Path, kind: str) -> None:
+def test_the_vectors_keep_the_old_index(tmp_path: Path, kind: Kind) -> None:
     rows_of = units(2_000, width=64)
     with small_disk(tmp_path / "disk", 2_000) as disk:
         plan = VectorPlan(kind=kind, fold_after=10)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.core import AssetId
+from hybrid_search.core import AssetId, Ordinal
 from hybrid_search.core.errors import (
     IndexCorrupt,
     IndexLocked,
@@ -107,7 +107,7 @@ def test_a_row_that_changed_is_told_and_repaired(copied: Settings, sql: str, say
 
 def test_ids_that_an_index_lacks_are_told(copied: Settings) -> None:
     with open_engine(copied, write=True) as engine:
-        engine.lexical.remove([5])
+        engine.lexical.remove([Ordinal(5)])
         engine.lexical.commit(engine.lexical.watermark)
     assert problems(copied) == {"words: ids": ("1 are lacking, as [5]",)}
     assert repair(copied).whole

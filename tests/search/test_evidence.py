@@ -27,7 +27,7 @@ def test_words_by_hand() -> None:
     chance = 1_000_000 * math.exp(-2 / 3 * 24.0)
     expected = max((1 - DOUBT**3) * (2 / 3) ** 5, 2 / 3 / (1 + math.sqrt(chance / CHANCE)))
     found = of_words([2 / 3], [False], information=24.0, words=3, assets=1_000_000)
-    assert found == (pytest.approx(expected, abs=1e-4),)
+    assert found == pytest.approx((expected,), abs=1e-4)
 
 
 def test_a_long_query_is_believed_before_it_is_matched_whole() -> None:
@@ -64,7 +64,7 @@ def test_laws_of_similarities(
 def test_what_stands_out_by_one_in_five_hundred_is_believed_by_half() -> None:
     vectors = 1000
     z = statistics.NormalDist().inv_cdf(1.0 - CHANCE / vectors)
-    assert of_similarities([z], 0.0, 1.0, vectors) == (pytest.approx(0.5, abs=0.005),)
+    assert of_similarities([z], 0.0, 1.0, vectors) == pytest.approx((0.5,), abs=0.005)
 
 
 def test_noise_is_taken_for_a_match_as_often_as_the_rate_says() -> None:

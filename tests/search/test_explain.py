@@ -8,7 +8,7 @@ import pytest
 
 from hybrid_search.api.schemas.filters import filter_from_terms
 from hybrid_search.cli.ingest import ingest_paths
-from hybrid_search.core import AssetId, FusionSettings, ListSettings, Query
+from hybrid_search.core import AssetId, FusionSettings, ListName, ListSettings, Query
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
@@ -112,7 +112,9 @@ def test_what_is_not_found_is_explained_too(engine: Engine) -> None:
     filtered = filter_from_terms(["brand:하늘"])
     left_out = explain(engine.searcher, Query(text="summer", filter=filtered), stored)
     assert (left_out.rank, left_out.admitted) == (None, False)
-    lexical = {"lexical": engine.settings.fusion.settings().lists["lexical"]}
+    lexical: dict[ListName, ListSettings] = {
+        "lexical": engine.settings.fusion.settings().lists["lexical"]
+    }
     words = FusionSettings(60.0, lexical)
     nowhere = explain(engine.searcher, Query(text="summer", fusion=words), stored)
     assert (nowhere.rank, nowhere.admitted) == (None, True)

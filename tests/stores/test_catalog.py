@@ -39,7 +39,9 @@ def test_everything_is_there_after_reopening(path: Path) -> None:
             found = catalog.find(AssetId("a"))
             assert found is not None
             assert found.asset == draft("a", "하나").asset
-            assert catalog.embeddings(MODEL, [Digest("p1")])["p1"].tolist() == row(1).tolist()
+            assert (
+                catalog.embeddings(MODEL, [Digest("p1")])[Digest("p1")].tolist() == row(1).tolist()
+            )
         assert again.put([draft("b")]) == [3]
         assert ro.newest(1) == [3]
 
@@ -59,7 +61,7 @@ def test_a_damaged_vector_is_noticed(catalog: SqliteCatalog, path: Path) -> None
         damaged[2] = 0.5
         sql = "UPDATE embeddings SET vector = ? WHERE content = 'p1'"
         raw.execute(sql, (damaged.tobytes(),))
-    assert catalog.embeddings(MODEL, [Digest("p2")])["p2"].tolist() == row(2).tolist()
+    assert catalog.embeddings(MODEL, [Digest("p2")])[Digest("p2")].tolist() == row(2).tolist()
     with pytest.raises(IndexCorrupt, match="p1"):
         catalog.embeddings(MODEL, [Digest("p1"), Digest("p2")])
     catalog.put([draft("a", picture="p1")])

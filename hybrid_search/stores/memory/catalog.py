@@ -34,6 +34,9 @@ class MemoryCatalog:
         self._history: list[Operation] = []
         self._vectors: dict[tuple[str, Digest], Vectors] = {}
 
+    def close(self) -> None:
+        """Do nothing: there is nothing to release."""
+
     def contents(self, ids: Sequence[AssetId]) -> dict[AssetId, Digest]:
         """The content hash of each id that is live."""
         with self._guard:
