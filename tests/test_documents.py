@@ -106,6 +106,10 @@ def test_the_readme_links_every_page(page: Path) -> None:
     assert f"](docs/{page.name})" in (ROOT / "README.md").read_text("utf-8")
 
 
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 120
+
+
 def test_every_picture_of_the_demonstration_has_its_maker_named() -> None:
     pictures = tomllib.loads((ROOT / "fixtures/sources/pictures.toml").read_text("utf-8"))
     notice = (ROOT / "fixtures/NOTICE.md").read_text("utf-8")
