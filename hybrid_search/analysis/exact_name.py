@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hybrid_search.analysis.analyzer import stem
 from hybrid_search.analysis.normalize import normalise
 from hybrid_search.analysis.surface_tokens import atoms
-from hybrid_search.core import CopyField
+from hybrid_search.core import TextField
 from hybrid_search.core.field_schema import Fields
 
 LONGEST = 24
@@ -29,7 +29,7 @@ def whole_term(text: str) -> str:
     return " ".join(stem(atom.text) if atom.kind == "word" else atom.text for atom in found)
 
 
-def whole_terms(runs: Iterable[CopyField], fields: Fields) -> list[str]:
+def whole_terms(runs: Iterable[TextField], fields: Fields) -> list[str]:
     """The names of an asset in that spelling, each once, by alphabet.
 
     Where fields are boosted, only names of those that are boosted most.

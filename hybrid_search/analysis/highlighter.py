@@ -16,7 +16,7 @@ from hybrid_search.analysis.normalize import normalise
 from hybrid_search.analysis.query_parser import Clause, ParsedQuery
 from hybrid_search.analysis.surface_tokens import atoms, phrase_terms
 from hybrid_search.analysis.synonyms import Synonyms
-from hybrid_search.core import CopyField, Span
+from hybrid_search.core import Span, TextField
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Highlighter:
         self._wanted: LRUCache[tuple[int, ParsedQuery], _WantedBy] = LRUCache(16)
         self._guard = threading.Lock()
 
-    def highlight(self, query: ParsedQuery, copy: Iterable[CopyField]) -> tuple[Span, ...]:
+    def highlight(self, query: ParsedQuery, copy: Iterable[TextField]) -> tuple[Span, ...]:
         """The matching stretches of every searched text, in their order and by start, merged."""
         wanted = self._wanted_by(query)
         runs: dict[str, int] = defaultdict(int)

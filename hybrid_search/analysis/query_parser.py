@@ -77,7 +77,7 @@ class ParsedQuery:
         return " ".join(wanted).strip()
 
 
-def parse_query(text: str, fields: Collection[str] = UNDECLARED.asked) -> ParsedQuery:
+def parse_query(text: str, fields: Collection[str] = UNDECLARED.queryable) -> ParsedQuery:
     """The clauses of a query, ``fields`` those that can be named before a colon.
 
     Raises ``InvalidQuery`` only for a query that is too long.

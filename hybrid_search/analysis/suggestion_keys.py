@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from hybrid_search.analysis.hangul import initials, keystrokes, only_initials, other_keyboard
-from hybrid_search.core import CopyField
+from hybrid_search.core import TextField
 
 LONGEST = 60
 """Characters of a name; longer ones are no suggestion."""
@@ -13,7 +13,7 @@ _NAMES = ("brand", "campaign", "tags")
 _BY_KEYS, _BY_INITIALS, _END = "k", "i", "\x1f"
 
 
-def names(runs: Iterable[CopyField]) -> Iterator[str]:
+def names(runs: Iterable[TextField]) -> Iterator[str]:
     """The names among an asset's searched texts: they are suggested whole."""
     for run in runs:
         if run.field in _NAMES and 2 <= len(run.text.strip()) <= LONGEST:

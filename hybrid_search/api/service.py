@@ -19,7 +19,7 @@ from hybrid_search.api.auth import Access
 from hybrid_search.api.metrics import Metrics
 from hybrid_search.api.request_queues import Lane
 from hybrid_search.api.writer_proxy import Writer
-from hybrid_search.core.deadline import Observer, paced
+from hybrid_search.core.deadline import Observer, time_limit
 from hybrid_search.core.errors import Overloaded, SearchError
 from hybrid_search.engine.access.audit_log import AUDIT, AuditLog
 from hybrid_search.engine.engine import Engine
@@ -95,7 +95,7 @@ class Service:
         began = time.perf_counter()
 
         def run() -> _Result:
-            with paced(began, self._deadline, self._observe):
+            with time_limit(began, self._deadline, self._observe):
                 return work()
 
         return await self._readers.run(run, request.is_disconnected)

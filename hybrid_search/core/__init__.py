@@ -1,18 +1,18 @@
-"""The frozen values that travel along both roads.
+"""Domain types and ports, shared by indexing and search.
 
-They know nothing of stores, libraries or wire formats. Sequences are tuples and mappings are
-never changed after they were built, so a record may be shared between threads.
+They know nothing of stores, libraries or wire formats. The values are immutable: sequences are
+tuples, and mappings are never changed after construction. So threads may share them.
 """
 
 from hybrid_search.core.assets import (
     Asset,
     AssetId,
     AttributeValue,
-    CopyField,
     Digest,
     Ordinal,
     PictureFacts,
     StoredAsset,
+    TextField,
 )
 from hybrid_search.core.filters import (
     AllOf,
@@ -69,7 +69,6 @@ __all__ = [
     "Challenger",
     "Click",
     "Contribution",
-    "CopyField",
     "Digest",
     "Example",
     "Exists",
@@ -97,4 +96,5 @@ __all__ = [
     "Span",
     "StoredAsset",
     "Team",
+    "TextField",
 ]

@@ -1,4 +1,4 @@
-"""Assets, as they come in and as they are stored."""
+"""Assets: the advertising documents that are indexed, and their stored versions."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from dataclasses import dataclass, field
 from typing import NewType
 
 AssetId = NewType("AssetId", str)
-"""The caller's name of an asset; stable over all its versions."""
+"""The caller's id of an asset, the same for all its versions."""
 
 Ordinal = NewType("Ordinal", int)
-"""The number of one version of one asset; from 1 upwards, never reused, below 2**63."""
+"""The number of one version of one asset: 1 or more, below 2**63, never reused."""
 
 Digest = NewType("Digest", str)
-"""The SHA-256 of some content, as 64 lower-case hexadecimal digits."""
+"""A SHA-256 as 64 lower-case hexadecimal digits."""
 
 AttributeValue = str | int | float | bool | tuple[str, ...]
-"""What an attribute may hold. Dates are ISO 8601 texts, which sort as dates do."""
+"""The value of an attribute. Dates are ISO 8601 texts, whose order is that of the dates."""
 
 
 @dataclass(frozen=True, slots=True)
-class CopyField:
-    """One run of text of an asset. A phrase never crosses from one run into another."""
+class TextField:
+    """One text of an asset. A phrase never matches across two of them."""
 
     name: str
     text: str
     boost: int = 1
-    """How often a word in it counts against the same word elsewhere."""
+    """Weight of a word in it, relative to the same word in a field of boost 1."""
 
     @property
     def field(self) -> str:
-        """The field it belongs to: all translations are ``texts``."""
+        """The field that it belongs to. All translations belong to ``texts``."""
         return self.name.partition(".")[0] if self.name.startswith("texts.") else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """An advertising asset: a picture with copy, or either alone."""
+    """An advertising asset: a picture with text, or either alone."""
 
     id: AssetId
     title: str = ""
@@ -51,21 +51,21 @@ class Asset:
     ends: str = ""
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
 
-    def copy_fields(self) -> tuple[CopyField, ...]:
-        """The texts of the standard fields, in reading order, empty ones left out.
+    def text_fields(self) -> tuple[TextField, ...]:
+        """The texts of the standard fields in reading order, without blank ones.
 
-        Every tag is a run of its own; a translation is named ``texts.<language>``.
+        Every tag is a text of its own. A translation is named ``texts.<language>``.
         """
-        runs = [CopyField("title", self.title), CopyField("body", self.body)]
-        runs += [CopyField(f"texts.{code}", text) for code, text in sorted(self.texts.items())]
-        runs += [CopyField("brand", self.brand), CopyField("campaign", self.campaign)]
-        runs += [CopyField("tags", tag) for tag in self.tags]
-        return tuple(run for run in runs if run.text.strip())
+        texts = [TextField("title", self.title), TextField("body", self.body)]
+        texts += [TextField(f"texts.{code}", text) for code, text in sorted(self.texts.items())]
+        texts += [TextField("brand", self.brand), TextField("campaign", self.campaign)]
+        texts += [TextField("tags", tag) for tag in self.tags]
+        return tuple(field for field in texts if field.text.strip())
 
     def facets(self) -> Iterator[tuple[str, AttributeValue]]:
-        """The (field, value) pairs that a filter can name, empty ones left out.
+        """The (field, value) pairs for filters and facets, without empty ones.
 
-        Attributes appear under their own name, beside the standard fields.
+        Attributes stand under their own names, beside the standard fields.
         """
         standard = ("brand", "campaign", "tags", "language", "source", "starts", "ends")
         for name in standard:
@@ -77,7 +77,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """What is known of a checked picture, as a person would see it (turned upright)."""
+    """Facts about a decoded picture. Width and height are those after EXIF rotation."""
 
     digest: Digest
     format: str
@@ -85,7 +85,7 @@ class PictureFacts:
     height: int
     bytes: int
     placeholder: str
-    """The mean colour as ``#rrggbb``, to paint while the thumbnail loads."""
+    """The mean colour as ``#rrggbb``, shown while the thumbnail loads."""
 
     @property
     def aspect(self) -> float:
@@ -94,7 +94,7 @@ class PictureFacts:
 
     @property
     def orientation(self) -> str:
-        """``square`` within 5 % of equal sides, else ``landscape`` or ``portrait``."""
+        """``square`` if the aspect ratio is within .05 of 1, else ``landscape`` or ``portrait``."""
         if abs(self.aspect - 1.0) <= 0.05:
             return "square"
         return "landscape" if self.aspect > 1.0 else "portrait"
@@ -102,16 +102,16 @@ class PictureFacts:
 
 @dataclass(frozen=True, slots=True)
 class StoredAsset:
-    """One version of an asset as the catalog holds it."""
+    """One version of an asset, as the catalog stores it."""
 
     ordinal: Ordinal
     asset: Asset
     picture: PictureFacts | None
     updated_at: str
-    """UTC, ISO 8601, to the second."""
+    """UTC in ISO 8601, to the second."""
 
     def facets(self) -> Iterator[tuple[str, AttributeValue]]:
-        """The asset's facets, and ``width``, ``height``, ``aspect`` and ``orientation``."""
+        """The asset's facets, and those of its picture: size, aspect ratio and orientation."""
         yield from self.asset.facets()
         yield "has_picture", self.picture is not None
         if self.picture is not None:

@@ -1,7 +1,7 @@
-"""The stages of a piece of work: each is timed, and none begins after the deadline.
+"""Deadlines: work is split into timed stages, none of which begins after the deadline.
 
-A thread cannot be stopped from outside; so work asks, between its stages, whether it is still
-wanted. Outside of ``paced`` stages are free and nothing ends.
+A thread cannot be stopped from outside, so the deadline is checked at the beginning of each stage.
+Outside of ``time_limit`` a stage is neither timed nor limited.
 """
 
 from __future__ import annotations
@@ -16,59 +16,59 @@ from types import TracebackType
 from hybrid_search.core.errors import DeadlineExceeded
 
 Observer = Callable[[str, float], None]
-"""Told the name of a stage and the seconds it took."""
+"""Receives the name of a finished stage and its duration in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Pace:
+class _Deadline:
     began: float
     seconds: float
     observe: Observer
 
     def check(self, what: str) -> float:
-        """The time; raises ``DeadlineExceeded`` once it is over."""
+        """The current time; raises ``DeadlineExceeded`` after the deadline."""
         now = time.perf_counter()
         if now - self.began > self.seconds:
             raise DeadlineExceeded(
-                f"given up after {now - self.began:.1f} s, before {what};"
+                f"cancelled after {now - self.began:.1f} s, before {what};"
                 f" the limit is {self.seconds:g} s (server.deadline_seconds)"
             )
         return now
 
 
-_pace: ContextVar[_Pace | None] = ContextVar("pace", default=None)
+_deadline: ContextVar[_Deadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def paced(began: float, seconds: float, observe: Observer) -> Iterator[None]:
-    """Let stages end after so many seconds since ``began`` (by ``perf_counter``), and be timed.
+def time_limit(began: float, seconds: float, observe: Observer) -> Iterator[None]:
+    """Limit the stages inside to ``seconds`` after ``began`` and report their durations.
 
-    Raises ``DeadlineExceeded`` when the time is over already.
+    ``began`` is a ``perf_counter`` value. Raises ``DeadlineExceeded`` if the time is already over.
     """
-    pace = _Pace(began, seconds, observe)
-    pace.check("it began")
-    token = _pace.set(pace)
+    deadline = _Deadline(began, seconds, observe)
+    deadline.check("it began")
+    token = _deadline.set(deadline)
     try:
         yield
     finally:
-        _pace.reset(token)
+        _deadline.reset(token)
 
 
 class stage:  # noqa: N801  reads as a statement
-    """A part of the work: ``with stage("words"): ...``.
+    """A timed part of the work: ``with stage("words"): ...``.
 
-    Raises ``DeadlineExceeded`` at its beginning when the time is over.
+    Raises ``DeadlineExceeded`` on entry if the deadline has passed.
     """
 
-    __slots__ = ("_began", "_name", "_pace")
+    __slots__ = ("_began", "_deadline", "_name")
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __enter__(self) -> None:
-        self._pace = _pace.get()
-        if self._pace is not None:
-            self._began = self._pace.check(self._name)
+        self._deadline = _deadline.get()
+        if self._deadline is not None:
+            self._began = self._deadline.check(self._name)
 
     def __exit__(
         self,
@@ -76,5 +76,5 @@ class stage:  # noqa: N801  reads as a statement
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._pace is not None:
-            self._pace.observe(self._name, time.perf_counter() - self._began)
+        if self._deadline is not None:
+            self._deadline.observe(self._name, time.perf_counter() - self._began)

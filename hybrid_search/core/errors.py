@@ -1,37 +1,36 @@
-"""Every deliberate error of this package, as one tree.
+"""The exceptions of this package.
 
 ::
 
     SearchError
-    ├── InvalidInput        the caller's fault, nothing changed      HTTP 4xx   exit 2
+    ├── InvalidInput        wrong input; nothing was changed         HTTP 4xx   exit 2
     │   ├── InvalidQuery        a query that cannot be run
-    │   ├── InvalidAsset        a record that cannot be stored
-    │   ├── InvalidPicture      bytes that are no acceptable picture
+    │   ├── InvalidAsset        an asset that cannot be stored
+    │   ├── InvalidPicture      bytes that are not an accepted picture
     │   └── InvalidConfig       a setting that is unknown or out of range
     ├── UnknownAsset        no live asset has this id                HTTP 404   exit 1
     ├── Overloaded          a queue is full, try again later         HTTP 503   exit 4
     │   └── DeadlineExceeded    it would take too long
-    ├── IndexUnusable       the operator must act                    HTTP 503   exit 3
+    ├── IndexUnusable       needs the operator                       HTTP 503   exit 3
     │   ├── IndexMissing        there is no index in this folder yet
     │   ├── IndexLocked         another process writes to it
     │   ├── IndexCorrupt        a stored file is not what was written
-    │   ├── IndexMismatch       it was built by another analyser or model
-    │   └── StorageFull         the disk has no room              HTTP 507
-    └── EngineFailure       a library failed under us                HTTP 500   exit 4
+    │   ├── IndexMismatch       built by another analyzer, model or version
+    │   └── StorageFull         the disk is full                      HTTP 507
+    └── EngineFailure       a library failed                         HTTP 500   exit 4
 
-A message names the field, the value and the limit, and where there is one, the next
-command to run.
+A message names the field, the value and the limit, and the next command to run if there is one.
 """
 
 import errno
 
 
 class SearchError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """The base class of the package's exceptions."""
 
 
 class InvalidInput(SearchError):
-    """The caller's input cannot be used; nothing was changed."""
+    """Input that cannot be used. Nothing was changed."""
 
 
 class InvalidQuery(InvalidInput):
@@ -39,11 +38,11 @@ class InvalidQuery(InvalidInput):
 
 
 class InvalidAsset(InvalidInput):
-    """A record that cannot be stored."""
+    """An asset that cannot be stored."""
 
 
 class InvalidPicture(InvalidAsset):
-    """Bytes that are not a picture this engine accepts."""
+    """Bytes that are not an accepted picture."""
 
 
 class InvalidConfig(InvalidInput):
@@ -51,11 +50,11 @@ class InvalidConfig(InvalidInput):
 
 
 class UnknownAsset(SearchError):
-    """No live asset has the id that was asked for."""
+    """No live asset has the requested id."""
 
 
 class Overloaded(SearchError):
-    """A bounded queue is full; the same request may work after ``retry_seconds``."""
+    """A bounded queue is full. The request can be repeated after ``retry_seconds``."""
 
     def __init__(self, message: str, retry_seconds: int = 1) -> None:
         super().__init__(message)
@@ -63,11 +62,11 @@ class Overloaded(SearchError):
 
 
 class DeadlineExceeded(Overloaded):
-    """The time that the work may take is over; what was left of it was not done."""
+    """The time limit of the work is over. The rest of it was not done."""
 
 
 class IndexUnusable(SearchError):
-    """The stored index cannot serve until somebody acts."""
+    """The stored index cannot be used until the operator acts."""
 
 
 class IndexMissing(IndexUnusable):
@@ -75,30 +74,30 @@ class IndexMissing(IndexUnusable):
 
 
 class IndexLocked(IndexUnusable):
-    """Another process holds the right to write."""
+    """Another process writes to the index."""
 
 
 class IndexCorrupt(IndexUnusable):
-    """A stored file is not what was written."""
+    """A stored file does not have the content that was written."""
 
 
 class IndexMismatch(IndexUnusable):
-    """The index was built by another analyser or another model than the configured one."""
+    """The index was built by another analyzer, model or version than the configured one."""
 
 
 class StorageFull(IndexUnusable):
-    """The disk has no room for what is written; reads go on."""
+    """The disk is full. Reads continue."""
 
 
 class EngineFailure(SearchError):
-    """A library failed in a way that the caller did not cause."""
+    """A library failed, and the caller did not cause it."""
 
 
 _FULL = ("no space left", "disk is full", "quota exceeded")
 
 
 def is_full(failure: BaseException) -> bool:
-    """Whether a library's failure says that the disk is full, as a number or in words."""
+    """Whether the exception means that the disk is full, by its errno or its message."""
     if isinstance(failure, OSError) and failure.errno in {errno.ENOSPC, errno.EDQUOT}:
         return True
     return any(words in str(failure).lower() for words in _FULL)

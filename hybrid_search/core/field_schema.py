@@ -1,4 +1,4 @@
-"""What each field of an asset is for: searched, weighted, filtered, counted as a facet."""
+"""The field schema: which fields are searched, filtered and counted, their boosts and types."""
 
 from __future__ import annotations
 
@@ -15,61 +15,61 @@ from hybrid_search.core import (
     AllOf,
     Asset,
     AttributeValue,
-    CopyField,
     Filter,
     Not,
     OneOf,
     Query,
     StoredAsset,
+    TextField,
 )
 from hybrid_search.core.errors import InvalidAsset, InvalidConfig, InvalidQuery
 
 FieldType = Literal["text", "number", "boolean", "date"]
 MAX_BOOST = 16
-_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_WHOLE = 2.0**53
-"""Up to here every whole number is a float."""
-_TRUTH = {"true": True, "false": False}
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_MAX_EXACT_INT = 2.0**53
+"""Up to here a float holds every whole number exactly."""
+_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """What one field is for."""
+    """How one field is used."""
 
     type: FieldType | None = None
-    """What an attribute holds; ``None`` takes every value as it comes."""
+    """The type of an attribute; ``None`` accepts every value unchanged."""
     searched: bool = False
-    """Whether its words and phrases are found."""
+    """Whether queries search its text."""
     boost: int = 1
-    """How often a word in it counts against the same word elsewhere."""
+    """Weight of a word in it, relative to the same word in a field of boost 1."""
     filtered: bool = True
-    """Whether filters can name it."""
+    """Whether filters can use it."""
     facetted: bool = True
-    """Whether its values can be counted."""
+    """Whether its values can be counted as a facet."""
 
 
-_COPY = FieldRule(searched=True, filtered=False, facetted=False)
+_LONG_TEXT = FieldRule(searched=True, filtered=False, facetted=False)
 _NAME = FieldRule(searched=True)
 _LABEL = FieldRule()
 STANDARD: Mapping[str, FieldRule] = {
-    **dict.fromkeys(("title", "body", "texts"), _COPY),
+    **dict.fromkeys(("title", "body", "texts"), _LONG_TEXT),
     **dict.fromkeys(("brand", "campaign", "tags"), _NAME),
     **dict.fromkeys(("language", "source", "starts", "ends"), _LABEL),
 }
-"""The fields that every asset can have."""
+"""The standard fields and their default rules."""
 BUILT_IN = ("id", "updated_at", "has_picture", "width", "height", "aspect", "orientation")
-"""Fields that the engine fills."""
+"""Fields that the engine computes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The declared fields, and what holds for all others.
+    """The declared fields, with defaults for all others.
 
-    Attributes that nobody declared are filtered and counted, not searched.
+    An undeclared attribute is filtered and counted, but not searched.
     """
 
     declared: Mapping[str, FieldRule] = field(default_factory=dict)
-    """Rules that differ from what holds without a declaration."""
+    """The rules of declared fields, by name."""
 
     def __post_init__(self) -> None:
         for name, rule in self.declared.items():
@@ -77,36 +77,36 @@ class Fields:
 
     @property
     def fingerprint(self) -> str:
-        """Names the declaration: equal for equal rules, whatever their order."""
+        """The declaration as JSON with sorted keys: equal declarations have equal fingerprints."""
         rules = {name: asdict(rule) for name, rule in self.declared.items()}
         return orjson.dumps(rules, option=orjson.OPT_SORT_KEYS).decode()
 
     @property
-    def asked(self) -> frozenset[str]:
+    def queryable(self) -> frozenset[str]:
         """The fields that ``field:value`` in a query can name."""
         return frozenset({*STANDARD, *BUILT_IN, *self.declared} - {"updated_at"})
 
     def rule(self, name: str) -> FieldRule:
-        """What the field is for."""
+        """The rule of the field: declared, standard, or the default of attributes."""
         return self.declared.get(name) or STANDARD.get(name, _LABEL)
 
-    def by_words(self, name: str) -> bool:
-        """Whether ``field:value`` looks for words in the field instead of for its whole value."""
+    def matches_words(self, name: str) -> bool:
+        """Whether ``field:value`` searches its words instead of comparing its whole value."""
         return self.rule(name).searched and STANDARD.get(name) != _NAME
 
-    def copy_of(self, asset: Asset) -> tuple[CopyField, ...]:
-        """The texts of the asset that are searched, in reading order, attributes last."""
-        runs = [*asset.copy_fields()]
+    def searched_texts(self, asset: Asset) -> tuple[TextField, ...]:
+        """The searched texts of the asset with their boosts, in reading order, attributes last."""
+        fields = [*asset.text_fields()]
         for name, value in asset.attributes.items():
             texts = value if isinstance(value, tuple) else (value,)
-            runs += [CopyField(name, t) for t in texts if isinstance(t, str) and t.strip()]
-        rules = ((run, self.rule(run.field)) for run in runs)
-        return tuple(replace(run, boost=rule.boost) for run, rule in rules if rule.searched)
+            fields += [TextField(name, t) for t in texts if isinstance(t, str) and t.strip()]
+        rules = ((field, self.rule(field.field)) for field in fields)
+        return tuple(replace(field, boost=rule.boost) for field, rule in rules if rule.searched)
 
     def values_of(self, stored: StoredAsset) -> Iterator[tuple[str, AttributeValue]]:
-        """The (field, value) pairs that filters and facets see, as their types have it.
+        """The (field, value) pairs for filters and facets, converted to the declared types.
 
-        A value that was stored before its type was declared, and is none of it, is left out.
+        A value that was stored before its type was declared, and does not fit it, is left out.
         """
         pairs = [*stored.facets()]
         if self.rule("title").filtered and stored.asset.title:
@@ -118,7 +118,7 @@ class Fields:
                 yield name, typed
 
     def typed(self, asset: Asset) -> Asset:
-        """The asset with its attributes as their types have it; raises ``InvalidAsset``.
+        """The asset with its attributes converted to the declared types; raises ``InvalidAsset``.
 
         >>> fields = Fields({"price": FieldRule(type="number")})
         >>> dict(fields.typed(Asset("a", attributes={"price": "9,900"})).attributes)
@@ -129,26 +129,26 @@ class Fields:
             kind = self.rule(name).type
             typed = value if kind is None else _typed(value, kind)
             if typed is None:
-                raise InvalidAsset(f"{name} = {value!r}: declared as {kind} and is none")
+                raise InvalidAsset(f"{name} = {value!r}: not a {kind}, as [fields.{name}] declares")
             changed[name] = typed
         return replace(asset, attributes=changed)
 
     def check(self, query: Query) -> None:
-        """Raise ``InvalidQuery`` when the query filters or counts what is declared otherwise."""
+        """Raise ``InvalidQuery`` if the query filters or counts a field that does not allow it."""
         for name in query.facets:
             if not self.rule(name).facetted:
                 raise InvalidQuery(f"facets: {name!r} is not facetted; see [fields.{name}]")
-        for name in _named(query.filter):
+        for name in _filtered_fields(query.filter):
             if not self.rule(name).filtered:
-                how = f"; its words are found by {name}:word in q" if self.by_words(name) else ""
-                raise InvalidQuery(f"filter: {name!r} is not filtered{how}")
+                hint = f"; search it with {name}:word in q" if self.matches_words(name) else ""
+                raise InvalidQuery(f"filter: {name!r} is not filtered{hint}")
 
 
 UNDECLARED = Fields()
 
 
 def changes(before: Fields, after: Fields) -> str:
-    """What differs, for people: ``title.boost 1 -> 3``."""
+    """The differences as text for messages, such as ``title.boost 1 -> 3``; empty for none."""
     parts = []
     for name in sorted({*before.declared, *after.declared}):
         old, new = asdict(before.rule(name)), asdict(after.rule(name))
@@ -157,51 +157,51 @@ def changes(before: Fields, after: Fields) -> str:
 
 
 def read_fields(fingerprint: str) -> Fields:
-    """The declaration that has this fingerprint."""
+    """The declaration with this fingerprint."""
     rules = orjson.loads(fingerprint)
     return Fields({name: FieldRule(**rule) for name, rule in rules.items()})
 
 
 def _check_rule(name: str, rule: FieldRule) -> None:
     if name in BUILT_IN:
-        raise InvalidConfig(f"fields.{name}: filled by the engine, it cannot be declared")
+        raise InvalidConfig(f"fields.{name}: computed by the engine, it cannot be declared")
     if rule.type is not None and name in STANDARD:
-        raise InvalidConfig(f"fields.{name}.type = {rule.type!r}: only attributes have a type")
+        raise InvalidConfig(f"fields.{name}.type = {rule.type!r}: only attributes can have a type")
     if name in {"body", "texts"} and (rule.filtered or rule.facetted):
-        raise InvalidConfig(f"fields.{name}: long copy is searched, not filtered or facetted")
+        raise InvalidConfig(f"fields.{name}: long text cannot be filtered or facetted")
     if STANDARD.get(name) == _LABEL and rule.searched:
-        raise InvalidConfig(f"fields.{name}.searched: a label is filtered, not searched")
+        raise InvalidConfig(f"fields.{name}.searched: this field cannot be searched")
     if rule.boost != 1 and not rule.searched:
         raise InvalidConfig(f"fields.{name}.boost = {rule.boost}: the field is not searched")
     if rule.searched and rule.type not in {None, "text"}:
-        raise InvalidConfig(f"fields.{name}.searched: a {rule.type} has no words")
+        raise InvalidConfig(f"fields.{name}.searched: a {rule.type} cannot be searched")
 
 
 def _typed(value: AttributeValue, kind: FieldType) -> AttributeValue | None:
-    """The value as that type; ``None`` when it is none."""
+    """The value converted to the type; ``None`` if it does not fit."""
     if kind == "text":
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         return str(value) if numeric else value if isinstance(value, str | tuple) else None
     if kind == "boolean":
-        return value if isinstance(value, bool) else _TRUTH.get(str(value).strip().lower())
+        return value if isinstance(value, bool) else _BOOLEANS.get(str(value).strip().lower())
     if kind == "date":
         return value if isinstance(value, str) and _is_date(value) else None
     return _number(value)
 
 
 def _number(value: AttributeValue) -> int | float | None:
-    """A number, also from a text as people write them: ``9,900``."""
+    """The value as a number, also from a text such as ``9,900``; ``None`` if it is none."""
     if isinstance(value, int | float):
         return None if isinstance(value, bool) else value
     text = value.strip() if isinstance(value, str) else ""
-    plain = text.replace(",", "") if _GROUPED.fullmatch(text) else text
+    plain = text.replace(",", "") if _THOUSANDS.fullmatch(text) else text
     try:
         number = float(plain)
     except ValueError:
         return None
     if not math.isfinite(number):
         return None
-    return int(number) if number.is_integer() and abs(number) <= _WHOLE else number
+    return int(number) if number.is_integer() and abs(number) <= _MAX_EXACT_INT else number
 
 
 def _is_date(text: str) -> bool:
@@ -212,12 +212,12 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _named(where: Filter | None) -> Iterator[str]:
-    """Every field that a filter names."""
-    if isinstance(where, AllOf | OneOf):
-        for part in where.filters:
-            yield from _named(part)
-    elif isinstance(where, Not):
-        yield from _named(where.filter)
-    elif where is not None:
-        yield where.field
+def _filtered_fields(tree: Filter | None) -> Iterator[str]:
+    """Every field that the filter names, with repetitions."""
+    if isinstance(tree, AllOf | OneOf):
+        for part in tree.filters:
+            yield from _filtered_fields(part)
+    elif isinstance(tree, Not):
+        yield from _filtered_fields(tree.filter)
+    elif tree is not None:
+        yield tree.field

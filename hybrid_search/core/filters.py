@@ -1,4 +1,4 @@
-"""What assets must be like to be returned."""
+"""Filters: conditions on the fields of an asset, combined by and, or, not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Matches assets whose field holds at least one of the values (texts are case-folded)."""
+    """Matches assets whose field has at least one of the values. Texts are compared case-folded."""
 
     field: str
     values: tuple[str | int | float | bool, ...]
@@ -15,9 +15,9 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """Matches assets whose field lies in the closed range; ``None`` leaves a side open.
+    """Matches assets with a value in the closed range; ``None`` leaves that side open.
 
-    Both bounds are numbers or both are texts (ISO dates among them, compared as texts).
+    Both bounds are numbers, or both are texts. ISO 8601 dates are compared as texts.
     """
 
     field: str
@@ -27,7 +27,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """Matches assets whose text field begins with these characters (case-folded)."""
+    """Matches assets whose field has a text with this prefix. Texts are compared case-folded."""
 
     field: str
     value: str
@@ -35,21 +35,21 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """Matches assets that have any value in the field."""
+    """Matches assets that have a value in the field."""
 
     field: str
 
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Matches assets that every one of the filters matches; all assets when there is none."""
+    """Matches assets that all of the filters match; without filters, all assets."""
 
     filters: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """Matches assets that any one of the filters matches; none when there is none."""
+    """Matches assets that at least one of the filters matches; without filters, none."""
 
     filters: tuple[Filter, ...]
 

@@ -1,22 +1,27 @@
-"""Work that is done again and again, aside."""
+"""Work that is repeated in a background thread."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Self
 
 
 class Periodic:
-    """Does something again and again in a thread of its own."""
+    """Calls a function at an interval in seconds, in a thread of its own."""
 
     def __init__(self, work: Callable[[], None], every: float) -> None:
         self._work, self._every = work, every
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="periodic", daemon=True)
+
+    def start(self) -> Self:
+        """Begin; the first call is made after one interval."""
         self._thread.start()
+        return self
 
     def close(self) -> None:
-        """Take up nothing more; what is under way comes to its end."""
+        """Stop, after a call in progress has finished."""
         self._ending.set()
         self._thread.join()
 

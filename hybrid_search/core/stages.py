@@ -1,4 +1,4 @@
-"""Stages of a road that work at the same time, each on a batch of its own."""
+"""Building blocks of pipelines whose stages work at the same time on different batches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The items in order, ``size`` at a time; the last batch may be smaller, none is empty.
+    """The items in order, in lists of ``size``; the last may be shorter, none is empty.
 
     >>> list(batches("abcde", 2))
     [['a', 'b'], ['c', 'd'], ['e']]
@@ -23,11 +23,11 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def ahead(items: Iterable[T], count: int) -> Iterator[T]:
-    """The items in order, each given out when ``count`` more were made, or there are no more.
+def prefetch(items: Iterable[T], count: int) -> Iterator[T]:
+    """The items in order, each yielded after the next ``count`` were taken from ``items``.
 
     >>> made = []
-    >>> [(item, made[-1]) for item in ahead((made.append(n) or n for n in range(3)), 1)]
+    >>> [(item, made[-1]) for item in prefetch((made.append(n) or n for n in range(3)), 1)]
     [(0, 1), (1, 2), (2, 2)]
     """
     waiting: deque[T] = deque()
@@ -38,8 +38,8 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
     yield from waiting
 
 
-def behind(pool: Executor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """What ``work`` returns for each item, in order; it runs while the next item is made."""
+def map_overlapped(pool: Executor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """The results of ``work`` in order; it runs in the pool while the next item is produced."""
     running: Future[R] | None = None
     for item in items:
         if running is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from hybrid_search.core import Digest, PictureFacts
 from hybrid_search.core.errors import InvalidPicture
 from hybrid_search.core.ports import Catalog, Embedder, PictureStore
-from hybrid_search.core.stages import ahead, batches
+from hybrid_search.core.stages import batches, prefetch
 from hybrid_search.embedding.malloc import give_back, keep_freed
 from hybrid_search.images.decode import PreparedPicture
 from hybrid_search.images.decoder_pool import Decoders
@@ -88,7 +88,7 @@ class PictureEncoder:
             for batch in batches(missing, _MISSING)
         )
         try:
-            for decoding in ahead(decodings, BATCHES_AHEAD):
+            for decoding in prefetch(decodings, BATCHES_AHEAD):
                 _raise_first(self.finish(decoding).refused.values())
                 done += len(decoding)
                 if progress is not None:

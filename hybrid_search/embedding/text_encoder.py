@@ -40,7 +40,7 @@ def copy_key(model: str, fields: Fields) -> str:
 def segments(asset: Asset, fields: Fields, context_length: int) -> tuple[str, ...]:
     """The searched copy in sentences, each short enough for that many tokens; each once."""
     size = _BYTES_A_TOKEN * context_length
-    sentences = (s for run in fields.copy_of(asset) for s in _SENTENCE_ENDS.split(run.text))
+    sentences = (s for run in fields.searched_texts(asset) for s in _SENTENCE_ENDS.split(run.text))
     parts = chain.from_iterable(_lines(sentence.split(), size) for sentence in sentences)
     return tuple(dict.fromkeys(parts))
 

@@ -195,7 +195,10 @@ class Engine:
 
     def follow(self) -> None:
         """Keep adopting, and making up for failed writes, until the engine is closed."""
-        self._following = [Periodic(self._try_to_adopt, _EVERY), Periodic(self._make_up, _AGAIN)]
+        self._following = [
+            Periodic(self._try_to_adopt, _EVERY).start(),
+            Periodic(self._make_up, _AGAIN).start(),
+        ]
 
     def close(self) -> None:
         """Finish what runs and release the files."""

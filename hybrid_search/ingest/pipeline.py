@@ -22,7 +22,7 @@ from hybrid_search.core.asset_codec import encode_asset
 from hybrid_search.core.errors import InvalidAsset
 from hybrid_search.core.field_schema import Fields
 from hybrid_search.core.ports import Catalog, Draft, PictureStore
-from hybrid_search.core.stages import ahead, batches, behind
+from hybrid_search.core.stages import batches, map_overlapped, prefetch
 from hybrid_search.embedding.image_encoder import BATCHES_AHEAD, Decoding, PictureEncoder
 from hybrid_search.embedding.malloc import give_back
 from hybrid_search.embedding.text_encoder import CopyVectors
@@ -170,8 +170,8 @@ class Indexer:
     ) -> IngestReport:
         report, start, seen = IngestReport(), time.monotonic(), set[AssetId]()
         arrived = (self._receive(part, seen) for part in batches(rows, self._batch_size))
-        ready = map(self._encode, ahead(arrived, BATCHES_AHEAD))
-        for stored in behind(self._storing, self._store, ready):
+        ready = map(self._encode, prefetch(arrived, BATCHES_AHEAD))
+        for stored in map_overlapped(self._storing, self._store, ready):
             report.add(stored)
             report.seconds = time.monotonic() - start
             if progress is not None:
@@ -233,7 +233,7 @@ class Indexer:
         except OSError as failure:
             report.skipped.append(Skipped(row.asset.id, f"image: cannot be read, {failure}"))
             return None
-        if data is None and not self._fields.copy_of(asset):
+        if data is None and not self._fields.searched_texts(asset):
             report.skipped.append(Skipped(asset.id, "neither an image nor any copy"))
             return None
         picture = None if data is None else digest_of(data)

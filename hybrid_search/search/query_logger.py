@@ -41,7 +41,7 @@ class Feedback:
         self._clicks: list[Click] = []
         self._guard = threading.Lock()
         self._forgotten = -_FORGOTTEN_EVERY
-        self._writing = Periodic(self.flush, FLUSHED_EVERY)
+        self._writing = Periodic(self.flush, FLUSHED_EVERY).start()
 
     def searched(self, query: Query, answer: Answer) -> None:
         """Keep the search, if it is one that is kept: a first page, for words."""

@@ -143,7 +143,7 @@ class Retriever:
 
     def parse(self, text: str) -> ParsedQuery:
         """The clauses of what was typed; raises ``InvalidQuery``."""
-        return parse_query(text, self.fields.asked)
+        return parse_query(text, self.fields.queryable)
 
     def admits(self, query: Query, ordinal: Ordinal) -> bool:
         """Whether filter, excluded and required words let that version in."""
@@ -244,8 +244,8 @@ class Retriever:
     ) -> dict[ListName, Vectors]:
         asked = self._vectors.keys() & lists.keys()
         vectors: dict[ListName, Vectors] = {}
-        if parsed.meaning and (by_words := [name for name in OF_WORDS if name in asked]):
-            vectors |= dict.fromkeys(by_words, self._encoder.text(parsed.meaning))
+        if parsed.meaning and (matches_words := [name for name in OF_WORDS if name in asked]):
+            vectors |= dict.fromkeys(matches_words, self._encoder.text(parsed.meaning))
         if "image_to_image" in asked and query.examples:
             vectors["image_to_image"] = self._blend(query.examples)
         return vectors

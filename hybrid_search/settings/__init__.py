@@ -1,1 +1,1 @@
-"""Settings: what they are, and where they come from."""
+"""The settings: their types, limits and descriptions, and where their values come from."""

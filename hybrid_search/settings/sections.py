@@ -1,4 +1,7 @@
-"""The sections of the settings: each setting with its type, its limits and what it does."""
+"""The sections of the settings: each setting with its type, its limits and its description.
+
+The descriptions are shown to users.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ Weight = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
 class Section(BaseModel):
-    """A part of the settings: unknown keys are refused, values never change."""
+    """A part of the settings: immutable, with unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -35,165 +38,171 @@ Prompt = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$", max_length=200)]
 
 
 class EmbeddingSection(Section):
-    """Which model turns pictures and texts into vectors."""
+    """The model that embeds pictures and texts."""
 
     model: str = "embedded"
-    """``embedded`` for the model shipped with the package, an open_clip architecture
-    (``ViT-B-32``), ``hf-hub:…``, or ``local-dir:/folder``."""
+    """``embedded`` for the model in the package, an open_clip architecture (``ViT-B-32``), a hub
+    repository (``hf-hub:…``) or a local folder (``local-dir:/folder``)."""
     pretrained: str | None = None
-    """Weights for an architecture: an open_clip tag (downloaded) or a local file."""
+    """Weights for an architecture: an open_clip tag, which is downloaded, or a local file."""
     precision: Precision = "auto"
-    """``fp32``, ``bf16``, or ``auto``: bf16 where this processor is faster in it and the model's
-    vectors stay the same to a cosine of .999, which is tried at load."""
+    """``fp32``, ``bf16`` or ``auto``. ``auto`` uses bf16 where it is faster on this processor and
+    the vectors keep a cosine of at least .999 to those of fp32; both are measured at load."""
     prompts: Literal["auto"] | tuple[Prompt, ...] = "auto"
-    """Templates around a query's text, ``["a photo of {}"]``, whose vectors are averaged; none
-    leaves it as typed, ``auto`` takes what is known to help the model."""
+    """Prompt templates for a query's text, such as ``["a photo of {}"]``; the vectors of several
+    are averaged. ``[]`` embeds the text as typed, ``auto`` uses the model catalogue's templates."""
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
-    """Pictures a forward pass; more do not fit into the caches of most processors."""
+    """Pictures or texts in one forward pass. More than 16 exceed the caches of most processors."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    """Threads of one forward pass; 0 is one a core."""
+    """Threads of one forward pass; 0 is one per core."""
     cached_queries: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
-    """How many query embeddings are kept."""
+    """Query vectors that are cached."""
     embed_copy: bool = True
-    """Whether copy is embedded too, so that words find copy of near meaning."""
+    """Whether texts are embedded too, so that a query finds texts of similar meaning."""
 
     def choice(self) -> ModelChoice:
-        """The same as a record."""
+        """The model to load."""
         prompts = None if self.prompts == "auto" else self.prompts or AS_TYPED
         given = self.model_dump(exclude={"cached_queries", "embed_copy", "prompts"})
         return ModelChoice(**given, prompts=prompts)
 
 
 class LexicalSection(Section):
-    """How copy is analysed."""
+    """Text analysis."""
 
     analyzer: Literal["kiwi", "rules"] = "kiwi"
-    """``kiwi`` for Korean morphology, ``rules`` for the analyser without a dictionary."""
+    """``kiwi`` for Korean morphological analysis, ``rules`` for an analyzer without a
+    dictionary."""
     user_words: tuple[str, ...] = ()
-    """Brands and coinages that Kiwi must keep whole."""
+    """Brand names and new words that Kiwi must not split."""
     synonyms: Path | None = None
-    """A file of synonyms, read again when it changes; ``synonyms.txt`` in the data folder where
-    none is named."""
+    """A file of synonyms, reloaded when it changes. By default ``synonyms.txt`` in the data
+    folder."""
 
 
 class FieldSection(Section):
-    """What one field is for; what is not said stays as it is for such a field."""
+    """How one field is used. Keys that are left out keep the field's defaults."""
 
     type: FieldType | None = None
-    """What an attribute holds: ``text``, ``number``, ``boolean`` or ``date`` (ISO 8601). Others
-    are refused when they come in; ``9,900`` is read as a number."""
+    """Type of an attribute: ``text``, ``number``, ``boolean`` or ``date`` (ISO 8601). Assets with
+    other values are refused. ``9,900`` is read as a number."""
     searched: bool | None = None
-    """Whether its words and phrases are found."""
+    """Whether queries search its text."""
     boost: Annotated[int, Field(ge=1, le=MAX_BOOST)] | None = None
-    """How often a word in it counts against the same word elsewhere (BM25F)."""
+    """Weight of a word in this field (BM25F): 2 counts each occurrence twice."""
     filtered: bool | None = None
-    """Whether filters can name it."""
+    """Whether filters can use it."""
     facetted: bool | None = None
-    """Whether its values can be counted."""
+    """Whether its values can be counted as a facet."""
 
     def rule(self, name: str) -> FieldRule:
-        """The whole rule for the field of that name."""
+        """The complete rule for the field of that name."""
         return replace(STANDARD.get(name, FieldRule()), **self.model_dump(exclude_none=True))
 
 
 class VectorSection(Section):
-    """How nearest neighbours are found. Where 0 stands, the value follows from the size."""
+    """The vector index. Where 0 is allowed, it derives the value from the number of vectors."""
 
     kind: Literal["auto", "flat", "hnsw", "ivf", "ivf_pq", "ivf_rabitq"] = "auto"
-    """``flat`` looks at every vector, ``hnsw`` walks a graph, ``ivf`` looks into the nearest
-    lists, ``ivf_pq`` and ``ivf_rabitq`` do so over short codes. ``auto`` is ``flat`` up to
-    ``flat_limit`` vectors and beyond it the most accurate that fits into ``memory_mb``."""
+    """``flat`` compares every vector, ``hnsw`` searches a graph, ``ivf`` searches the nearest
+    clusters, ``ivf_pq`` and ``ivf_rabitq`` do so with compressed codes. ``auto`` is ``flat`` up to
+    ``flat_limit`` vectors, above it the most accurate kind that fits into ``memory_mb``."""
     storage: Literal["f32", "bf16", "sq8"] = "f32"
-    """How ``flat``, ``hnsw`` and ``ivf`` keep vectors: 4, 2 or 1 byte a component. The best
-    candidates are scored again exactly, from disk."""
+    """How ``flat``, ``hnsw`` and ``ivf`` store vectors: 4, 2 or 1 byte per component. The best
+    candidates are scored again with the exact vectors, from disk."""
     memory_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    """What ``auto`` may take of the memory for each index; 0 is half of the machine's for all."""
+    """Memory limit of ``auto`` for each index; 0 is half of the machine's memory for all
+    indexes."""
     flat_limit: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
-    """Vectors up to which ``auto`` searches exactly."""
+    """Number of vectors up to which ``auto`` searches exactly."""
     m: Annotated[int, Field(ge=4, le=128)] = 32
-    """HNSW: links a node."""
+    """HNSW: links per node."""
     ef_construction: Annotated[int, Field(ge=8, le=2000)] = 100
-    """HNSW: breadth of the search while building."""
+    """HNSW: candidates kept while building."""
     ef_search: Annotated[int, Field(ge=0, le=5000)] = 0
-    """HNSW: breadth of the search for a query; 0 is what ``recall`` needs."""
+    """HNSW: candidates kept while searching; 0 is tuned to reach ``recall``."""
     recall: Annotated[float, Field(ge=0.0, le=1.0)] = 0.99
-    """Recall@10, on pictures and titles of the corpus, for which a rebuild chooses ``ef_search`` or
-    ``nprobe`` where they are 0."""
+    """Recall@10 to which a rebuild tunes ``ef_search`` or ``nprobe`` where they are 0, measured
+    with pictures and titles of the corpus as queries."""
     nlist: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """IVF: lists; 0 is four times the square root of the count."""
+    """IVF: clusters; 0 is four times the square root of the number of vectors."""
     nprobe: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """IVF: lists that a query looks into; 0 is what ``recall`` needs, and before the first rebuild
-    an eighth of them, at least 32."""
+    """IVF: clusters searched per query; 0 is tuned to reach ``recall``. Before the first rebuild it
+    is an eighth of the clusters, at least 32."""
     pq_m: Annotated[int, Field(ge=0, le=4096)] = 0
-    """PQ: parts that a vector is cut into; 0 is one for four components."""
+    """PQ: subvectors per vector; 0 is one per four components."""
     pq_bits: Literal[4, 8] = 4
-    """PQ: bits a part; 4 is searched by the fast scan."""
+    """PQ: bits per subvector; 4 uses Faiss' fast scan."""
     rerank: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Candidates for each hit wanted that are scored again exactly; 0 is 1 for 16 bits a
-    component, 2 for 8, 10 for codes."""
+    """Candidates that are scored again exactly, per requested hit; 0 is 1 for bf16, 2 for sq8 and
+    10 for compressed codes."""
     exact_below: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
-    """A filter that allows at most so many vectors is searched exactly."""
+    """A filter that matches at most this many vectors is searched exactly."""
     fold_after: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
-    """New vectors beyond which the tail is folded into the index, once it is also a
-    thirty-second of it."""
+    """Size of the write buffer, in vectors, above which it is merged into the index, provided that
+    it is also at least 1/32 of the index."""
     rebuild_tombstones: Annotated[float, Field(ge=0.01, le=1.0)] = 0.3
-    """Share of dead vectors beyond which the index is built anew, once they are a quarter of
-    ``fold_after``."""
+    """Share of deleted vectors above which the index is rebuilt, provided that they are also at
+    least a quarter of ``fold_after``."""
     rebuild_drift: Annotated[float, Field(ge=0.01, le=100.0)] = 0.3
-    """Growth of the lists' imbalance, or of the coding error of new vectors, beyond which the
-    index is built anew."""
+    """Relative growth of the clusters' imbalance, or of the coding error of new vectors, above
+    which the index is rebuilt."""
     build_threads: Annotated[int, Field(ge=0, le=256)] = 0
-    """Threads that build an index; 0 is one in a service, and all cores elsewhere."""
+    """Threads that build an index; 0 is one in the service and all cores elsewhere."""
     min_recall: Annotated[float, Field(ge=0.0, le=1.0)] = 0.9
-    """Recall@10 against exact search below which a new index is not published."""
+    """Recall@10 against exact search below which a rebuilt index is not used."""
 
 
 class ListSection(Section):
-    """How one ranked list takes part in fusion."""
+    """How one candidate list takes part in fusion."""
 
     window: Window = 100
-    """Candidates the list may give."""
+    """Maximum number of candidates of the list."""
     weight: Weight = 1.0
-    """What a rank in it is worth, against the other lists."""
+    """Weight of the list in fusion, relative to the other lists."""
     no_match_below: Annotated[float, Field(ge=-1.0, le=1.0)] = NO_MATCH
-    """Confidence of its best candidate, of ``image_to_image`` its cosine, below which the list has
-    found no good match."""
+    """Confidence of its best candidate below which the list has no good match. For
+    ``image_to_image`` it is a cosine."""
 
 
 class PhraseListSection(ListSection):
-    """How the list of exact phrases takes part: deeper, for its hits stand above all others."""
+    """How the list of exact phrases takes part. It is longer: its hits rank above all others."""
 
     window: Window = 200
-    """Candidates the list may give."""
+    """Maximum number of candidates of the list."""
 
 
 class LexicalListSection(ListSection):
-    """How the list of words takes part: what is written is worth more than what lies near it."""
+    """How the list of word matches takes part. Written words weigh more than similar meaning."""
 
     weight: Weight = 2.0
-    """What a rank in it is worth, against the other lists."""
+    """Weight of the list in fusion, relative to the other lists."""
 
 
 class FusionSection(Section):
-    """Reciprocal rank fusion: each list adds weight / (rank_constant + rank)."""
+    """Fusion of the candidate lists.
+
+    In reciprocal rank fusion each list adds weight / (rank_constant + rank).
+    """
 
     method: FusionMethod = "confident_rrf"
-    """``confident_rrf`` multiplies what a list adds by the evidence for it; others are dialects."""
+    """How the lists become one ranking. ``confident_rrf`` multiplies what a list adds by the
+    candidate's confidence."""
     rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0)] = 30.0
-    """Large values make ranks alike, small ones favour the top."""
+    """A large value makes ranks count alike, a small one favours the top ranks."""
     phrase: PhraseListSection = PhraseListSection()
     """Assets that contain a quoted phrase."""
     lexical: LexicalListSection = LexicalListSection()
-    """Assets that match the words, by BM25."""
+    """Assets that match the words, ranked by BM25."""
     text_to_image: ListSection = ListSection()
-    """Pictures near the meaning of the words."""
+    """Pictures similar in meaning to the words."""
     copy_semantic: ListSection = ListSection()
-    """Copy near the meaning of the words."""
+    """Texts similar in meaning to the words."""
     image_to_image: ListSection = ListSection()
-    """Pictures near the example pictures."""
+    """Pictures similar to the example pictures."""
 
     def settings(self) -> FusionSettings:
-        """The same as a record."""
+        """The configured fusion, with all five lists."""
         sections: dict[ListName, ListSection] = {n: getattr(self, n) for n in LIST_NAMES}
         return FusionSettings(
             method=self.method,
@@ -205,19 +214,22 @@ class FusionSection(Section):
 
 
 class ChallengerSection(Section):
-    """Another way to fuse, mixed into logged searches; what is not said is as configured."""
+    """Another fusion that is compared with the configured one by interleaving in logged searches.
+
+    Keys that are left out are as configured.
+    """
 
     name: Annotated[str, Field(max_length=60)] = ""
-    """What it is called in reports; without a name nothing is mixed."""
+    """Its name in reports. Without a name there is no comparison."""
     method: FusionMethod | None = None
-    """How its lists become one."""
+    """Its fusion method."""
     rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0)] | None = None
     """Its rank constant."""
     weights: dict[ListName, Weight] = {}
-    """Weights by list: ``{ copy_semantic = 2.0 }``."""
+    """Its weights by list, such as ``{ copy_semantic = 2.0 }``."""
 
     def challenger(self, configured: FusionSettings) -> Challenger | None:
-        """The same as a record; ``None`` without a name."""
+        """The challenger to interleave; ``None`` without a name."""
         if not self.name:
             return None
         lists = {
@@ -231,99 +243,100 @@ class ChallengerSection(Section):
 
 
 class FeedbackSection(Section):
-    """The log of what is searched and clicked: of nobody, and off unless it is wanted."""
+    """The log of searches and clicks. It holds nothing about persons and is off by default."""
 
     log: bool = False
-    """Whether searches that ask for it, and clicks on their hits, are kept in the catalog."""
+    """Whether searches that ask for it, and clicks on their hits, are stored in the catalog."""
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 90
-    """Days after which they are removed."""
+    """Days after which they are deleted."""
     challenger: ChallengerSection = ChallengerSection()
-    """What the configured ranking is compared with, by clicks."""
+    """The fusion that the configured one is compared with, by clicks."""
 
 
 class PictureSection(Section):
-    """Which pictures are accepted."""
+    """Limits on pictures."""
 
     max_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 20 * 1024 * 1024
-    """Size of the file."""
+    """Maximum size of a picture file."""
     max_pixels: Annotated[int, Field(ge=1, le=1_000_000_000)] = 40_000_000
-    """Width times height, checked before decoding."""
+    """Maximum width times height, checked before decoding."""
     max_side: Annotated[int, Field(ge=1, le=65_535)] = 16_384
-    """The longer side in pixels."""
+    """Maximum length of the longer side, in pixels."""
     decode_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
-    """Time that decoding one picture may take, in a process of its own."""
+    """Time limit for decoding one picture in a decoder process."""
     decode_mb: Annotated[int, Field(ge=256, le=1_000_000)] = 2048
-    """Address space of such a process: what ``max_pixels`` need, several times over."""
+    """Address space of a decoder process: several times what ``max_pixels`` need."""
     thumbnail: Annotated[int, Field(ge=32, le=2048)] = 384
-    """The longer side of thumbnails in pixels."""
+    """Longer side of thumbnails, in pixels."""
 
     def limits(self) -> PictureLimits:
-        """What the checker of pictures takes."""
+        """The limits for decoding."""
         return PictureLimits(**self.model_dump(exclude={"thumbnail"}))
 
 
 class IngestSection(Section):
-    """How assets come in."""
+    """Indexing of assets."""
 
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 64
-    """Assets that are stored, indexed and acknowledged together; four batches are in memory."""
+    """Assets that are stored, indexed and acknowledged together. Four batches are in memory."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Processes that decode pictures."""
 
 
 class StorageSection(Section):
-    """How what is stored is kept safe."""
+    """Safety of stored data."""
 
     verify_at_start: bool = True
-    """Whether who writes, or serves, compares every index file with its hash at the start, and the
-    catalog's pages with each other: about a second for each gigabyte."""
+    """Whether a writer or the service checks every index file against its hash, and the catalog's
+    pages, at the start. It takes about a second per gigabyte."""
     reserve_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 64
-    """Free space below which nothing new is stored; deletions, and what serves, go on."""
+    """Free disk space below which nothing new is stored. Searches and deletions continue."""
 
 
 class ServerSection(Section):
-    """The service."""
+    """The HTTP service."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; one that others reach needs keys: ``hybrid-search keys add``."""
+    """Address to listen on. An address that other machines reach needs API keys:
+    ``hybrid-search keys add``."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
-    """Port to listen on; 0 takes a free one."""
+    """Port to listen on; 0 picks a free one."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """Processes that serve; one of them writes. Each holds the model, and has the limits below."""
+    """Worker processes, one of which writes. Each loads the model and has the limits below."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 32 * 1024 * 1024
-    """Size of a request body."""
+    """Maximum size of a request body."""
     max_bulk_bytes: Annotated[int, Field(ge=1024, le=1 << 40)] = 1 << 30
-    """Size of the body of an upload in bulk: 413."""
+    """Maximum size of a bulk upload; above it: 413."""
     max_bulk_rows: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
-    """Rows of an upload in bulk, each of which may be in the report: 413."""
+    """Maximum number of rows of a bulk upload; above it: 413."""
     max_in_flight: Annotated[int, Field(ge=1, le=1024)] = 32
-    """Requests that read and are worked on at once; further ones wait."""
+    """Read requests that are processed at once; further ones wait."""
     max_waiting: Annotated[int, Field(ge=0, le=10_000)] = 64
-    """Requests that wait for their turn, of those that read and of those that write each; further
-    ones are answered 503."""
+    """Requests that may wait, for reads and for writes each; further ones get 503."""
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
-    """Seconds after which a search is given up, waiting or under way: 503."""
+    """Seconds after which a search is cancelled, whether it waits or runs: 503."""
     max_header_bytes: Annotated[int, Field(ge=1024, le=1 << 20)] = 64 * 1024
-    """Size of a request's line and headers: 431."""
+    """Maximum size of a request's line and headers; above it: 431."""
     header_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
-    """Seconds until a request's headers must be whole: 408."""
+    """Seconds within which a request's headers must be complete: 408."""
     body_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
-    """Seconds that a body may pause, or lag behind a kilobyte a second: 408; that an answer may
-    stay unread, or the rest of a refused body may take to come: the connection is closed."""
+    """Seconds that a body may pause or lag behind 1 kB/s: 408. Also the seconds that a response may
+    stay unread, or that the rest of a refused body may take, before the connection is closed."""
     max_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    """Connections that may be open; further ones are answered 503."""
+    """Maximum number of open connections; further ones get 503."""
     rate_per_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Requests that a key, or an address where there are no keys, may make; 0 sets no limit."""
+    """Requests per minute for each API key, or for each address without keys; 0 is no limit."""
     cors_origins: tuple[str, ...] = ()
-    """Origins whose scripts may use the API, ``["https://ads.example"]``; none by default."""
+    """Origins whose scripts may use the API, such as ``["https://ads.example"]``; none by
+    default."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """What is logged, at least."""
+    """The lowest level that is logged."""
     log_requests: bool = False
-    """Whether each request is logged, in a line: never its text, its body or its key."""
+    """Whether each request is logged in one line, without its query text, body or key."""
     traces: bool = False
-    """Whether each request and each stage of a search is a span, sent by OpenTelemetry to where its
-    own variables say, ``OTEL_EXPORTER_OTLP_ENDPOINT`` first; needs ``hybrid_search[otel]``."""
+    """Whether requests and the stages of a search are traced with OpenTelemetry, which its own
+    variables configure (``OTEL_EXPORTER_OTLP_ENDPOINT``). Needs ``hybrid_search[otel]``."""
     audit_mb: Annotated[int, Field(ge=1, le=10_000)] = 64
-    """Size of the log of writes beyond which a new file is begun; five older ones are kept."""
+    """Size of the audit log above which a new file is started. Five older files are kept."""
     drain_seconds: Annotated[int, Field(ge=0, le=600)] = 10
-    """How long running requests may finish after a signal to stop."""
+    """Seconds that running requests may take to finish after a stop signal."""

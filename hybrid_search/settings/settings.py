@@ -1,4 +1,4 @@
-"""The settings: one TOML file, overridden by the environment, read once and range-checked.
+"""All settings: read from a TOML file and the environment, validated, immutable.
 
 ``HYBRID_SEARCH_FUSION__RANK_CONSTANT=20`` overrides ``rank_constant`` in section ``[fusion]``.
 """
@@ -39,11 +39,11 @@ from hybrid_search.settings.sections import (
 
 _PREFIX = "HYBRID_SEARCH_"
 CONFIG_NAME = "hybrid_search.toml"
-"""Looked for in the data folder when no file is named."""
+"""The file that is read from the data folder when no other file is given."""
 
 
 class Settings(BaseSettings):
-    """Everything that can be configured."""
+    """All settings of the package."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX,
@@ -54,27 +54,27 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("hybrid-search-data")
-    """The folder that holds everything."""
+    """The folder of the index."""
     embedding: EmbeddingSection = EmbeddingSection()
-    """Which model turns pictures and texts into vectors."""
+    """The model that embeds pictures and texts."""
     lexical: LexicalSection = LexicalSection()
-    """How copy is analysed."""
+    """Text analysis."""
     fields: dict[str, FieldSection] = {}
-    """What fields are for, by name: ``[fields.price]``."""
+    """How fields are used, by name: ``[fields.price]``."""
     vector: VectorSection = VectorSection()
-    """How nearest neighbours are found."""
+    """The vector index."""
     fusion: FusionSection = FusionSection()
-    """How the lists become one."""
+    """Fusion of the candidate lists."""
     feedback: FeedbackSection = FeedbackSection()
-    """What is kept of searches and clicks."""
+    """The log of searches and clicks."""
     pictures: PictureSection = PictureSection()
-    """Which pictures are accepted."""
+    """Limits on pictures."""
     ingest: IngestSection = IngestSection()
-    """How assets come in."""
+    """Indexing of assets."""
     storage: StorageSection = StorageSection()
-    """How what is stored is kept safe."""
+    """Safety of stored data."""
     server: ServerSection = ServerSection()
-    """The service."""
+    """The HTTP service."""
 
     @model_validator(mode="after")
     def _check_fields(self) -> Settings:
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         return self
 
     def declared_fields(self) -> Fields:
-        """The declaration as a record; raises ``InvalidConfig`` for a rule that cannot hold."""
+        """The declared fields; raises ``InvalidConfig`` for a rule that a field cannot have."""
         return Fields({name: section.rule(name) for name, section in self.fields.items()})
 
     @classmethod
@@ -94,17 +94,17 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What overrides what: arguments, then the environment, then the file."""
+        """The sources in falling priority: arguments, environment, file."""
         file = cls.model_config.get("toml_file")
         toml = TomlConfigSettingsSource(settings_cls, toml_file=file)
         return init_settings, env_settings, toml
 
 
 def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Settings:
-    """The settings from a TOML file, the environment and the data folder given, in rising order.
+    """The settings from ``file``, overridden by the environment, overridden by ``data_dir``.
 
-    Without ``file``, ``hybrid_search.toml`` in the data folder is read where it exists.
-    Raises ``InvalidConfig`` that names each wrong key, its value and its limit.
+    Without ``file``, ``hybrid_search.toml`` in the data folder is read if it exists.
+    Raises ``InvalidConfig`` naming each wrong key, its value and its limit.
     """
     if file is None and data_dir is not None and (data_dir / CONFIG_NAME).is_file():
         file = data_dir / CONFIG_NAME
@@ -121,33 +121,30 @@ def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Set
     except ValidationError as failure:
         raise InvalidConfig(_explain(failure)) from None
     except SettingsError as failure:
-        raise InvalidConfig(f"config: {failure}; in the environment sections are JSON") from None
+        raise InvalidConfig(f"config: {failure}; sections in the environment are JSON") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as failure:
         raise InvalidConfig(f"config: {file} cannot be read as TOML: {failure}") from None
 
 
 def with_vectors(settings: Settings, kind: str | None, storage: str | None) -> Settings:
-    """The same with another kind and storage of the vector index; raises ``InvalidConfig``."""
+    """The settings with another vector index kind or storage; raises ``InvalidConfig``."""
     given = {name: v for name, v in (("kind", kind), ("storage", storage)) if v is not None}
     return with_changes(settings, {"vector": given})
 
 
 def with_changes(settings: Settings, changes: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """The same with other values in ``lexical``, ``vector`` or rules of ``fields``.
+    """The settings with other values in ``lexical``, ``vector`` or rules of ``fields``.
 
-    Raises ``InvalidConfig`` that names what is wrong.
+    Raises ``InvalidConfig`` naming what is wrong.
     """
     update: dict[str, Any] = {}
     try:
         for name, given in changes.items():
-            if name == "fields":
-                rules = {
-                    field: _changed(settings.fields.get(field), rule)
-                    for field, rule in given.items()
-                }
-                update[name] = {**settings.fields, **rules}
-            else:
-                update[name] = _changed(getattr(settings, name), given)
+            update[name] = (
+                _changed_fields(settings, given)
+                if name == "fields"
+                else _changed(getattr(settings, name), given)
+            )
         changed = settings.model_copy(update=update)
         changed.declared_fields()
     except ValidationError as failure:
@@ -155,15 +152,23 @@ def with_changes(settings: Settings, changes: Mapping[str, Mapping[str, Any]]) -
     return changed
 
 
+def _changed_fields(
+    settings: Settings, rules: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Section]:
+    """The field sections with the given rules in place of those of the same fields."""
+    changed = {name: _changed(settings.fields.get(name), rule) for name, rule in rules.items()}
+    return {**settings.fields, **changed}
+
+
 def _changed(section: Section | None, given: Mapping[str, Any]) -> Section:
-    """The section with these values in place of its own."""
+    """The section with the given values in place of its own."""
     kind = FieldSection if section is None else type(section)
     own = {} if section is None else section.model_dump(exclude_unset=True)
     return kind(**{**own, **given})
 
 
 def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> list[str]:
-    """Every setting with its section, in order: ``fusion.rank_constant``."""
+    """Every setting with its section, such as ``fusion.rank_constant``, in order."""
     names = []
     for name, field in section.model_fields.items():
         inner = field.annotation
@@ -175,7 +180,7 @@ def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> list
 
 
 def _explain(failure: ValidationError) -> str:
-    """Each wrong setting on a line of its own."""
+    """One line for each wrong setting."""
     lines = []
     for error in failure.errors():
         name = ".".join(str(part) for part in error["loc"])

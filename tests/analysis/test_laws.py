@@ -15,7 +15,7 @@ from hybrid_search.analysis.query_parser import parse_query
 from hybrid_search.analysis.rules import RulesAnalyzer
 from hybrid_search.analysis.surface_tokens import atoms
 from hybrid_search.analysis.synonyms import NoSynonyms
-from hybrid_search.core import Asset, AssetId, CopyField, Ordinal, StoredAsset
+from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset, TextField
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 
@@ -76,7 +76,7 @@ def test_a_phrase_matches_exactly_when_a_scan_does(
 )
 def test_highlights_point_into_the_original(text: str, query: str, shown: list[str]) -> None:
     highlighter = Highlighter(KIWI, NoSynonyms())
-    spans = highlighter.highlight(parse_query(query), [CopyField("title", text)])
+    spans = highlighter.highlight(parse_query(query), [TextField("title", text)])
     marked = [unicodedata.normalize("NFC", text[span.start : span.end]) for span in spans]
     assert marked == shown
 

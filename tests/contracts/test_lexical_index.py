@@ -305,7 +305,7 @@ def test_nothing_typed_breaks_a_search(index: LexicalIndex, text: str) -> None:
 @given(st.lists(st.sampled_from(["여름", "신발", "특가", "모음", "shoes"]), min_size=1, max_size=3))
 def test_phrases_hold_what_a_naive_scan_finds(index: LexicalIndex, wanted: list[str]) -> None:
     phrase = "".join(wanted)
-    runs = {a.ordinal: [run.text for run in a.asset.copy_fields()] for a in ASSETS}
+    runs = {a.ordinal: [run.text for run in a.asset.text_fields()] for a in ASSETS}
     holders = {
         ordinal
         for ordinal, texts in runs.items()
@@ -476,7 +476,7 @@ def declared(
 def test_declared_fields_are_searched_and_others_not(
     declared: LexicalIndex, query: str, expected: set[int]
 ) -> None:
-    found = declared.words(parse_query(query, DECLARED.asked), 10)
+    found = declared.words(parse_query(query, DECLARED.queryable), 10)
     assert set(found.ordinals) == expected
 
 

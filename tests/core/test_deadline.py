@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from hybrid_search.core.deadline import paced, stage
+from hybrid_search.core.deadline import stage, time_limit
 from hybrid_search.core.errors import DeadlineExceeded
 
 
 def test_stages_are_told_with_their_time() -> None:
     told: list[tuple[str, float]] = []
-    with paced(time.perf_counter(), 10, lambda name, seconds: told.append((name, seconds))):
+    with time_limit(time.perf_counter(), 10, lambda name, seconds: told.append((name, seconds))):
         with stage("one"):
             time.sleep(0.02)
         with stage("two"):
@@ -23,14 +23,14 @@ def test_no_stage_begins_after_the_deadline() -> None:
     began = time.perf_counter() - 5
     told: list[str] = []
     late = pytest.raises(DeadlineExceeded, match=r"after 5.0 s, before it began; the limit is 2 s")
-    with late, paced(began, 2, lambda name, _: told.append(name)):
+    with late, time_limit(began, 2, lambda name, _: told.append(name)):
         told.append("inside")
     assert told == []
 
 
 def test_a_stage_that_runs_comes_to_its_end() -> None:
     ended: list[str] = []
-    with paced(time.perf_counter(), 0.02, lambda name, _: None):
+    with time_limit(time.perf_counter(), 0.02, lambda name, _: None):
         with stage("slow"):
             time.sleep(0.05)
             ended.append("slow")
@@ -40,7 +40,7 @@ def test_a_stage_that_runs_comes_to_its_end() -> None:
 
 
 def test_outside_nothing_is_timed_and_nothing_ends() -> None:
-    with paced(time.perf_counter(), 0.01, lambda name, _: None):
+    with time_limit(time.perf_counter(), 0.01, lambda name, _: None):
         pass
     time.sleep(0.02)
     with stage("free"):

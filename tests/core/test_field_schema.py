@@ -64,19 +64,19 @@ def test_a_value_is_read_as_its_type(
     ],
 )
 def test_a_value_of_another_type_is_refused_by_name(kind: FieldType, value: AttributeValue) -> None:
-    with pytest.raises(InvalidAsset, match=f"it = .*declared as {kind}"):
+    with pytest.raises(InvalidAsset, match=f"it = .*not a {kind}"):
         typed(kind, value)
 
 
 @pytest.mark.parametrize(
     ("name", "rule", "message"),
     [
-        ("width", FieldRule(), "filled by the engine"),
-        ("title", FieldRule(type="text", searched=True), "only attributes have a type"),
-        ("body", FieldRule(searched=True), "long copy"),
-        ("source", FieldRule(searched=True), "a label"),
+        ("width", FieldRule(), "computed by the engine"),
+        ("title", FieldRule(type="text", searched=True), "only attributes can have a type"),
+        ("body", FieldRule(searched=True), "long text"),
+        ("source", FieldRule(searched=True), "cannot be searched"),
         ("price", FieldRule(boost=2), "not searched"),
-        ("price", FieldRule(type="number", searched=True), "no words"),
+        ("price", FieldRule(type="number", searched=True), "a number cannot be searched"),
     ],
 )
 def test_a_rule_that_cannot_hold_is_refused(name: str, rule: FieldRule, message: str) -> None:

@@ -299,7 +299,7 @@ def test_a_value_that_is_none_of_its_type_is_skipped_with_the_reason(tmp_path: P
     with open_engine(settings_in(folder), write=True) as opened:
         report = ingest(opened, path)
         assert [(part.id, part.reason) for part in report.skipped] == [
-            ("b", "price = 'cheap': declared as number and is none")
+            ("b", "price = 'cheap': not a number, as [fields.price] declares")
         ]
         assert ids(opened, Query(filter=Between("price", 9000, 10_000))) == ["a"]
 

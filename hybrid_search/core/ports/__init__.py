@@ -1,6 +1,6 @@
-"""What the roads need from the stores and models, as Protocols that adapters do not inherit.
+"""The interfaces to stores and models, as protocols. Implementations do not inherit from them.
 
-One contract suite per port runs against every implementation and the in-memory fakes.
+One contract suite per port runs against every implementation, the in-memory ones included.
 """
 
 from hybrid_search.core.arrays import NEWEST, Ordinals, Vectors
@@ -9,7 +9,6 @@ from hybrid_search.core.ports.catalog import (
     Draft,
     LiveVectors,
     Operation,
-    PictureStore,
     Subject,
 )
 from hybrid_search.core.ports.embedder import Embedder, ModelFacts
@@ -19,6 +18,7 @@ from hybrid_search.core.ports.lexical_index import (
     LexicalIndex,
     LexicalMatches,
 )
+from hybrid_search.core.ports.picture_store import PictureStore
 from hybrid_search.core.ports.query_log import QueryLog
 from hybrid_search.core.ports.vector_index import (
     Due,

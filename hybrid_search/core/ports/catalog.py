@@ -1,4 +1,4 @@
-"""The store of record, and the pictures beside it."""
+"""The store of record."""
 
 from __future__ import annotations
 
@@ -155,20 +155,4 @@ class Catalog(Protocol):
 
     def close(self) -> None:
         """Release the files."""
-        ...
-
-
-class PictureStore(Protocol):
-    """Pictures by the hash of their bytes."""
-
-    def put(self, digest: Digest, data: bytes) -> None:
-        """Keep the bytes; durable when the call returns. Known content is left as it is."""
-        ...
-
-    def read(self, digest: Digest) -> bytes:
-        """The bytes; raises ``IndexCorrupt`` when they are missing, or not what was kept."""
-        ...
-
-    def thumbnail(self, digest: Digest, side: int) -> bytes:
-        """A WebP whose longer side is at most ``side`` pixels, made once and kept."""
         ...

@@ -1,4 +1,4 @@
-"""The model."""
+"""The embedding model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What identifies an embedding model."""
+    """What identifies an embedding model, and its limits."""
 
     name: str
     weights_sha256: str
@@ -26,16 +26,19 @@ class ModelFacts:
 
     @property
     def key(self) -> str:
-        """Names the space of its vectors: equal keys, comparable vectors.
+        """The name of the vector space: vectors of models with equal keys are comparable.
 
-        The precision is no part of it: bf16 is used only where its vectors lie at a cosine of at
-        least .999 to those of fp32, far nearer than any two pictures that a search tells apart.
+        The precision is not part of it. bf16 is used only where its vectors have a cosine of at
+        least .999 to those of fp32, closer than any two pictures that a search distinguishes.
         """
         return f"{self.name}@{self.weights_sha256[:16]}/{self.dimension}"
 
 
 class Embedder(Protocol):
-    """Pictures and texts into one space. Safe to call from several threads."""
+    """Embeds pictures and texts in one vector space. Safe to call from several threads.
+
+    All methods return ``(n, d)`` float32 with L2-normalised rows, in the order of the input.
+    """
 
     @property
     def facts(self) -> ModelFacts:
@@ -48,21 +51,21 @@ class Embedder(Protocol):
         ...
 
     def pixels(self, batch: Pixels) -> Vectors:
-        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
+        """One vector for each preprocessed picture of ``(n, h, w, 3)`` uint8."""
         ...
 
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
+        """One vector for each RGB picture of any size."""
         ...
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """One unit row per text, ``(n, d)`` float32; what is beyond the context length is cut."""
+        """One vector for each text, which is truncated to the context length."""
         ...
 
     def queries(self, texts: Sequence[str]) -> Vectors:
-        """The same for what people ask: in the prompts that help the model, where any do."""
+        """One vector for each query text, embedded with the model's prompt templates."""
         ...
 
     def token_count(self, text: str) -> int:
-        """Tokens of the text, the cut ones and what the model adds included."""
+        """Number of tokens of the query text, with truncated and special tokens."""
         ...

@@ -154,7 +154,7 @@ def _lacking(engine: Engine, store: VectorStore) -> int:
         return len(unembedded)
     fields = engine.settings.declared_fields()
     versions = engine.catalog.fetch(list(unembedded.values())).values()
-    return sum(bool(fields.copy_of(version.asset)) for version in versions)
+    return sum(bool(fields.searched_texts(version.asset)) for version in versions)
 
 
 def _unlike(

@@ -25,12 +25,12 @@ from hybrid_search.core import (
     AnyOf,
     Asset,
     AttributeValue,
-    CopyField,
     Filter,
     Ordinal,
     Prefix,
     Span,
     StoredAsset,
+    TextField,
 )
 from hybrid_search.core.errors import EngineFailure
 from hybrid_search.core.field_schema import UNDECLARED, Fields
@@ -40,7 +40,7 @@ from hybrid_search.stores.memory.filters import matches, values_in
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    copy: tuple[CopyField, ...]
+    copy: tuple[TextField, ...]
     runs: tuple[Analysed, ...]
     """The analysed copy, run by run."""
     values: tuple[tuple[str, AttributeValue], ...]
@@ -52,7 +52,7 @@ class _Entry:
     def lemmas(self) -> set[str]:
         return {term.text for run in self.runs for term in run.words}
 
-    def only(self, keep: Callable[[CopyField], bool]) -> _Entry:
+    def only(self, keep: Callable[[TextField], bool]) -> _Entry:
         """The same asset as if it had no other texts."""
         kept = [place for place, run in enumerate(self.copy) if keep(run)]
         copy, runs = self.copy, self.runs
@@ -95,7 +95,7 @@ class MemoryLexical:
         """Index these versions; those that are there already are replaced."""
         self._check_open()
         for stored in entries:
-            copy = self._fields.copy_of(stored.asset)
+            copy = self._fields.searched_texts(stored.asset)
             runs = tuple(analyse(run.text, self._analyzer) for run in copy)
             values = tuple(self._fields.values_of(stored))
             with self._guard:
@@ -188,7 +188,7 @@ class MemoryLexical:
 
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
-        return self._highlighter.highlight(query, self._fields.copy_of(asset))
+        return self._highlighter.highlight(query, self._fields.searched_texts(asset))
 
     def facet(
         self,
@@ -316,7 +316,7 @@ class MemoryLexical:
 
     def _in_field(self, clause: Clause, field: str, entry: _Entry) -> bool:
         """The field's words, or its whole value where it is no running text."""
-        if self._fields.by_words(field):
+        if self._fields.matches_words(field):
             return self._held(clause, entry.only(lambda run: run.field == field)) == self._words_in(
                 clause
             )

@@ -38,7 +38,7 @@ def new_document(stored: StoredAsset, analyzer: Analyzer, fields: Fields) -> tan
     document.add_unsigned("ordinal", stored.ordinal)
     for term in facet_terms(fields.values_of(stored)):
         document.add_text("facets", term)
-    runs = fields.copy_of(stored.asset)
+    runs = fields.searched_texts(stored.asset)
     exact, morph, within = _Tokens(), _Tokens(), _Tokens()
     suggested = [*names(runs)]
     for run in runs:
@@ -47,7 +47,7 @@ def new_document(stored: StoredAsset, analyzer: Analyzer, fields: Fields) -> tan
         exact.add(analysed.exact)
         # A word that counts twice is there twice, as in BM25F (Robertson, Zaragoza, Taylor 2004).
         morph.add(analysed.words, times=run.boost)
-        if fields.by_words(run.field):
+        if fields.matches_words(run.field):
             within.add(analysed.exact, exact_mark(run.field))
             within.add(analysed.words, morph_mark(run.field))
     for term in whole_terms(runs, fields):

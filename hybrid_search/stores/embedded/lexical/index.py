@@ -239,7 +239,7 @@ class TantivyIndex:
 
     def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
         """Where the asset's copy matches, in order of field and start, without overlaps."""
-        return self._highlighter.highlight(query, self._fields.copy_of(asset))
+        return self._highlighter.highlight(query, self._fields.searched_texts(asset))
 
     def facet(
         self,

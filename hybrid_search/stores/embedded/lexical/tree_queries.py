@@ -177,7 +177,7 @@ class QueryCompiler:
 
     def _in_field(self, clause: Clause, field: str) -> tantivy.Query:
         """The field's words, or its whole value where it is no running text."""
-        if not self._fields.by_words(field):
+        if not self._fields.matches_words(field):
             whole = Prefix(field, clause.text) if clause.kind == "prefix" else None
             return self._filters.compile(whole or AnyOf(field, readings(clause.text)))
         exact = View(self._schema, self.searcher, "within", exact_mark(field))
