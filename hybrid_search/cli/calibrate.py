@@ -1,17 +1,16 @@
-"""Measuring what is usual in an index, and what judged queries say of the weights of its lists."""
+"""``hybrid-search calibrate``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.table import Table
 from typing_extensions import TypedDict
 
-from hybrid_search.cli.options import DataDir, Json
-from hybrid_search.cli.tables import console, print_json, progress_bar
+from hybrid_search.cli.options import DataDir, Json, Qrels, Queries
+from hybrid_search.cli.progress import progress_bar
+from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.similarity_baseline import LEAST, SimilarityBaseline
 from hybrid_search.engine.factory import open_engine
@@ -22,10 +21,10 @@ from hybrid_search.stores.embedded.rebuild import Baselines, calibrate
 
 
 class BaselineJson(TypedDict):
-    """What is usual among the vectors of an index.
+    """The baseline of an index: how similar unrelated vectors are.
 
-    ``deviation`` is the mean one of similarities; ``tails`` say by how much the best of unrelated
-    ones stand out against normally distributed ones.
+    ``deviation`` is the mean standard deviation of similarities; ``tails`` are the factors by
+    which the highest ones exceed those of a normal distribution.
     """
 
     vectors: int
@@ -34,7 +33,7 @@ class BaselineJson(TypedDict):
 
 
 class WeightsJson(TypedDict):
-    """What judged queries say of the weights."""
+    """The configured weights beside those that were fitted to judged queries."""
 
     ndcg_before: float
     ndcg_after: float
@@ -45,39 +44,35 @@ class WeightsJson(TypedDict):
 
 
 class CalibratedJson(TypedDict):
-    """What was measured."""
+    """The report of ``calibrate --json``."""
 
     backgrounds: dict[str, BaselineJson | None]
     weights: WeightsJson | None
 
 
-def calibrate_index(
-    queries: Annotated[
-        Path | None, typer.Option("--queries", help="Judged queries, JSONL: are weights right?")
-    ] = None,
-    qrels: Annotated[
-        Path | None, typer.Option("--qrels", help="Judgments of the queries, TREC qrels.")
-    ] = None,
+def command(
+    queries: Queries = None,
+    qrels: Qrels = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Measure what similarities are usual in the index, by which confidence is told.
+    """Measure the baseline of similarities that confidence is computed from.
 
-    Writing and rebuilding do so by themselves. With judged queries, also tell whether other
-    weights of the lists would be better, on queries that they were not chosen on.
+    Writing and rebuilding do so by themselves. With judged queries, also report whether other
+    list weights would be better on held-out queries.
     """
     settings = load_settings(data_dir)
     if (queries is None) != (qrels is None):
         raise InvalidInput("calibrate: --queries and --qrels go together")
     with progress_bar(quiet=json) as bar:
         task = bar.add_task("calibrating", total=None)
-        found = calibrate(settings)
+        baselines = calibrate(settings)
         judged = _judged(settings, queries, qrels) if queries and qrels else None
         bar.update(task, total=1, completed=1)
     if json:
-        print_json(_as_json(found, judged))
+        print_json(_as_json(baselines, judged))
     else:
-        _print(found, judged, settings)
+        _print(baselines, judged, settings)
 
 
 def _judged(settings: Settings, queries: Path, qrels: Path) -> WeightCheck:
@@ -86,20 +81,21 @@ def _judged(settings: Settings, queries: Path, qrels: Path) -> WeightCheck:
         return check_weights(engine.searcher, engine.catalog, queries, qrels, fusion)
 
 
-def _as_json(found: Baselines, judged: WeightCheck | None) -> CalibratedJson:
+def _as_json(baselines: Baselines, judged: WeightCheck | None) -> CalibratedJson:
     return {
         "backgrounds": {
-            subject: None if usual is None else _baseline(usual) for subject, usual in found.items()
+            subject: None if baseline is None else _baseline(baseline)
+            for subject, baseline in baselines.items()
         },
         "weights": None if judged is None else _weights(judged),
     }
 
 
-def _baseline(usual: SimilarityBaseline) -> BaselineJson:
+def _baseline(baseline: SimilarityBaseline) -> BaselineJson:
     return {
-        "vectors": usual.vectors,
-        "deviation": round(usual.deviation, 4),
-        "tails": dict[str, float](usual.tails.items()),
+        "vectors": baseline.vectors,
+        "deviation": round(baseline.deviation, 4),
+        "tails": dict[str, float](baseline.tails.items()),
     }
 
 
@@ -114,25 +110,25 @@ def _weights(judged: WeightCheck) -> WeightsJson:
     }
 
 
-def _print(found: Baselines, judged: WeightCheck | None, settings: Settings) -> None:
+def _print(baselines: Baselines, judged: WeightCheck | None, settings: Settings) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("index", "vectors", "deviation", "tails"):
         table.add_column(column)
-    for subject, usual in found.items():
-        table.add_row(subject, *_cells(usual))
+    for subject, baseline in baselines.items():
+        table.add_row(subject, *_cells(baseline))
     console.print(table)
     if judged is not None:
-        _print_weights(judged, _set_weights(settings))
+        _print_weights(judged, _configured_weights(settings))
 
 
-def _cells(usual: SimilarityBaseline | None) -> tuple[str, str, str]:
-    if usual is None:
-        return f"fewer than {LEAST}: too few to tell", "", ""
-    tails = ", ".join(f"{asker} {value:.2f}" for asker, value in usual.tails.items())
-    return f"{usual.vectors:,}", f"{usual.deviation:.3f}", tails
+def _cells(baseline: SimilarityBaseline | None) -> tuple[str, str, str]:
+    if baseline is None:
+        return f"fewer than {LEAST}: too few to measure", "", ""
+    tails = ", ".join(f"{query} {value:.2f}" for query, value in baseline.tails.items())
+    return f"{baseline.vectors:,}", f"{baseline.deviation:.3f}", tails
 
 
-def _set_weights(settings: Settings) -> Mapping[str, float]:
+def _configured_weights(settings: Settings) -> Mapping[str, float]:
     return {name: part.weight for name, part in settings.fusion.settings().lists.items()}
 
 

@@ -1,27 +1,27 @@
-"""The adverts that come with the program: indexed, searched and measured before one's eyes."""
+"""``hybrid-search demo``."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from hybrid_search.api.schemas.results import answer_to_json
-from hybrid_search.cli.ingest import ingest_paths
-from hybrid_search.cli.tables import (
-    console,
-    print_answer,
-    print_json,
-    print_measures,
-    print_report,
-    progress_bar,
-)
+from hybrid_search.cli.hits_table import print_answer
+from hybrid_search.cli.ingest_paths import ingest_paths, print_report
+from hybrid_search.cli.measures_table import print_measures
+from hybrid_search.cli.options import DataDir, Json, Port
+from hybrid_search.cli.progress import progress_bar
+from hybrid_search.cli.service import serve_folder
+from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core import AssetId, Example, Query
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.relevance.evaluation import evaluate, read_queries
-from hybrid_search.settings.settings import Settings
+from hybrid_search.settings.settings import Settings, load_settings
 
 SHOWN = 5
 _LIKE = AssetId("bada-crab-square")
@@ -32,17 +32,31 @@ SEARCHES = {
 }
 
 
+def command(
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Exit after the searches.")] = False,
+    port: Port = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Index, search and evaluate the demonstration ads, then serve them."""
+    settings = load_settings(data_dir or Path("hybrid-search-demo"))
+    _show(settings, json=json)
+    if not no_serve:
+        serve_folder(settings, {"port": port}, read_only=False, json=json)
+
+
 def fixtures() -> Path:
-    """The folder of the demonstration adverts: in the package, or beside it in a checkout."""
+    """The folder of the demonstration ads: in the package, or beside it in a checkout."""
     package = Path(__file__).parents[1]
     for folder in (package / "fixtures", package.parent / "fixtures"):
         if (folder / "assets.jsonl").is_file():
             return folder
-    raise InvalidInput("demo: the demonstration adverts are missing from this installation")
+    raise InvalidInput(
+        "demo: this installation has no demonstration ads; install it from a wheel or a checkout"
+    )
 
 
-def show_demo(settings: Settings, *, json: bool) -> None:
-    """Ingest, a text search, a Korean search, a looks-like search, and an evaluation."""
+def _show(settings: Settings, *, json: bool) -> None:
     folder = fixtures()
     report = ingest_paths(settings, [folder / "assets.jsonl"], quiet=json)
     shown: dict[str, Any] = {"ingest": report.as_json()}

@@ -1,4 +1,4 @@
-"""``hybrid-search index lab``: which vector index suits this corpus, measured."""
+"""``hybrid-search index lab``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from hybrid_search.cli.options import DataDir, Json
-from hybrid_search.cli.tables import console, errors, print_json, progress_bar
+from hybrid_search.cli.progress import progress_bar
+from hybrid_search.cli.terminal import console, errors, print_json
 from hybrid_search.core.errors import InvalidConfig, InvalidInput
 from hybrid_search.core.ports import Vectors
 from hybrid_search.relevance.evaluation import read_queries
@@ -28,72 +29,80 @@ from hybrid_search.stores.embedded.rebuild import VectorCorpus, open_vectors
 from hybrid_search.stores.embedded.vector.index_spec import Kind, Storage, VectorPlan
 
 _BREADTHS = ("ef_search", "nlist", "nprobe", "rerank")
-"""Parameters that the table shows; the settings that are chosen show all."""
+"""Parameters that the table shows; the advised settings show all."""
 _CONDITIONS = ("filter", "deleted")
 _SIZES = ("MB", "predicted", "disk MB")
 
-index_app = typer.Typer(help="Experiments with the vector index.", no_args_is_help=True)
-
-
-@index_app.callback()
-def index() -> None:
-    """Experiments with the vector index."""
-
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    grid: list[tuple[Kind, Storage]]
+class _Grid:
+    kinds: list[tuple[Kind, Storage]]
     conditions: list[Conditions]
 
 
-@index_app.command()
-def lab(
+def command(
     queries: Annotated[
-        Path | None, typer.Option("--queries", help="Texts to ask, JSONL; titles by default.")
+        Path | None, typer.Option("--queries", help="Query texts, JSONL; titles by default.")
     ] = None,
     kinds: Annotated[
-        str, typer.Option("--kinds", help="Kinds to build, with commas between; all by default.")
+        str, typer.Option("--kinds", help="Kinds to build, comma-separated; all by default.")
     ] = "",
     sample: Annotated[
-        int, typer.Option("--sample", min=1, max=100_000, help="Queries of each set.")
+        int,
+        typer.Option(
+            "--sample", min=1, max=100_000, help="Queries of each kind, text and picture."
+        ),
     ] = 200,
-    k: Annotated[int, typer.Option("--k", min=1, max=1000, help="Neighbours that count.")] = 10,
+    k: Annotated[
+        int, typer.Option("--k", min=1, max=1000, help="Nearest neighbours per query.")
+    ] = 10,
     recall: Annotated[
-        float, typer.Option("--recall", min=0.0, max=1.0, help="Recall that is wanted.")
+        float, typer.Option("--recall", min=0.0, max=1.0, help="Recall to reach.")
     ] = 0.99,
     memory_mb: Annotated[
-        int | None, typer.Option("--memory-mb", min=1, help="Memory that it may take.")
+        int | None, typer.Option("--memory-mb", min=1, help="Memory that the index may take.")
     ] = None,
     filter_share: Annotated[
-        str, typer.Option("--filter-share", help="Shares a filter allows, with commas between.")
+        str,
+        typer.Option(
+            "--filter-share", help="Shares of the corpus that a filter admits, comma-separated."
+        ),
     ] = "",
     tombstones: Annotated[
-        str, typer.Option("--tombstones", help="Shares that are deleted, with commas between.")
+        str,
+        typer.Option(
+            "--tombstones", help="Shares of the corpus that are deleted, comma-separated."
+        ),
     ] = "",
-    seed: Annotated[int, typer.Option("--seed", help="Of samples, filters and deletions.")] = 1,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Seed of samples, filters and deletions.")
+    ] = 1,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for results, plot and settings.")
     ] = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Measure recall, time and memory of every kind of vector index on this corpus."""
+    """Measure recall, time and memory of each kind of vector index on this corpus.
+
+    A service or another command may write to the index meanwhile.
+    """
     conditions = [Conditions()]
     conditions += [
         Conditions(filter_share=share) for share in _shares("filter-share", filter_share)
     ]
     conditions += [Conditions(tombstones=share) for share in _shares("tombstones", tombstones)]
-    asked = _Asked(_grid(kinds), conditions)
+    grid = _Grid(_kinds(kinds), conditions)
     settings = load_settings(data_dir)
     with open_vectors(settings) as corpus, tempfile.TemporaryDirectory() as folder:
         vectors = copied(corpus, Path(folder))
         sets = query_sets(corpus, vectors, _texts(corpus, settings, queries), sample, seed)
         bench = Lab(corpus.make, vectors, Path(folder), sets, k, seed)
-        results, passed_over = measured(bench, corpus.plan, asked, quiet=json)
+        results, skipped = measured(bench, corpus.plan, grid, quiet=json)
     choices = choose(results, recall, None if memory_mb is None else memory_mb << 20)
     report = {
         "results": [asdict(r) for r in results],
-        "passed_over": passed_over,
+        "passed_over": skipped,
         "settings": {choice.queries: as_settings(choice) for choice in choices},
     }
     if out is not None:
@@ -104,11 +113,11 @@ def lab(
     if json:
         print_json(report)
     else:
-        show(results, passed_over, choices)
+        show(results, skipped, choices)
 
 
 def copied(corpus: VectorCorpus, folder: Path) -> Snapshot:
-    """The corpus as of now; raises ``InvalidInput`` for one without pictures."""
+    """A copy of the live vectors; raises ``InvalidInput`` for a corpus without pictures."""
     with corpus.read() as live:
         vectors = snapshot(live, folder / "vectors.f32")
     if not len(vectors.ordinals):
@@ -119,10 +128,10 @@ def copied(corpus: VectorCorpus, folder: Path) -> Snapshot:
 def query_sets(
     corpus: VectorCorpus, vectors: Snapshot, texts: list[str], sample: int, seed: int
 ) -> dict[str, Vectors]:
-    """Texts and pictures to ask with, at most so many of each; no texts, no such set."""
-    chance = np.random.default_rng(seed)
-    pictures = vectors.sample(sample, chance)
-    some = [texts[place] for place in chance.permutation(len(texts))[:sample]]
+    """Query vectors by list, at most ``sample`` each; without texts only those of pictures."""
+    rng = np.random.default_rng(seed)
+    pictures = vectors.sample(sample, rng)
+    some = [texts[place] for place in rng.permutation(len(texts))[:sample]]
     return {
         **({"text_to_image": corpus.texts(some)} if some else {}),
         "image_to_image": pictures,
@@ -130,7 +139,7 @@ def query_sets(
 
 
 def _texts(corpus: VectorCorpus, settings: Settings, queries: Path | None) -> list[str]:
-    """The texts of a query file, or titles of the corpus; each once."""
+    """The distinct texts of a query file, or titles of the newest ads."""
     if queries is not None:
         asked = [test.query.text for test in read_queries(queries, settings.fusion.settings())]
     else:
@@ -140,33 +149,31 @@ def _texts(corpus: VectorCorpus, settings: Settings, queries: Path | None) -> li
 
 
 def measured(
-    bench: Lab, plan: VectorPlan, asked: _Asked, *, quiet: bool
+    bench: Lab, plan: VectorPlan, grid: _Grid, *, quiet: bool
 ) -> tuple[list[Measured], list[str]]:
-    """All results, and the kinds that the corpus is too small for."""
-    passed_over: list[str] = []
+    """All results, and the names of kinds that need more vectors than there are."""
+    skipped: list[str] = []
     with progress_bar(quiet=quiet) as bar:
-        task = bar.add_task("exact search", total=len(asked.grid) + 1)
+        task = bar.add_task("exact search", total=len(grid.kinds) + 1)
 
-        def told(name: str) -> None:
+        def advance(name: str) -> None:
             bar.update(task, advance=1, description=name)
 
-        results = list(bench.run(asked.grid, asked.conditions, plan, told, passed_over.append))
-        told("done")
-    return results, passed_over
+        results = list(bench.run(grid.kinds, grid.conditions, plan, advance, skipped.append))
+        advance("done")
+    return results, skipped
 
 
 def draw(results: list[Measured], out: Path) -> None:
-    """The plot in the folder; without matplotlib none, and a word about it."""
+    """Write the plot to the folder; without matplotlib, print how to get it."""
     try:
         plot(results, out)
     except InvalidConfig as failure:
         errors.print(str(failure), style="yellow", markup=False)
 
 
-def show(
-    results: Sequence[Measured], passed_over: Sequence[str], choices: Sequence[Choice]
-) -> None:
-    """A table for each set of queries, what is missing from it, and what to take."""
+def show(results: Sequence[Measured], skipped: Sequence[str], choices: Sequence[Choice]) -> None:
+    """Print a table for each set of queries, the skipped kinds and the advised settings."""
     bare = all(r.filter_share >= 1.0 and not r.tombstones for r in results)
     for name in dict.fromkeys(result.queries for result in results):
         table = Table(title=name, box=None, header_style="bold")
@@ -178,8 +185,8 @@ def show(
             if result.queries == name:
                 table.add_row(*_cells(result, bare=bare))
         console.print(table)
-    if passed_over:
-        console.print(f"too few vectors for: {', '.join(passed_over)}")
+    if skipped:
+        console.print(f"too few vectors for: {', '.join(skipped)}")
     for choice in choices:
         console.print(f"for {choice.queries}:", style="bold")
         console.print(as_settings(choice), markup=False, highlight=False)
@@ -203,17 +210,17 @@ def _cells(result: Measured, *, bare: bool) -> list[str]:
     ]
 
 
-def _grid(kinds: str) -> list[tuple[Kind, Storage]]:
-    """What to build of the kinds; raises ``InvalidInput`` for an unknown one."""
-    asked = [kind.strip() for kind in kinds.split(",")] if kinds else []
+def _kinds(kinds: str) -> list[tuple[Kind, Storage]]:
+    """The kinds to build; raises ``InvalidInput`` for an unknown one."""
+    wanted = [kind.strip() for kind in kinds.split(",")] if kinds else []
     known = {kind for kind, _ in GRID}
-    if unknown := sorted(set(asked) - known):
+    if unknown := sorted(set(wanted) - known):
         raise InvalidInput(f"kinds: {unknown[0]!r} is none of {', '.join(sorted(known))}")
-    return [pair for pair in GRID if not asked or pair[0] in asked]
+    return [pair for pair in GRID if not wanted or pair[0] in wanted]
 
 
 def _shares(option: str, text: str) -> list[float]:
-    """Numbers between 0 and 1, with commas between; raises ``InvalidInput``."""
+    """The comma-separated numbers between 0 and 1; raises ``InvalidInput``."""
     shares = []
     for part in text.split(",") if text else []:
         try:

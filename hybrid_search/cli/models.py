@@ -1,19 +1,20 @@
-"""The models that are worth choosing, as a table."""
+"""``hybrid-search models``."""
 
 from __future__ import annotations
 
 from rich.table import Table
 from typing_extensions import TypedDict
 
-from hybrid_search.cli.tables import console, print_json
+from hybrid_search.cli.options import DataDir, Json
+from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core.model_choice import AS_TYPED
 from hybrid_search.embedding.model_registry import CatalogueEntry, catalogue
 from hybrid_search.engine.parts import weights_cached
-from hybrid_search.settings.settings import Settings
+from hybrid_search.settings.settings import Settings, load_settings
 
 
 class ModelJson(TypedDict):
-    """A model, what to put into the settings for it, and what it costs.
+    """A model: the settings that select it, and what it costs.
 
     ``images_per_second`` and ``text_ms`` are those of one core in fp32 (docs/models.md).
     """
@@ -36,8 +37,9 @@ class ModelJson(TypedDict):
     available: bool
 
 
-def show_models(settings: Settings, *, json: bool) -> None:
-    """Print the catalogue, which of it is in use, and which is on this machine."""
+def command(data_dir: DataDir = None, json: Json = False) -> None:
+    """List recommended embedding models and which of them are on this machine."""
+    settings = load_settings(data_dir)
     models = [_model(entry, settings) for entry in catalogue()]
     configured = settings.embedding.choice().name
     if json:
@@ -47,7 +49,7 @@ def show_models(settings: Settings, *, json: bool) -> None:
     if not any(model["in_use"] for model in models):
         console.print(f"in use: {configured}, which is not in this list", markup=False)
     console.print(
-        "* in use  + on this machine  - fetched when it is first used; speed of one core in fp32",
+        "* in use  + on this machine  - downloaded on first use; speed on one core in fp32",
         style="dim",
     )
 
@@ -75,7 +77,7 @@ def _model(entry: CatalogueEntry, settings: Settings) -> ModelJson:
 
 
 def _table(models: list[ModelJson]) -> Table:
-    """Two lines a model: the settings that choose it, beside what it costs and is for."""
+    """Two lines a model: the settings that select it, what it costs and what it is for."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("")
     table.add_column("embedding.model\nembedding.pretrained", no_wrap=True)

@@ -1,30 +1,28 @@
-"""The service from the command line."""
+"""``hybrid-search serve``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Annotated
 
-from hybrid_search.api.server import serve
-from hybrid_search.cli.tables import console, print_json
-from hybrid_search.settings.settings import Settings
+import typer
+
+from hybrid_search.cli.options import DataDir, Json, Port
+from hybrid_search.cli.service import serve_folder
+from hybrid_search.settings.settings import load_settings
 
 
-def serve_folder(
-    settings: Settings, given: Mapping[str, str | int | None], *, read_only: bool, json: bool
+def command(
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Port = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Only search; another process writes.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=64, help="Processes; one of them writes.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
-    """Serve the data folder until stopped; the address is printed first.
-
-    What is ``given`` of the settings of the server counts in place of them.
-    """
-
-    def announce(address: str) -> None:
-        if json:
-            print_json({"address": address}, one_line=True)
-        else:
-            console.print(f"search page   {address}\nAPI document  {address}openapi.json")
-            console.print("stop with Ctrl+C", style="dim")
-
-    chosen = {name: value for name, value in given.items() if value is not None}
-    server = settings.server.model_copy(update=chosen)
-    served = settings.model_copy(update={"server": server})
-    serve(served, write=not read_only, announce=announce)
+    """Serve the API and the search page until stopped."""
+    given = {"host": host, "port": port, "workers": workers}
+    serve_folder(load_settings(data_dir), given, read_only=read_only, json=json)

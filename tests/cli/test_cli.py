@@ -18,7 +18,7 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "assets.jsonl"
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hybrid_search.cli.main", *words]
+    command = [sys.executable, "-m", "hybrid_search", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -150,7 +150,7 @@ def test_an_asset_is_explained_and_shown(tmp_path: Path) -> None:
     explained = json.loads(here("explain", "phrase", '"여름 신발"', *where, "--json").stdout)
     assert (explained["rank"], explained["hit"]["phrases"]) == (1, 1)
     table = here("explain", "red", "summer", "--parameter", "filter=brand:Sky", *where).stdout
-    assert "the filter, or an excluded or required word, leaves it out" in table
+    assert "excluded by the filter, or by an excluded or required word" in table
     assert "rank_constant = 60" in table
     shown = json.loads(here("show", "red", *where, "--json").stdout)
     assert [copy["asset"]["id"] for copy in shown["duplicates"]] == ["red-again"]

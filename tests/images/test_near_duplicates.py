@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from hybrid_search.cli.ingest import ingest_paths
+from hybrid_search.cli.ingest_paths import ingest_paths
 from hybrid_search.core import AssetId
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.images.decode import difference_hash

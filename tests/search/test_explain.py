@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_search.api.schemas.filters import filter_from_terms
-from hybrid_search.cli.ingest import ingest_paths
+from hybrid_search.cli.ingest_paths import ingest_paths
 from hybrid_search.core import AssetId, FusionSettings, ListName, ListSettings, Query
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.engine.engine import Engine

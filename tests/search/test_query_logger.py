@@ -234,7 +234,7 @@ def test_the_better_of_two_configurations_is_found_by_clicks(
     shown = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)["interleaving"]
     assert shown == [told.as_json()]
     assert shown[0]["winner"] == "configured"
-    assert "the configured one is better" in CliRunner().invoke(app, command).stdout
+    assert "the configured ranking is better" in CliRunner().invoke(app, command).stdout
 
     clicks = ["lab", "clicks", str(tmp_path), "--least", "5", "--keep", "--data-dir", str(data)]
     made = json.loads(CliRunner().invoke(app, [*clicks, "--json"]).stdout)
@@ -249,7 +249,7 @@ def test_the_better_of_two_configurations_is_found_by_clicks(
 
     gone = CliRunner().invoke(app, ["lab", "forget", "--data-dir", str(data), "--json"])
     assert json.loads(gone.stdout) == {"removed": 300}
-    assert "nothing was mixed" in CliRunner().invoke(app, command).stdout
+    assert "no interleaved searches" in CliRunner().invoke(app, command).stdout
     refused = CliRunner().invoke(app, clicks)
     assert "no search for words" in str(refused.exception)
 

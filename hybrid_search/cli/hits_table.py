@@ -1,0 +1,87 @@
+"""A page of hits as a table."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rich.markup import escape
+from rich.table import Table
+
+from hybrid_search.cli.terminal import console
+from hybrid_search.core import Answer, Contribution, Hit, ListName, ListReport
+
+_SHORT: dict[ListName, str] = {
+    "phrase": "phrase",
+    "lexical": "words",
+    "text_to_image": "meaning",
+    "copy_semantic": "text",
+    "image_to_image": "likeness",
+}
+
+
+def print_answer(answer: Answer, *, explain: bool) -> None:
+    """Show a page of hits, the facets and notes, and the number of candidates of each list.
+
+    With ``explain``, each hit shows its rank and confidence in every list: a dash where it does
+    not match, and the list's window behind a ``>`` where it ranks below it.
+    """
+    console.print(_table(answer, explain=explain) if answer.hits else "no hits")
+    for field, values in answer.facets.items():
+        counts = ", ".join(f"{found.value} {found.assets}" for found in values) or "none"
+        console.print(f"{escape(field)}: {escape(counts)}")
+    if answer.did_you_mean:
+        console.print(f"did you mean: {escape(' | '.join(answer.did_you_mean))}")
+    for note in answer.notes:
+        console.print(f"note: {escape(note.text)}")
+    for report in answer.lists if explain else ():
+        console.print(escape(_evidence(report)), style="dim")
+    found = ", ".join(f"{_SHORT[r.name]} {r.found} ({r.plan})" for r in answer.lists)
+    console.print(
+        f"{answer.candidates} candidates in {answer.took_ms:.1f} ms: {found}", style="dim"
+    )
+    if answer.cursor is not None:
+        console.print(f"next page: --cursor {answer.cursor}", style="dim", soft_wrap=True)
+
+
+def _table(answer: Answer, *, explain: bool) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column, widest in (("#", 3), ("id", 20), ("title", 18), ("brand", 9), ("score", 8)):
+        justify: Literal["left", "right"] = "right" if column in {"#", "score"} else "left"
+        table.add_column(
+            column,
+            justify=justify,
+            no_wrap=explain,
+            max_width=widest if explain else None,
+            min_width=7 if column == "score" else None,
+        )
+    if explain:
+        for report in answer.lists:
+            table.add_column(_SHORT[report.name], justify="right", no_wrap=True, min_width=7)
+        table.add_column("matched in", no_wrap=True, max_width=11)
+    for hit in answer.hits:
+        table.add_row(*_cells(hit, answer, explain=explain))
+    return table
+
+
+def _cells(hit: Hit, answer: Answer, *, explain: bool) -> list[str]:
+    asset = hit.stored.asset
+    title = asset.title or asset.body or ("(picture without text)" if hit.stored.picture else "")
+    phrase = " ❝" if hit.phrases else ""
+    cells = [str(hit.rank), asset.id, title[:60], asset.brand, f"{hit.score:.4f}{phrase}"]
+    if explain:
+        windows = {report.name: report.window for report in answer.lists}
+        cells += [_rank(part, windows[part.list]) for part in hit.contributions]
+        cells.append(", ".join(hit.matched_fields))
+    return [escape(cell) for cell in cells]
+
+
+def _evidence(report: ListReport) -> str:
+    """The list's weight and confidence, and why."""
+    why = f": {report.evidence}" if report.evidence else ""
+    return f"{_SHORT[report.name]}: weight {report.weight:g} x {report.confidence:.2f}{why}"
+
+
+def _rank(part: Contribution, window: int) -> str:
+    if part.rank is not None:
+        return f"{part.rank} {part.confidence:.2f}".replace(" 0.", " .")
+    return f">{window}" if part.absent == "below_window" else "–"
