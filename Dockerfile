@@ -1,8 +1,8 @@
 # syntax=docker/dockerfile:1
-# Two stages: one that builds the environment, one that holds it and nothing else.
+# Two stages: the first builds the environment, the second contains only the result.
 
 FROM python:3.12-slim AS build
-# PyTorch's CPU package index makes the image a tenth of the size; empty takes pip's default.
+# With PyTorch's CPU package index the image is a tenth of the size; empty uses pip's default.
 ARG TORCH_INDEX=""
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/hybrid-search
@@ -16,13 +16,13 @@ COPY hybrid_search hybrid_search
 RUN /opt/hybrid-search/bin/pip install --constraint constraints.txt .
 
 FROM python:3.12-slim
-# torch and Faiss bring their own libraries but for OpenMP's.
+# torch and Faiss include all native libraries except OpenMP.
 RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin ads \
     && install --directory --owner ads /data
 COPY --from=build /opt/hybrid-search /opt/hybrid-search
-# The root file system may be read-only: everything that is written goes to /data and /tmp.
+# The root file system may be read-only: only /data and /tmp are written to.
 ENV PATH=/opt/hybrid-search/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

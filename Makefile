@@ -1,10 +1,10 @@
-# make demo: index, search and measure the demonstration adverts, then serve them
-# make demo SERVE=0: the same, without serving
-# make test: everything that must hold
-# make browser: install Debian's Chromium, which the tests of the page are run in
-# make pictures: take the pictures of the page that the documentation shows
-# make audit: whether anything installed has a known weakness
-# make constraints: write the exact versions of what is installed
+# make demo: index, search and measure the demonstration ads, then serve them
+# make demo SERVE=0: the same without serving
+# make test: lint, types, import rules and all tests
+# make browser: install Debian's Chromium for the tests of the page
+# make pictures: take the screenshots in the documentation
+# make audit: check installed packages for known vulnerabilities
+# make constraints: write the exact versions of all installed packages
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -38,11 +38,11 @@ browser:
 pictures: setup
 	$(BIN)/python tools/pictures.py docs/pictures
 
-# Exact versions of everything that is installed, for installs that must be the same again.
+# For reproducible installs.
 constraints: setup
 	$(BIN)/python tools/constraints.py > constraints.txt
 
-# Known weaknesses of what is installed. It asks a service on the network, and fails without one.
+# Needs the network.
 audit: setup
 	$(BIN)/pip-audit --strict --skip-editable
 

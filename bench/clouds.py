@@ -1,9 +1,9 @@
-"""Made-up embeddings that behave as those of CLIP do, for benchmarks of nearest neighbours.
+"""Synthetic embeddings with the geometry of CLIP, for nearest-neighbour benchmarks.
 
-Pictures crowd into topics of unequal size, vary in few directions inside a topic, and share a
-mean direction. Texts lie around another mean (the modality gap: Liang et al., Mind the Gap,
-NeurIPS 2022), nearer to the pictures of their topic than to others, so that the best and the
-hundredth picture for a text differ little: searches for texts are the hard ones.
+Pictures form topics of unequal size, vary in few directions inside a topic, and share a mean
+direction. Texts lie around another mean (the modality gap: Liang et al., Mind the Gap, NeurIPS
+2022), nearer to the pictures of their topic than to others. The first and the hundredth picture
+for a text differ little, so text queries are the difficult ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 Rows = npt.NDArray[np.float32]
 _TOPICS_EACH = 100
-"""Pictures a topic has on average."""
+"""Mean number of pictures in a topic."""
 _INNER = 24
 """Directions in which the pictures of one topic vary."""
 _CHUNK = 50_000
@@ -23,7 +23,7 @@ _CHUNK = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """Pictures as unit rows, the topic of each, and two kinds of query."""
+    """Pictures as unit rows with their topics, and two kinds of queries."""
 
     pictures: Rows
     topics: npt.NDArray[np.int64]
@@ -36,7 +36,7 @@ class Cloud:
 
 
 def cloud(count: int, dimension: int = 512, queries: int = 1000, seed: int = 7) -> Cloud:
-    """``count`` pictures and ``queries`` queries of each kind, the same for the same seed."""
+    """Return ``count`` pictures and ``queries`` queries of each kind; deterministic for a seed."""
     chance = np.random.default_rng(seed)
     sides = _units(chance.normal(size=(2, dimension)))
     topics = max(8, count // _TOPICS_EACH)

@@ -1,7 +1,6 @@
-"""What the meaning of copy is worth: judged queries, fused with and without its list.
+"""Measure what text embeddings add: nDCG@10 by query type with and without ``copy_semantic``.
 
-Each query is retrieved once; lists are fused plainly under a grid of weights. Prints nDCG@10 by
-query type.
+Each query is retrieved once; the lists are fused with plain RRF under a grid of weights.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ MEASURE = "nDCG@10"
 
 
 def main() -> None:
-    """Index the judged assets, unless the folder holds them, and print a table."""
+    """Index the judged assets, unless they are indexed already, and print a table."""
     options = arguments()
     with tempfile.TemporaryDirectory() as aside:
         settings = load_settings(options.data_dir or Path(aside) / "data")
@@ -42,7 +41,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """What is measured on, and which weights and windows are tried."""
+    """Parse the command line: the corpus, and the weights and windows to try."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("judged", type=Path, help="folder: assets.jsonl, queries.jsonl, qrels.txt")
     parser.add_argument("--data-dir", type=Path, help="keep the index there")
@@ -54,7 +53,7 @@ def arguments() -> argparse.Namespace:
 
 
 def at_windows(settings: FusionSettings, window: int) -> FusionSettings:
-    """The same, with lists of copy as long as that."""
+    """The settings with another window for ``copy_semantic``."""
     copy = replace(settings.lists["copy_semantic"], window=window)
     return replace(settings, lists={**settings.lists, "copy_semantic": copy})
 
@@ -62,7 +61,7 @@ def at_windows(settings: FusionSettings, window: int) -> FusionSettings:
 def combinations(
     settings: FusionSettings, options: argparse.Namespace
 ) -> dict[str, FusionSettings]:
-    """Every weight of pictures, without copy and with every weight and window of it."""
+    """Settings for every weight of pictures, without and with each weight and window of texts."""
     tried = {}
     for pictures in options.pictures:
         lists = dict(settings.lists)
@@ -84,7 +83,7 @@ def combinations(
 
 
 def show(names: list[str], found: list[Candidates], table: Table) -> None:
-    """A row for each combination, a column for each type of query."""
+    """Print a row for each combination, with a column for each query type."""
     types = {**places_by_type([one.test for one in found]), "all": list(range(len(found)))}
     width = max(map(len, names))
     print(" " * width, *(f"{kind:>9}" for kind in types))

@@ -1,10 +1,10 @@
-"""Kill -9 at random moments of an ingest: nothing acknowledged is lost, nothing repeated.
+"""Kill an ingest at random moments and check that no acknowledged asset is lost.
 
-A child process ingests small pictures, some of them twice, and logs the pixels of every picture
-before it is embedded and every count that was acknowledged. It is killed at a random moment; then
-the folder is opened, every acknowledged asset looked for in the catalog and counted in both
-indexes, and the ingest started again, in a new folder once it is through. Exits with 1 for an
-asset that was lost, or a picture embedded again that was not in the batch in flight.
+A child process ingests small pictures, some of them twice. It logs a hash of every picture before
+it is embedded, and every acknowledged count. After the kill the folder is opened, every
+acknowledged asset is looked up in the catalog and counted in both indexes, and the ingest starts
+again, in a new folder once it has finished. Exits with 1 if an asset was lost, or if a picture was
+embedded again that was not in the batch in progress.
 
     python bench/crash.py --rounds 50
 """
@@ -42,31 +42,31 @@ START_SECONDS = 120.0
 
 @dataclass
 class Report:
-    """What all rounds found."""
+    """Totals over all rounds."""
 
     rounds: int = 0
     finished: int = 0
-    """Rounds in which the ingest was through before it was killed."""
+    """Rounds in which the ingest finished before it was killed."""
     acknowledged: int = 0
     lost: int = 0
     unsearchable: int = 0
-    """Assets that the catalog has and an index has not."""
+    """Assets in the catalog that are missing from an index."""
     embedded: int = 0
     in_flight: int = 0
-    """Pictures embedded again that were in a batch in flight."""
+    """Pictures embedded again that were in the batch in progress."""
     repeated: int = 0
-    """Pictures embedded again that were not."""
+    """Pictures embedded again that were not in it."""
 
 
 @dataclass
 class Life:
-    """One data folder, from nothing until its ingest is through."""
+    """One data folder, from empty until its ingest has finished."""
 
     folder: Path
     settled: set[str] = field(default_factory=set)
-    """Pictures whose batch was embedded before a kill."""
+    """Pictures whose batch was complete before a kill."""
     flying: set[str] = field(default_factory=set)
-    """Pictures of the batch that was begun last before a kill."""
+    """Pictures of the batch in progress at the last kill."""
 
 
 def main() -> None:
@@ -83,7 +83,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=20.0, help="latest moment of a kill")
+    parser.add_argument("--seconds", type=float, default=20.0, help="latest time of a kill")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
@@ -108,7 +108,7 @@ def run(rounds: int, seconds: float, scratch: Path, chance: random.Random) -> Re
 
 
 def write_assets(folder: Path) -> Path:
-    """A manifest of pictures and copy; every eighth picture is that of the asset before."""
+    """Write a manifest; every eighth asset has the picture of the asset before it."""
     rows = []
     for number in range(ASSETS):
         name = f"{number - 1 if number % 8 == 7 else number:04d}.jpg"
@@ -121,7 +121,7 @@ def write_assets(folder: Path) -> Path:
 
 
 def killed(manifest: Path, data: Path, log: Path, seconds: float) -> bool:
-    """Whether the ingest was through before it was killed, ``seconds`` after its start."""
+    """Run an ingest for ``seconds``, then kill it; return whether it had finished."""
     command = [sys.executable, __file__, "--child", str(manifest), str(data), str(log)]
     child = subprocess.Popen(command)
     deadline = time.monotonic() + START_SECONDS
@@ -136,7 +136,7 @@ def killed(manifest: Path, data: Path, log: Path, seconds: float) -> bool:
 
 
 def read_log(log: Path) -> tuple[int, list[set[str]]]:
-    """How many rows were acknowledged, and the pictures of each batch that was begun."""
+    """Return the number of acknowledged rows, and the pictures of each batch that was started."""
     acknowledged, batches = 0, []
     for line in log.read_text("ascii").splitlines():
         kind, *values = line.split()
@@ -172,7 +172,7 @@ def settings_in(data: Path) -> Settings:
 
 
 def ingest_logged(manifest: Path, data: Path, log: Path) -> None:
-    """What the child does: ingest, and log what is embedded and acknowledged, at once."""
+    """Ingest in the child process, and log embedded pictures and acknowledged counts."""
     from hybrid_search.embedding.clip import ClipEmbedder  # noqa: PLC0415
 
     embed: Any = ClipEmbedder.pixels

@@ -1,7 +1,7 @@
-"""What batching gives to texts that are asked for at once: encodes a second and waiting times.
+"""Measure batching of concurrent query texts: encodings a second and waiting times.
 
-The same distinct texts go through the query encoder from one thread, and from as many threads as
-the service admits; none is in the cache. Rounds alternate, so that a busy machine slows both.
+Distinct texts that are not cached go through the query encoder from one thread, and from as many
+threads as the service admits. Rounds alternate, so a busy machine slows both.
 
     python bench/encoding.py --threads 32
 """
@@ -28,7 +28,7 @@ WORDS = ("빨간", "구두", "summer", "sale", "여름", "세일", "shoe", "커�
 
 @dataclass
 class Sample:
-    """Rounds with one number of threads."""
+    """Measurements with one number of threads."""
 
     waits_ms: list[float] = field(default_factory=list)
     seconds: float = 0.0
@@ -51,17 +51,17 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=32, help="requests at once")
+    parser.add_argument("--threads", type=int, default=32, help="concurrent requests")
     parser.add_argument("--texts", type=int, default=320, help="distinct texts a round")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--model", default="embedded")
-    parser.add_argument("--pretrained", help="weights; 'random' for speed alone")
+    parser.add_argument("--pretrained", help="weights; 'random' to measure speed only")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
 def made_up(turn: int, threads: int, count: int) -> list[str]:
-    """Texts of three words and a number that no other round has."""
+    """Return texts of three words and a number that is unique to this round."""
     some = [WORDS[(turn + place) % len(WORDS)] for place in range(count + 2)]
     return [f"{' '.join(some[n : n + 3])} {turn}-{threads}-{n}" for n in range(count)]
 

@@ -1,12 +1,12 @@
-"""Every call of the operating system that a write needs fails once: nothing acknowledged is lost.
+"""Let every system call of a write fail once and check that no acknowledged asset is lost.
 
-An ingest of a batch, a merge, a rebuild and a snapshot are done again and again, over copies of one
-small index; each time another one of their calls fails with EIO: the first, the second, and so on
-to the last. First the calls that Python code makes, one at a time. Then, by strace, those of
-SQLite, Tantivy and Faiss too: there the n-th call of each thread fails, for threads count apart.
+An ingest of a batch, a merge, a rebuild and a snapshot run repeatedly over copies of one small
+index. In each run another call fails with EIO: the first, the second, up to the last. Calls from
+Python code fail one at a time. With strace the calls of SQLite, Tantivy and Faiss fail too; strace
+counts calls by thread, so there the n-th call of each thread fails.
 
-Each time the error must be one of the package's own with a message, searches must go on, another
-batch must be taken, the next start must be whole, and what failed must then succeed.
+Each time the error must be one of the package with a message, searches must continue, another
+batch must be accepted, the next start must find a complete index, and a retry must succeed.
 
     python bench/failing_calls.py
     python bench/failing_calls.py --phases ingest --calls pwrite64,fsync --every 5
@@ -32,7 +32,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-# A process that is forked waits for ever for threads of OpenMP, which it does not have.
+# A forked process does not have the threads of OpenMP and would wait for them forever.
 os.environ["OMP_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.reliability.failing_calls import (
@@ -48,12 +48,12 @@ from tests.reliability.failing_calls import (
 
 NATIVE = ("write", "pwrite64", "fsync", "fdatasync", "rename", "ftruncate", "fallocate")
 PATIENCE = 120.0
-"""Seconds after which a phase, or what follows it, counts as stuck."""
+"""Seconds after which a phase or its checks count as stuck."""
 
 
 @dataclass
 class Tried:
-    """What came of the failures of one kind of call in one phase."""
+    """Results for one kind of call in one phase."""
 
     phase: str
     call: str
@@ -63,7 +63,7 @@ class Tried:
 
 def main() -> None:
     options = arguments()
-    logging.disable()  # repairs and failures are what is looked for
+    logging.disable()  # repairs and failures are expected
     with tempfile.TemporaryDirectory() as scratch:
         base = prepared(Path(scratch) / "base")
         tried = [
@@ -78,18 +78,18 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     native = NATIVE if shutil.which("strace") else ()
     if not native:
-        print("strace is missing: only the calls of Python code fail", file=sys.stderr)
+        print("strace is not installed: only calls from Python code fail", file=sys.stderr)
     calls = [*(f"python:{kind}" for kind in KINDS), *native]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--phases", default=",".join(PHASES))
     parser.add_argument("--calls", default=",".join(calls))
-    parser.add_argument("--every", type=int, default=1, help="let only every so many calls fail")
+    parser.add_argument("--every", type=int, default=1, help="let only every n-th call fail")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
 def every_one(base: Prepared, phase: str, call: str, every: int) -> Tried:
-    """Let the first call fail, and so on until there are no more."""
+    """Let the first call fail, then the second, until there are no more."""
     tried, number = Tried(phase, call), 1
     while True:
         with tempfile.TemporaryDirectory() as scratch:
@@ -110,7 +110,7 @@ def every_one(base: Prepared, phase: str, call: str, every: int) -> Tried:
 
 
 class Board:
-    """Shared memory, by which two processes wait for each other without any call to be failed."""
+    """Synchronise two processes by shared memory, without a system call that could fail."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 1 << 16)
@@ -122,7 +122,7 @@ class Board:
         self._memory[0] = step
 
     def wait(self, step: int, alive: Callable[[], bool] = lambda: True) -> bool:
-        """Whether the step was reached in time."""
+        """Return whether the step was reached in time."""
         deadline = time.monotonic() + PATIENCE
         while self._memory[0] < step and time.monotonic() < deadline and alive():
             time.sleep(0.002)
@@ -138,7 +138,7 @@ class Board:
 def failed_natively(
     base: Prepared, scratch: Path, phase: str, call: str, number: int
 ) -> list[str] | None:
-    """What was wrong when that call failed in a process of its own; ``None`` without such a one."""
+    """Return what was wrong after that call failed; ``None`` if there is no such call."""
     board, log = Board(), scratch / "log"
     if not (child := os.fork()):
         act(base, scratch, phase, board)
@@ -148,15 +148,15 @@ def failed_natively(
 
     try:
         if not board.wait(1, alive):
-            return ["the process did not begin"]
+            return ["the process did not start"]
         with injected(child, call, number, log):
             board.reach(2)
             if not board.wait(3, alive):
-                return ["the process is stuck, or died"]
+                return ["the process is stuck or dead"]
         if "(INJECTED)" not in log.read_text("utf-8", "replace"):
             return None
         board.reach(4)
-        return board.said if board.wait(5, alive) else ["afterwards the process is stuck, or died"]
+        return board.said if board.wait(5, alive) else ["stuck or dead after the failure"]
     finally:
         end(child)
 
@@ -172,12 +172,12 @@ def act(base: Prepared, scratch: Path, phase: str, board: Board) -> None:
             wrong += wrong_after(scene, phase, base.answers)
         board.reach(5, wrong)
     except BaseException as failure:  # noqa: BLE001  the parent is told
-        board.reach(5, [f"at its end: {failure!r}"])
+        board.reach(5, [f"at the end: {failure!r}"])
     os._exit(0)
 
 
 class injected:  # noqa: N801  reads as what it does
-    """Strace, attached to every thread of the process while the context lasts."""
+    """Attach strace to every thread of the process while the context lasts."""
 
     def __init__(self, process: int, call: str, number: int, log: Path) -> None:
         words = f"strace -f -q -p {process} -o {log} -e trace={call}".split()

@@ -1,8 +1,8 @@
-"""Flipped bytes: each is found, and mended or reported; no answer is wrong, nothing is embedded.
+"""Flip single bytes and check that each is repaired or reported and no search result is wrong.
 
-A small index with files of every kind is made and closed. In a copy of it one byte changes, at a
-random place of a random file: every third time of the catalog, else of any file of the generation.
-Then the index is started twice, and asked.
+A small index with files of every kind is created and closed. In a copy of it one byte changes, at
+a random place of a random file: every third time of the catalog, otherwise of any file of the
+generation. Then the index is opened twice and searched. Nothing may be embedded again.
 
     python bench/flips.py --flips 300
 """
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def flipped(data: Path, before: list[Answer], flips: int, chance: random.Random) -> Counter[str]:
-    """How often a byte of the catalog, or of an index, came to which fate."""
+    """Count the outcomes of flipped bytes, for the catalog and the indexes."""
     files, fates = index_files(data), Counter[str]()
     for number in range(flips):
         path = data / CATALOG if number % 3 == 0 else chance.choice(files)

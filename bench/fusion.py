@@ -1,8 +1,8 @@
-"""Ways to make one list of several, on the same candidates: which is better, and where it holds.
+"""Compare fusion methods on the same candidates over several corpora; print nDCG@10.
 
-Each query of each corpus is retrieved once; every way ranks the same candidates. What a way has to
-choose is chosen on other queries than it is measured on: by query, on four fifths of the same
-corpus; by source, on all other corpora. Prints nDCG@10.
+Each query of each corpus is retrieved once, and every method ranks the same candidates. Parameters
+are chosen on other queries than those that are measured: by query, on four fifths of the same
+corpus; by source, on all other corpora.
 
     pip install lightgbm
     python bench/fusion.py FOLDER [FOLDER ...] [--indexes DIR] [--types]
@@ -39,7 +39,7 @@ console = Console(width=200)
 
 
 def main() -> None:
-    """Retrieve everything, then compare."""
+    """Retrieve all queries, then compare the methods."""
     options = arguments()
     corpora = {folder.name: list(cases(folder, options)) for folder in options.folders}
     scored = {
@@ -57,15 +57,15 @@ def main() -> None:
     if options.types:
         for name, found in corpora.items():
             show_types(name, found)
-    console.print(f"fusion of a query with three lists or more: {cost(corpora):.0f} us CPU")
+    console.print(f"fusing one query with at least three lists: {cost(corpora):.0f} us CPU")
 
 
 def arguments() -> argparse.Namespace:
-    """Which corpora, and where their indexes are kept."""
+    """Parse the command line: the corpora, and where to keep their indexes."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
-    parser.add_argument("--indexes", type=Path, help="keep the indexes there")
-    parser.add_argument("--types", action="store_true", help="a table by type of query as well")
+    parser.add_argument("--indexes", type=Path, help="folder to keep the indexes in")
+    parser.add_argument("--types", action="store_true", help="also print a table by query type")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -74,7 +74,7 @@ def arguments() -> argparse.Namespace:
 
 
 def cases(folder: Path, options: argparse.Namespace) -> Iterator[Case]:
-    """The corpus's judged queries with their candidates."""
+    """Yield the judged queries of the corpus with their candidates."""
     judged = judgments(folder / "qrels.txt")
     with opened(folder, options) as engine:
         fusion = engine.settings.fusion.settings()
@@ -93,7 +93,7 @@ def cases(folder: Path, options: argparse.Namespace) -> Iterator[Case]:
 
 @contextmanager
 def opened(folder: Path, options: argparse.Namespace) -> Iterator[Engine]:
-    """The corpus's index, made unless it is there."""
+    """Open the index of the corpus; build it if it does not exist."""
     with tempfile.TemporaryDirectory() as aside:
         root = options.indexes or Path(aside)
         with open_engine(load_settings(root / folder.name), write=True) as engine:
@@ -102,7 +102,7 @@ def opened(folder: Path, options: argparse.Namespace) -> Iterator[Engine]:
 
 
 def judgments(path: Path) -> dict[str, dict[str, int]]:
-    """Grades by query and asset."""
+    """Return grades by query and asset."""
     found: dict[str, dict[str, int]] = {}
     for line in path.read_text("utf-8").splitlines():
         qid, _, asset, grade = line.split()
@@ -114,11 +114,11 @@ def judgments(path: Path) -> dict[str, dict[str, int]]:
 
 
 Scored = dict[str, Floats]
-"""nDCG of every case of a corpus, by what was tried."""
+"""nDCG of every case of a corpus, by parameter choice."""
 
 
 def scores(way: Way, found: list[Case]) -> Scored:
-    """Of everything that the way may be."""
+    """Return the nDCG of every case for every parameter choice of the method."""
     return {
         name: np.array([ndcg(case, rank(case)) for case in found])
         for name, rank in track(way.tried.items(), way.name, disable=len(way.tried) < 2)
@@ -128,12 +128,12 @@ def scores(way: Way, found: list[Case]) -> Scored:
 def by_query(
     way: Way, corpora: dict[str, list[Case]], scored: dict[str, Scored]
 ) -> dict[str, float]:
-    """For each corpus, what is measured on a fifth of it and chosen on the rest, five times."""
+    """Return the mean of five folds by corpus: parameters are chosen on four, measured on one."""
     return {n: float(held_out(way, found, scored[n]).mean()) for n, found in corpora.items()}
 
 
 def held_out(way: Way, found: list[Case], scored: Scored) -> Floats:
-    """The nDCG of each case under what was chosen without it."""
+    """Return the nDCG of each case under parameters that were chosen without it."""
     order, result = np.random.default_rng(0).permutation(len(found)), np.zeros(len(found))
     for start in range(FOLDS):
         part = order[start::FOLDS]
@@ -150,7 +150,7 @@ def held_out(way: Way, found: list[Case], scored: Scored) -> Floats:
 def by_source(
     way: Way, corpora: dict[str, list[Case]], scored: dict[str, Scored]
 ) -> dict[str, float]:
-    """For each corpus, what is measured on it and chosen on all others, each counting alike."""
+    """Return the mean by corpus; parameters are chosen on the other corpora, equally weighted."""
     result = {}
     for name, found in corpora.items() if len(corpora) > 1 else ():
         others = [other for other in corpora if other != name]
@@ -166,7 +166,7 @@ def by_source(
 
 
 def cost(corpora: dict[str, list[Case]]) -> float:
-    """CPU microseconds of the fusion itself, for queries with three lists or more."""
+    """Return the CPU microseconds of one fusion, for queries with at least three lists."""
     every = [case for found in corpora.values() for case in found if len(case.lists) > 2]
     settings = load_settings(None).fusion.settings()
     started = time.thread_time()
@@ -179,11 +179,11 @@ def cost(corpora: dict[str, list[Case]]) -> float:
 
 
 def show(title: str, measured: dict[str, dict[str, float]], corpora: dict[str, list[Case]]) -> None:
-    """A row a way, a column a corpus, and the mean over corpora."""
+    """Print a row for each method, with a column for each corpus and the mean."""
     if not any(measured.values()):
         return
     table = Table(title=f"nDCG@10, chosen {title}", box=None, header_style="bold")
-    table.add_column("way")
+    table.add_column("method")
     for name, found in corpora.items():
         table.add_column(f"{name}\n{len(found)}", justify="right")
     table.add_column("mean", justify="right")
@@ -194,11 +194,11 @@ def show(title: str, measured: dict[str, dict[str, float]], corpora: dict[str, l
 
 
 def show_types(name: str, found: list[Case]) -> None:
-    """A row a way without anything to choose, a column a type of query."""
+    """Print a row for each method without parameters, with a column for each query type."""
     types = list(dict.fromkeys(case.type for case in found))
     table = Table(title=f"{name}, nDCG@10 by type", box=None, header_style="bold")
-    for column in ("way", *types, "all"):
-        table.add_column(column, justify="left" if column == "way" else "right")
+    for column in ("method", *types, "all"):
+        table.add_column(column, justify="left" if column == "method" else "right")
     for way in WAYS:
         if (rank := plain(way)) is not None:
             values = [ndcg(case, rank(case)) for case in found]
@@ -207,7 +207,7 @@ def show_types(name: str, found: list[Case]) -> None:
 
 
 def means(values: Sequence[float], found: Sequence[Case], types: Sequence[str]) -> Iterator[str]:
-    """The mean of each type."""
+    """Yield the mean of each query type."""
     for kind in types:
         inside = [s for s, case in zip(values, found, strict=True) if case.type == kind]
         yield f"{np.mean(inside):.3f}"

@@ -1,4 +1,4 @@
-"""Ways to fuse, each with what it has to choose; all rank the same candidates."""
+"""Fusion methods with their parameter choices; all rank the same candidates."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ DEPTH = 10
 OF_WORDS: tuple[ListName, ...] = ("phrase", "lexical")
 OF_VECTORS: tuple[ListName, ...] = ("text_to_image", "copy_semantic", "image_to_image")
 FUSED: tuple[ListName, ...] = ("lexical", *OF_VECTORS)
-"""The lists that are weighed; holders of quoted phrases stand above them in every way."""
+"""The weighted lists. Assets with a quoted phrase rank above them in every method."""
 LEAST: Mapping[ListName, float] = dict.fromkeys(OF_VECTORS, -1.0) | {"lexical": 0.0}
-"""The least score that a list can give."""
+"""Lower bound of a list's scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Case:
     held: Mapping[Ordinal, int]
     words: int
     docs: NDArray[np.int64]
-    """All candidates, ascending."""
+    """Ordinals of all candidates, ascending."""
     gains: Floats
     in_scope: NDArray[np.bool_]
     ideal: float
@@ -63,7 +63,7 @@ class Case:
         relevant: Mapping[Ordinal, int],
         sources: Mapping[Ordinal, str],
     ) -> Case:
-        """The query with what was retrieved for it."""
+        """Return the case for a query and its retrieved lists."""
         docs = np.array(sorted({o for part in retrieved.lists for o in part.ordinals}), np.int64)
         best = np.sort(list(relevant.values()))[::-1][:DEPTH].astype(float)
         spread = {part.name: _spread(part, docs) for part in retrieved.lists if part.ordinals}
@@ -86,7 +86,7 @@ class Case:
 
 
 def _spread(part: CandidateList, docs: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
-    """Rank, score and confidence of every candidate; where the list lacks it, inf, nan and 0."""
+    """Rank, score and confidence of every candidate; inf, nan and 0 if it is not in the list."""
     at = np.searchsorted(docs, part.ordinals)
     ranks, scores = np.full(len(docs), np.inf), np.full(len(docs), np.nan)
     believed = np.zeros(len(docs))
@@ -96,12 +96,12 @@ def _spread(part: CandidateList, docs: NDArray[np.int64]) -> tuple[Floats, Float
 
 
 def discounts(count: int) -> Floats:
-    """What the first places count in DCG."""
+    """Return the DCG discounts of the first ranks."""
     return 1.0 / np.log2(np.arange(2, count + 2))
 
 
 def ndcg(case: Case, fused: Floats) -> float:
-    """nDCG@10 of the candidates in falling order of score; 0 is no candidate."""
+    """Return nDCG@10 of the candidates by descending score; a score of 0 is no candidate."""
     kept = np.flatnonzero((fused > 0.0) & case.in_scope)
     held = np.array([case.held.get(Ordinal(o), 0) for o in case.docs[kept].tolist()])
     order = kept[np.lexsort((case.docs[kept], -fused[kept], -held))][:DEPTH]
@@ -109,12 +109,12 @@ def ndcg(case: Case, fused: Floats) -> float:
 
 
 Rank = Callable[[Case], Floats]
-"""A score for every candidate of a case, 0 for none."""
+"""Returns a score for every candidate of a case, 0 if it is not ranked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to fuse: what it may be, of which the best is chosen; or how it is learnt."""
+    """A fusion method: rankers by parameter choice, or a function that learns one."""
 
     name: str
     tried: Mapping[str, Rank] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Way:
 
 
 def plain(way: Way) -> Rank | None:
-    """The way itself, where nothing has to be chosen."""
+    """Return the ranker of a method without parameters, otherwise ``None``."""
     return next(iter(way.tried.values())) if len(way.tried) == 1 else None
 
 
@@ -130,7 +130,7 @@ def plain(way: Way) -> Rank | None:
 
 
 def served(settings: FusionSettings) -> Rank:
-    """As the engine fuses, under those settings."""
+    """Return the ranker that fuses as the engine does under these settings."""
 
     def rank(case: Case) -> Floats:
         lists = [part for part in case.lists if part.name in settings.lists]
@@ -160,7 +160,7 @@ CONFIDENT = FusionSection().settings()
 
 
 def summed(normal: Callable[[Case, ListName], Floats], weights: Mapping[ListName, float]) -> Rank:
-    """The weighted sum of scores that were made comparable, a list that lacks a hit giving 0."""
+    """Return the ranker by the weighted sum of normalised scores; a missing hit counts 0."""
 
     def rank(case: Case) -> Floats:
         total = np.zeros(len(case.docs))
@@ -175,7 +175,7 @@ def summed(normal: Callable[[Case, ListName], Floats], weights: Mapping[ListName
 
 
 def by_least_and_best(case: Case, name: ListName) -> Floats:
-    """From the least score that there can be, to the best that there is.
+    """Scale scores from their lower bound (0) to the maximum of the list (1).
 
     TM2C2 of Bruch, Gai and Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, 2023.
     """
@@ -184,19 +184,19 @@ def by_least_and_best(case: Case, name: ListName) -> Floats:
 
 
 def by_distribution(case: Case, name: ListName) -> Floats:
-    """From three deviations below the list's mean to three above it: DBSF, as Qdrant has it."""
+    """Scale scores from three deviations below the mean to three above: DBSF, as in Qdrant."""
     scores = case.scores[name]
     mean, deviation = float(np.nanmean(scores)), float(np.nanstd(scores))
     return np.clip((scores - mean) / max(6.0 * deviation, 1e-9) + 0.5, 0.0, 1.0)
 
 
 def by_belief(case: Case, name: ListName) -> Floats:
-    """The confidence itself: a calibrated score."""
+    """Return the confidence as the score."""
     return case.believed[name]
 
 
 def grid() -> Iterator[dict[ListName, float]]:
-    """Weights to choose from."""
+    """Yield the weights to choose from."""
     for words, pictures, copy in product((1.0, 2.0, 4.0), (0.25, 0.5, 1.0), (0.25, 0.5, 1.0)):
         yield {
             "lexical": words,
@@ -207,7 +207,7 @@ def grid() -> Iterator[dict[ListName, float]]:
 
 
 def over_grid(make: Callable[[Mapping[ListName, float]], Rank]) -> dict[str, Rank]:
-    """The same way under all weights."""
+    """Return the rankers for all weights of the grid."""
     return {str(weights): make(weights) for weights in grid()}
 
 
@@ -226,7 +226,7 @@ TREES = {
 
 
 def learnt(cases: Sequence[Case]) -> Rank:
-    """LambdaMART over ranks, scores and evidence (Burges 2010), small: 60 trees of 15 leaves."""
+    """Train LambdaMART (Burges 2010) on ranks, scores and confidences: 60 trees of 15 leaves."""
     used = [case for case in cases if len(case.docs)]
     rows = lightgbm.Dataset(
         np.concatenate([features(case) for case in used]),
@@ -246,7 +246,7 @@ def learnt(cases: Sequence[Case]) -> Rank:
 
 
 def features(case: Case) -> NDArray[Any]:
-    """What is known of each candidate when the query is answered."""
+    """Return the features of each candidate that are known at query time."""
     columns = [np.full(len(case.docs), float(case.words))]
     for name in FUSED:
         ranks = case.ranks.get(name, np.full(len(case.docs), np.inf))
@@ -260,10 +260,10 @@ def features(case: Case) -> NDArray[Any]:
 
 
 WAYS = (
-    Way("words alone", {"": served(setting(lists=OF_WORDS))}),
-    Way("vectors alone, plain RRF", {"": served(setting(lists=OF_VECTORS))}),
+    Way("lexical list alone", {"": served(setting(lists=OF_WORDS))}),
+    Way("vector lists, plain RRF", {"": served(setting(lists=OF_VECTORS))}),
     Way(
-        "vectors alone, confident",
+        "vector lists, confident RRF",
         {"": served(replace(CONFIDENT, lists={n: CONFIDENT.lists[n] for n in OF_VECTORS}))},
     ),
     Way("RRF, k 60", {"": served(setting())}),
@@ -276,13 +276,16 @@ WAYS = (
             for weights in grid()
         },
     ),
-    Way("convex, least to best", over_grid(lambda weights: summed(by_least_and_best, weights))),
+    Way(
+        "linear, bound to maximum",
+        over_grid(lambda weights: summed(by_least_and_best, weights)),
+    ),
     Way("DBSF", over_grid(lambda weights: summed(by_distribution, weights))),
-    Way("convex, confidences", over_grid(lambda weights: summed(by_belief, weights))),
+    Way("linear, confidences", over_grid(lambda weights: summed(by_belief, weights))),
     Way("confident RRF", {"": served(CONFIDENT)}),
     Way(
         "confident RRF, weights chosen",
         {str(w): served(setting("confident_rrf", 30.0, weights=w)) for w in grid()},
     ),
-    Way("LambdaMART on the same evidence", learnt=learnt),
+    Way("LambdaMART on the same features", learnt=learnt),
 )

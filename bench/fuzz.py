@@ -1,6 +1,6 @@
-"""Requests made by chance against a real server: how they were answered, and what it then held.
+"""Send random requests to a real server; report statuses and memory.
 
-Exits with 1 for a 5xx answer or a dead process. Pictures come from a folder of strange ones.
+Exits with 1 after a 5xx response or if the server died. Pictures come from a folder.
 
     python bench/fuzz.py --requests 10000 --pictures ../shared/data/odd
 """
@@ -47,8 +47,8 @@ def main() -> None:
         time.sleep(1.0)
         levels.append(server.memory_info().rss >> 20)
         assert client.get("/readyz").status_code == 200
-    print(f"answers {dict(sorted(statuses.items()))}")
-    print(f"resident memory in MB, at every tenth and at the end: {levels}")
+    print(f"statuses {dict(sorted(statuses.items()))}")
+    print(f"resident memory in MB after every tenth, and at the end: {levels}")
 
 
 def arguments() -> argparse.Namespace:

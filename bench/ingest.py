@@ -1,12 +1,13 @@
-"""How fast pictures come in: the engine end to end, beside a naive loop, in the same run.
+"""Measure ingest speed end to end, beside a naive loop in the same run.
 
-Made-up JPEGs of 1200 and 3000 px (photos.py) with a line of copy each. The naive loop opens each
-with Pillow, prepares it by open_clip's transform, encodes it alone in 32 bits and puts it into the
-catalog; it runs on a sample, half of it before and half after the engine. The engine is what
-`hybrid-search ingest` runs, without loading model and dictionary. CPU milliseconds an image by
-stage: decoding is that of the decoding processes, reading and storing that of their threads,
-encoding the rest. Weights are random except those of the embedded model. Threads that wait do not
-spin, in the naive loop as in the engine; on a busy machine compare the CPU.
+Synthetic JPEGs of 1200 and 3000 px (photos.py) with a line of text each. The naive loop opens each
+picture with Pillow, applies open_clip's transform, encodes it alone in fp32 and stores it in the
+catalog. It runs on a sample, half of it before and half after the engine. The engine runs as in
+`hybrid-search ingest`, without the loading of model and dictionary.
+
+CPU milliseconds a picture by stage: decoding is that of the decoding processes, reading and storing
+that of their threads, encoding the rest. Weights are random except the embedded model's. Waiting
+threads sleep in both variants. On a busy machine compare CPU times.
 
     python bench/ingest.py --models embedded:2000,ViT-B-32:2000,ViT-L-14:200
 """
@@ -70,22 +71,22 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--models",
         default="embedded:2000,ViT-B-32:2000,ViT-L-14:200",
-        help="names with the number of pictures",
+        help="model names with the number of pictures",
     )
     parser.add_argument("--naive", type=int, default=80, help="pictures of the naive loop")
-    parser.add_argument("--folder", type=Path, help="where the JPEGs are kept for the next run")
+    parser.add_argument("--folder", type=Path, help="folder to keep the JPEGs for the next run")
     parser.add_argument("--workers", type=int, default=IngestSection().workers)
     parser.add_argument("--threads", type=int, default=EmbeddingSection().threads)
     parser.add_argument("--batch", type=int, default=EmbeddingSection().batch_size)
     parser.add_argument(
-        "--without-copy", action="store_true", help="embed pictures alone, as the naive loop does"
+        "--without-copy", action="store_true", help="embed only pictures, as the naive loop does"
     )
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
 def measure(model: str, paths: Sequence[Path], options: argparse.Namespace) -> dict[str, Any]:
-    """One model: the engine's speed, its stages, and the naive loop's."""
+    """Return the speed of the engine, its stages and the naive loop, for one model."""
     half = options.naive // 2
     before = naive_seconds(model, paths[:half])
     report: dict[str, Any] = {
@@ -102,7 +103,7 @@ def measure(model: str, paths: Sequence[Path], options: argparse.Namespace) -> d
 
 
 def naive_seconds(model: str, paths: Sequence[Path]) -> tuple[float, float]:
-    """Seconds a picture, one after the other, and seconds of CPU."""
+    """Return wall and CPU seconds a picture for the naive loop."""
     name = f"local-dir:{EMBEDDED_FOLDER}" if model == EMBEDDED else model
     net, _, transform = open_clip.create_model_and_transforms(name)
     net.eval()
@@ -131,7 +132,7 @@ def put_alone(catalog: SqliteCatalog, path: Path, picture: Image.Image, row: Any
 def engine_speed(
     model: str, paths: Sequence[Path], options: argparse.Namespace
 ) -> dict[str, float | dict[str, float]]:
-    """Images a second and CPU milliseconds an image of the real road in."""
+    """Return pictures a second and CPU milliseconds a picture of the engine's ingest."""
     pretrained = None if model == EMBEDDED else RANDOM
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
@@ -158,7 +159,7 @@ def engine_speed(
 
 @contextmanager
 def stages(engine: Engine) -> Iterator[dict[str, float]]:
-    """Seconds of CPU by stage, filled in while the engine ingests."""
+    """Yield CPU seconds by stage, updated while the engine ingests."""
     spent = {"read": 0.0, "store": 0.0}
     indexer: Any = engine.writer()
     indexer._receive = timed(indexer._receive, spent, "read")
@@ -190,7 +191,7 @@ def copy_for(path: Path) -> str:
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
-    table = Table("model", "pictures", "images/s", "naive", "ratio", "CPU ms", "naive", "ratio")
+    table = Table("model", "pictures", "pictures/s", "naive", "ratio", "CPU ms", "naive", "ratio")
     for stage in STAGES:
         table.add_column(stage)
     for row in rows:

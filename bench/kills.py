@@ -1,9 +1,9 @@
-"""Kill -9 at random moments of mixed writes, folds and rebuilds: nothing acknowledged is lost.
+"""Kill a writer at random moments and check that no acknowledged write is lost.
 
-A child writes, replaces and deletes adverts, folds and rebuilds its indexes all the while, and logs
-what it is about to do and what was acknowledged. It is killed; another child opens the folder as
-any start does, and compares: every acknowledged advert with its exact copy, picture and vector, in
-the catalog and in both indexes; none that was deleted. The next round goes on with the same folder.
+A child process writes, replaces and deletes assets, merges and rebuilds its indexes, and logs each
+intention and each acknowledgement. After the kill another child opens the folder normally and
+compares: every acknowledged asset must be there with its exact text, picture and vector, in the
+catalog and in both indexes, and no deleted one. The next round continues with the same folder.
 
     python bench/kills.py --rounds 200
 """
@@ -49,20 +49,20 @@ from hybrid_search.stores.embedded.rebuild import rebuild, rebuild_vectors
 
 IDS, ROUNDS_A_FOLDER = 300, 25
 Wanted = dict[str, tuple[str, Digest] | None]
-"""What becomes of each id: its title and its picture's hash, or its deletion."""
+"""Expected state by id: title and hash of the picture, or ``None`` if deleted."""
 
 
 @dataclass
 class Report:
-    """What all rounds found."""
+    """Totals over all rounds."""
 
     rounds: int = 0
     acknowledged: int = 0
     lost: int = 0
     wrong: int = 0
-    """Adverts with other copy, another picture or another vector than was acknowledged."""
+    """Assets whose text, picture or vector differs from what was acknowledged."""
     ghosts: int = 0
-    """Deleted or replaced adverts that are found."""
+    """Deleted or replaced assets that are still found."""
     failed_starts: int = 0
     rebuilds: int = 0
     repairs: list[str] = field(default_factory=list)
@@ -83,7 +83,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=4.0, help="latest moment of a kill")
+    parser.add_argument("--seconds", type=float, default=4.0, help="latest time of a kill")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -108,7 +108,7 @@ def one_round(folder: Path, chance: random.Random, seconds: float, report: Repor
 
 
 def forked(work: Callable[[], object]) -> int:
-    """The process that does the work; it starts at once, for everything is imported already."""
+    """Fork a process that does the work; modules are already imported, so it starts at once."""
     child = os.fork()
     if child:
         return child
@@ -151,7 +151,7 @@ def write_for_ever(folder: Path, log: Path, seed: int) -> None:
 
 
 def change(chance: random.Random, picture: bytes) -> tuple[str, Digest] | None:
-    """A deletion now and then, or copy with a word that nothing else holds, and a picture."""
+    """Return a random write: a deletion, or a title with a unique word and a picture."""
     if chance.random() < 0.2:
         return None
     return f"광고 w{chance.randrange(1 << 40):010x} sale", digest_of(picture)
@@ -186,7 +186,7 @@ def rebuilt(folder: Path, only_vectors: bool, say: Callable[[str, Wanted], None]
 
 
 def checked(folder: Path, log: Path) -> dict[str, Any]:
-    """What an ordinary start finds of what was acknowledged."""
+    """Open the folder normally and compare it with the acknowledged writes."""
     acknowledged, flying, counts = read_log(log)
     started = time.monotonic()
     with open_engine(settings_of(folder), write=True) as engine:
@@ -205,7 +205,7 @@ def checked(folder: Path, log: Path) -> dict[str, Any]:
 
 
 def read_log(log: Path) -> tuple[Wanted, Wanted, dict[str, int]]:
-    """What was acknowledged; what was under way at the end; and how much there was of each."""
+    """Return acknowledged writes, writes in progress at the end, and counts of each."""
     acknowledged: Wanted = {}
     flying: Wanted = {}
     counts = {"acknowledged": 0, "rebuilds": 0}
@@ -223,13 +223,13 @@ def read_log(log: Path) -> tuple[Wanted, Wanted, dict[str, int]]:
 
 
 def settle(engine: Engine, log: Path, names: set[str]) -> None:
-    """Begin the next round's log with what there is: what was under way may have come or not."""
+    """Start the next round's log with the actual state: writes in progress may be stored or not."""
     known = {name: state_of(engine, name) for name in names}
     log.write_text(json.dumps({"known": known}) + "\n")
 
 
 def state_of(engine: Engine, name: str) -> tuple[str, Digest] | None:
-    """Title and picture as the catalog has them."""
+    """Return title and picture hash in the catalog; ``None`` if the asset is deleted."""
     stored = engine.catalog.find(AssetId(name))
     if stored is None or stored.picture is None:
         return None
@@ -237,7 +237,7 @@ def state_of(engine: Engine, name: str) -> tuple[str, Digest] | None:
 
 
 def is_found(engine: Engine, name: str, title: str, picture: str) -> bool:
-    """By its own word, with its own vector, and its picture is there."""
+    """Return whether word and vector find the asset, and its picture exists."""
     stored = engine.catalog.find(AssetId(name))
     assert stored is not None
     digest = Digest(picture)
@@ -253,12 +253,12 @@ def is_found(engine: Engine, name: str, title: str, picture: str) -> bool:
 
 
 def sets_differ(engine: Engine) -> int:
-    """Versions that an index holds and the catalog does not, or the other way round."""
+    """Count versions that are only in an index or only in the catalog."""
     living, seen = engine.catalog.live_ordinals(), engine.catalog.vector_ordinals(engine.model)
     lexical, vectors = engine.lexical.ordinals(), engine.vectors.ordinals()
     return len(np.setxor1d(living, lexical)) + len(np.setxor1d(seen, vectors))
 
 
 if __name__ == "__main__":
-    load_embedder(EmbeddingSection())  # so that no child has to import what models need
+    load_embedder(EmbeddingSection())  # imports the model libraries once, for all children
     main()

@@ -1,7 +1,7 @@
-"""What exact match costs: this index beside raw Tantivy calls, SQLite FTS5 and bm25s.
+"""Measure lexical search beside raw Tantivy calls, SQLite FTS5 and bm25s.
 
-One process, the same made-up ads for all (8 to 64 words, a fifth of them Korean, frequencies by
-Zipf's law), the same queries, in shuffled blocks; CPU time of the calling thread.
+One process; the same synthetic ads for all (8 to 64 words, a fifth of them Korean, frequencies by
+Zipf's law) and the same queries, in shuffled blocks; CPU time of the calling thread.
 
     python bench/lexical.py --assets 10000 --assets 100000
 """
@@ -38,12 +38,12 @@ SYLLABLES = "가나다라마바사아자차카타파하고노도로모보소오�
 LETTERS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z")
 
 Ask = Callable[[str], int]
-"""Answers a query; how many hits it gave."""
+"""Runs a query and returns the number of hits."""
 
 
 @dataclass
 class Engine:
-    """One engine: what it answers each kind of query with, and how long it took to fill."""
+    """One engine: a function for each kind of query, and its build time."""
 
     name: str
     asks: dict[str, Ask]
@@ -58,7 +58,7 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--assets", type=int, action="append", help="how many; may be repeated")
+    parser.add_argument("--assets", type=int, action="append", help="how many; repeatable")
     parser.add_argument("--queries", type=int, default=400, help="queries of each kind")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
@@ -68,7 +68,7 @@ def arguments() -> argparse.Namespace:
 
 
 def vocabulary(chance: random.Random) -> list[str]:
-    """Made-up words in order of frequency, a fifth of them Korean."""
+    """Return synthetic words by descending frequency, a fifth of them Korean."""
     words: dict[str, None] = {}
     while len(words) < WORDS:
         if chance.random() < 0.2:
@@ -80,7 +80,7 @@ def vocabulary(chance: random.Random) -> list[str]:
 
 
 def corpus(count: int, seed: int) -> list[str]:
-    """The copy of so many ads."""
+    """Return the texts of ``count`` ads."""
     chance = random.Random(seed)
     words = vocabulary(chance)
     drawn = np.random.default_rng(seed).zipf(1.15, size=(count, 2 * TOKENS)) % WORDS
@@ -92,7 +92,7 @@ def corpus(count: int, seed: int) -> list[str]:
 
 
 def questions(texts: list[str], count: int, seed: int) -> dict[str, list[str]]:
-    """Queries whose words stand in the ads; every phrase stands in at least one."""
+    """Return queries with words from the ads; every phrase occurs in at least one."""
     chance = random.Random(seed + 1)
     asked: dict[str, list[str]] = {"keyword": [], "and": [], "phrase": [], "facet": []}
     for _ in range(count):
@@ -118,7 +118,7 @@ def run(count: int, queries: int, seed: int) -> dict[str, object]:
 
 
 def ours(index: TantivyIndex, texts: list[str]) -> Iterator[Engine]:
-    """This index through its port, and the bare calls on the same files."""
+    """Yield this index through its port, and raw Tantivy calls on the same files."""
     started = time.process_time()
     for first in track(range(0, len(texts), 5000), "indexing"):
         part = list(enumerate(texts[first : first + 5000], start=first + 1))
@@ -146,7 +146,7 @@ def ours(index: TantivyIndex, texts: list[str]) -> Iterator[Engine]:
 
 
 def raw(index: TantivyIndex) -> dict[str, Ask]:
-    """The bare search call on ready queries: no analysis, no order of ties, no ordinals."""
+    """Return raw search calls with prepared queries: no analysis, ties or ordinals."""
     searcher, schema = index._snapshot.compiler.searcher, index._schema
     query, must = tantivy.Query, tantivy.Occur.Must
 
@@ -167,7 +167,7 @@ def raw(index: TantivyIndex) -> dict[str, Ask]:
 
 
 def fts5(texts: list[str]) -> Engine:
-    """SQLite's full text search with its Unicode tokenizer, ranked by BM25."""
+    """Return SQLite FTS5 with its Unicode tokenizer, ranked by BM25."""
     started = time.process_time()
     base = sqlite3.connect(":memory:")
     base.execute("CREATE VIRTUAL TABLE ads USING fts5(copy, brand UNINDEXED, tokenize=unicode61)")
@@ -191,7 +191,7 @@ def fts5(texts: list[str]) -> Engine:
 
 
 def scored_matrix(texts: list[str]) -> Engine:
-    """bm25s: every score computed beforehand; it has no AND, no phrases and no facets."""
+    """Return bm25s, which computes scores at build time; no AND, phrases or facets."""
     started = time.process_time()
     retriever = bm25s.BM25()
     retriever.index([text.split() for text in texts], show_progress=False)
@@ -206,7 +206,7 @@ def scored_matrix(texts: list[str]) -> Engine:
 def measure(
     engines: list[Engine], asked: dict[str, list[str]], chance: random.Random
 ) -> list[dict[str, object]]:
-    """Rows by kind and engine; blocks of queries in shuffled order after one pass to warm up."""
+    """Return rows by kind and engine, measured in shuffled blocks after a warm-up pass."""
     took: dict[tuple[str, str], list[float]] = {}
     blocks = [
         (engine, kind, queries[first : first + BLOCK])

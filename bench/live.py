@@ -1,10 +1,9 @@
-"""What searches cost while vectors come and go and the index is folded and rebuilt.
+"""Measure searches while vectors are written and the index is merged and rebuilt.
 
-Searching threads ask for the nearest of made-up CLIP-like vectors (clouds.py), first in quiet,
-then while a writer adds, replaces and deletes, the tail is folded and the index rebuilt twice.
-Every answer is checked for the asset whose vector is asked for, and for dead ones. Times are
-those of single searches: CPU milliseconds of the searching thread, and wall time, in which
-threads also wait for each other and for cores.
+Threads search synthetic CLIP-like vectors (clouds.py), first without writes, then while a writer
+adds, replaces and deletes, the write buffer is merged and the index is rebuilt twice. Every result
+must contain the asset whose vector is the query, and no deleted asset. Times are those of single
+searches: CPU milliseconds of the searching thread, and wall time, which includes waiting.
 
     python bench/live.py --vectors 100000 --writes 20000
 """
@@ -40,12 +39,12 @@ QUIET_SECONDS = 10.0
 
 @dataclass
 class Times:
-    """Milliseconds of single searches, what they missed, and dead assets that they found."""
+    """Milliseconds of single searches, misses, and deleted assets that were found."""
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     missed: int = 0
-    """Answers without the asset whose vector was asked for: a graph is no exact search."""
+    """Results without the asset whose vector is the query: a graph is approximate."""
     faults: list[str] = field(default_factory=list)
 
     def summary(self) -> dict[str, float]:
@@ -59,11 +58,11 @@ class Times:
 
 @dataclass
 class Corpus:
-    """The vectors by ordinal - 1, and which of them are alive, dead, and never touched."""
+    """The vectors by ordinal - 1, and which are live, deleted, and never changed."""
 
     rows: Vectors
     kept: int
-    """Ordinals up to this one are never deleted: each must be found by its own vector."""
+    """Ordinals up to this one are never deleted: each must be found by its vector."""
     alive: set[int] = field(default_factory=set)
     dead: set[int] = field(default_factory=set)
 
@@ -121,7 +120,7 @@ def run(count: int, writes: int) -> dict[str, Any]:
 def searching(
     index: FaissIndex, corpus: Corpus, times: Times, meanwhile: Callable[[], None]
 ) -> None:
-    """Let the threads search as long as ``meanwhile`` takes."""
+    """Run the searching threads until ``meanwhile`` returns."""
     done = threading.Event()
     threads = [
         threading.Thread(target=search, args=(index, corpus, times, done, place))
@@ -147,11 +146,11 @@ def search(
         times.wall.append((time.perf_counter() - wall) * 1000)
         times.missed += own not in found
         if dead & set(found):
-            times.faults.append(f"dead: {dead & set(found)}")
+            times.faults.append(f"deleted: {dead & set(found)}")
 
 
 def write(index: FaissIndex, corpus: Corpus, writes: int, visible: list[float]) -> None:
-    """Add, replace and delete; fold when due; rebuild after a third and after two."""
+    """Add, replace and delete; merge when due; rebuild after one and two thirds."""
     first = len(corpus.alive)
     for start in range(first, first + writes, STEP):
         fresh = np.arange(start + 1, start + 1 + STEP, dtype=np.int64)

@@ -1,9 +1,9 @@
-"""A service under load: searches with writes beside them, below and above what it can do.
+"""Load test of a service: searches with concurrent writes, below and above saturation.
 
-A process of its own asks the service over many connections, in three parts: as much as a few
-clients ask (below saturation), far more clients than it takes (above), and the few again
-(after). A writer puts and deletes ads all the while. Printed for each part: searches a second,
-times, answers by status, memory of all processes of the service.
+A separate process sends searches over many connections in three phases: a few clients (below
+saturation), far more clients than the service accepts (above), and the few again (after). A writer
+adds and deletes assets throughout. Prints for each phase searches a second, latencies, responses by
+status, and the memory of all processes of the service.
 
     python bench/load.py --data-dir DATA --queries QUERIES.jsonl --minutes 10 --workers 1
 """
@@ -37,32 +37,32 @@ from rich.progress import Progress
 from rich.table import Table
 
 FEW = 8
-"""Connections below saturation; together they ask at a rate that is set."""
+"""Connections below saturation; they share the configured rate."""
 MANY = 400
-"""Connections above it: more than work and wait together."""
+"""Connections above saturation: more than may run and wait together."""
 WRITES_A_SECOND = 4
 SHARES = {"below": 0.6, "above": 0.2, "after": 0.2}
-"""The parts of the time."""
+"""Share of the time of each phase."""
 
 
 @dataclass
 class Part:
-    """What one part of the run showed."""
+    """Measurements of one phase."""
 
     name: str
     clients: int
     rate: float
-    """Searches a second that are asked for; 0 asks as fast as answers come."""
+    """Target searches a second; 0 sends a search after each response."""
     began: float = field(default_factory=time.perf_counter)
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     writes: Counter[int] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
-    """Connections that ended without an answer."""
+    """Connections that ended without a response."""
     ms: list[float] = field(default_factory=list)
-    """Of searches that were answered 200."""
+    """Latencies of searches with status 200."""
     late: float = 0.0
-    """Seconds from the beginning until the last answer that was none of 200."""
+    """Seconds from the start of the phase to the last response other than 200."""
     memory_mb: list[int] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
@@ -96,8 +96,8 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", type=Path, required=True, help="an index; it is copied")
-    parser.add_argument("--queries", type=Path, required=True, help="JSONL with a text each")
+    parser.add_argument("--data-dir", type=Path, required=True, help="index to copy")
+    parser.add_argument("--queries", type=Path, required=True, help="JSONL with a text a line")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rate", type=float, default=40.0, help="searches a second of the few")
@@ -107,7 +107,7 @@ def arguments() -> argparse.Namespace:
 
 @contextmanager
 def service(data: Path, workers: int) -> Iterator[tuple[str, psutil.Process]]:
-    """The address of a service that is ready, and its process."""
+    """Yield the address of a ready service, and its process."""
     command = [sys.executable, "-m", "hybrid_search.cli.main", "serve", "--port", "0", "--json"]
     command += ["--data-dir", str(data), "--workers", str(workers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -121,7 +121,7 @@ def service(data: Path, workers: int) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def wait_until_ready(address: str, times: int) -> None:
-    """Until so many new connections in turn are told that it is."""
+    """Wait until ``times`` new connections in succession report that it is ready."""
     ready = 0
     while ready < times:
         told = httpx.get(f"{address}readyz", timeout=60).status_code
@@ -159,14 +159,14 @@ async def load(part: Part, address: str, queries: list[str], end: float) -> None
 
 
 class Link:
-    """One connection that asks one thing after another; a client that is no bottleneck itself."""
+    """A minimal client with one connection, so that the client is not the bottleneck."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
         self._writer: asyncio.StreamWriter | None = None
 
     async def status(self, path: str) -> int:
-        """The status of a whole answer; raises ``OSError`` or ``EOFError`` where none came."""
+        """Return the status of a response; raise ``OSError`` or ``EOFError`` if none came."""
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(*self._address)
         self._writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode("ascii"))
@@ -199,7 +199,7 @@ async def ask(link: Link, part: Part, queries: list[str], end: float) -> None:
             part.ms.append((now - started) * 1000)
         else:
             part.late = now - part.began
-            # A client that is refused comes again; sooner than it is told to, here.
+            # A refused client tries again, here sooner than Retry-After says.
             await asyncio.sleep(random.uniform(0.05, 0.2))
         if part.rate:
             due = started + random.uniform(0.5, 1.5) * part.clients / part.rate

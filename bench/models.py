@@ -1,8 +1,8 @@
-"""What the models of the catalogue cost: CPU time of one core for a picture and for a text.
+"""Measure the cost of the recommended models: CPU time of one core for a picture and for a text.
 
-Architectures are real, weights are drawn by chance and token ids are made up: nothing is fetched,
-and nothing is said of quality. A text model that is described on the hub alone takes its
-description from ``TEXT_MODELS``. Needs the package transformers for those.
+Architectures are real; weights and token ids are random, so nothing is downloaded, and quality is
+not measured. A text model that is only described on the hub takes its description from
+``TEXT_MODELS`` and needs the package transformers.
 
     python bench/models.py --model ViT-B-32 --model ViT-L-14
 """
@@ -43,7 +43,7 @@ PICTURES, ROUNDS = 8, 3
 def main() -> None:
     options = arguments()
     torch.set_num_threads(1)
-    logging.disable(logging.WARNING)  # that weights are drawn by chance is known
+    logging.disable(logging.WARNING)  # open_clip warns about random weights
     with tempfile.TemporaryDirectory() as folder:
         for name in options.model or [entry.model for entry in catalogue()]:
             print(json.dumps(measured(name, Path(folder), options.precision)), flush=True)
@@ -51,7 +51,7 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", action="append", help="all of the catalogue without it")
+    parser.add_argument("--model", action="append", help="repeatable; default: all recommended")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     return parser.parse_args()
 
@@ -76,7 +76,7 @@ def measured(name: str, folder: Path, precision: str) -> dict[str, object]:
 
 
 def described(name: str, folder: Path) -> str:
-    """What open_clip calls the model, with a text model that need not be looked up."""
+    """Return open_clip's name of the model, with a text model that needs no download."""
     if name == "embedded":
         return f"local-dir:{EMBEDDED_FOLDER}"
     config = open_clip.get_model_config(name)
@@ -93,7 +93,7 @@ def described(name: str, folder: Path) -> str:
 
 @torch.inference_mode()
 def best(work: Callable[[], object]) -> float:
-    """The least CPU seconds of some rounds."""
+    """Return the minimum CPU seconds of several rounds."""
     work()
     times = []
     for _ in range(ROUNDS):

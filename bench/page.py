@@ -1,7 +1,7 @@
-"""How fast the page is, by the browser's own clock: first results, and results while typing.
+"""Measure the page with the browser's own clock: first results, and results while typing.
 
-Each load is that of a new browser profile. A query is typed in one piece into a page that is
-warm; it ends with the frame that shows its results. The server and the browser share the machine.
+Each load uses a new browser profile. A query is typed at once into a loaded page and ends with the
+frame that shows its results. The server and the browser share the machine.
 
     python bench/page.py --data-dir demo-data --loads 20 --queries 60
 """
@@ -85,7 +85,7 @@ def parsed() -> argparse.Namespace:
 
 
 def first_results(browser: Browser, address: str) -> float:
-    """Milliseconds from the start of the navigation to the frame that shows results."""
+    """Return the milliseconds from the start of the navigation to the frame with results."""
     context = browser.new_context(base_url=address)
     page = context.new_page()
     page.add_init_script(WATCH)
@@ -97,7 +97,7 @@ def first_results(browser: Browser, address: str) -> float:
 
 
 def typed(page: Page, words: str) -> float:
-    """Milliseconds from the input event to the frame that shows the results."""
+    """Return the milliseconds from the input event to the frame with the results."""
     found: float = page.evaluate(TYPE, words)
     page.wait_for_load_state("networkidle")
     return found

@@ -1,8 +1,8 @@
-"""Search engines that run inside the process, each behind the same few methods.
+"""Embedded search engines behind one interface.
 
-Every one holds the same assets: a text that whitespace splits into its words, and a unit vector.
-Graphs have 32 links a node and keep 100 candidates while they are built; all run on one thread.
-Answers are ordinals, from 1 on, best first.
+All contain the same assets: a text with words separated by spaces, and a unit vector. Graphs have
+32 links a node and 100 candidates during construction (ef_construction). All run on one thread.
+Results are ordinals, starting at 1, best first.
 """
 
 from __future__ import annotations
@@ -53,43 +53,43 @@ Spent = dict[str, float]
 
 
 class Engine(ABC):
-    """One engine over one folder."""
+    """One engine with one folder."""
 
     name: ClassVar[str]
     package: ClassVar[str]
     breadth: int = 256
-    """How many candidates a walk through the graph keeps (ef)."""
+    """Search breadth of the graph (ef)."""
 
     @abstractmethod
     def build(self, folder: Path, texts: Sequence[str], rows: Rows) -> Spent:
-        """Fill a new folder and be ready to answer from it."""
+        """Index the assets into a new folder and leave the engine open."""
 
     @abstractmethod
     def open(self, folder: Path) -> None:
-        """Be ready to answer from a folder that was built."""
+        """Open a folder that was built before."""
 
     @abstractmethod
     def close(self) -> None:
-        """Leave the folder to other processes."""
+        """Close the engine, so that other processes can open the folder."""
 
     @abstractmethod
     def vector(self, vector: Rows, limit: int) -> list[int]:
-        """The nearest assets."""
+        """Return the nearest assets."""
 
     @abstractmethod
     def keyword(self, word: str, limit: int) -> list[int]:
-        """The assets with that word, by BM25."""
+        """Return the assets with this word, by BM25."""
 
     @abstractmethod
     def phrase(self, phrase: str, limit: int) -> list[int]:
-        """The assets with these words in a row, by BM25."""
+        """Return the assets with this phrase, by BM25."""
 
     @abstractmethod
     def hybrid(self, word: str, vector: Rows, limit: int) -> list[int]:
-        """Both lists, each to its window, fused by the engine's own RRF."""
+        """Return both lists within their windows, fused by the engine's own RRF."""
 
     def fused(self, word: str, vector: Rows, limit: int) -> list[int]:
-        """The same, fused here: some engines' own fusion is not their fastest way."""
+        """Return the same, fused here: some engines are faster without their own fusion."""
         return rrf([self.keyword(word, WINDOW), self.vector(vector, WINDOW)])[:limit]
 
 
@@ -113,13 +113,13 @@ def _chunks(count: int) -> Iterator[range]:
 
 
 class OurVectors:
-    """The vector half of this project: sealed in a folder, mapped from there."""
+    """The vector index of this project, memory-mapped from a folder."""
 
     plan = VectorPlan(kind="hnsw", storage="bf16", m=LINKS, ef_construction=BUILD_BREADTH)
 
     def build(self, folder: Path, ordinals: np.ndarray, rows: Rows) -> None:
         live = LiveVectors(sequence=0, count=len(rows), portions=[(ordinals, rows)])
-        # Only sealed by this index: to one that never saw these vectors added, all are dead.
+        # Only for building: an index to which no vector was added treats all as deleted.
         FaissIndex(DIMENSION, folder=folder, plan=self.plan).rebuild(live, probes=[])
 
     def open(self, folder: Path) -> None:
@@ -131,7 +131,7 @@ class OurVectors:
 
 
 class Ours(Engine):
-    """This project's two indexes and its fusion, without catalog and rendering."""
+    """The two indexes and the fusion of this project, without catalog and rendering."""
 
     name, package = "hybrid_search", "hybrid_search"
 
@@ -198,9 +198,9 @@ def _stored(ordinal: int, text: str) -> StoredAsset:
 class Zvec(Engine):
     """zvec: HNSW over raw vectors, full text in RocksDB.
 
-    Its quickest call answers with numbers of its own, from a collection that is only read; they
-    are turned into keys here, as a caller must. Its own fusion has no such call, and no window
-    beside the number of results.
+    Its fastest call returns internal numbers and needs a read-only collection. They are converted
+    to keys here, as any caller must do. Its own fusion has no such call, and its window is the
+    number of results.
     """
 
     name, package = "zvec", "zvec"
@@ -284,7 +284,7 @@ class Zvec(Engine):
 
 
 class Qdrant(Engine):
-    """Qdrant Edge: one shard, optimised, its text index with BM25 and phrases."""
+    """Qdrant Edge: one optimised shard with a text index for BM25 and phrases."""
 
     name, package = "qdrant-edge", "qdrant-edge-py"
 
@@ -302,7 +302,7 @@ class Qdrant(Engine):
                 tokenizer=edge.TokenizerType.Whitespace, phrase_matching=True, scoring=True
             )
             shard.update(update.create_field_index("copy", words))
-        with _clocked(spent, "vectors"):  # and the text once more, for the new segment
+        with _clocked(spent, "vectors"):  # includes indexing the text again for the new segment
             shard.optimize()
             shard.flush()
             shard.close()
@@ -318,7 +318,7 @@ class Qdrant(Engine):
             ),
             optimizers=edge.EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=1000),
             max_search_threads=1,
-            wal_enabled=False,  # the others keep no log of writes either
+            wal_enabled=False,  # the other engines have no write-ahead log either
         )
 
     def open(self, folder: Path) -> None:
@@ -345,7 +345,7 @@ class Qdrant(Engine):
             edge.Prefetch(WINDOW, query=edge.TextQuery("copy", word)),
             edge.Prefetch(WINDOW, query=near, params=breadth),
         ]
-        # Its ranks begin at 0.
+        # Its ranks start at 0.
         fusion = edge.Fusion.Rrf(RANK_CONSTANT + 1)
         return self._ask(edge.QueryRequest(limit, query=fusion, prefetches=both))
 
@@ -404,7 +404,7 @@ class Lance(Engine):
         asked = self._table.search(query_type="hybrid", vector_column_name="vector")
         asked = asked.vector(vector).text(MatchQuery(word, "copy")).distance_type("dot")
         asked = asked.nprobes(1).ef(max(self.breadth, WINDOW)).rerank(self._rrf)
-        # The limit is the window of its lists as well.
+        # The limit is also the window of its lists.
         return _ordinals(asked.select(["ordinal"]).limit(WINDOW).to_arrow())[:limit]
 
     def _matching(self, query: MatchQuery | PhraseQuery, limit: int) -> list[int]:

@@ -1,10 +1,9 @@
-"""This project beside zvec, Qdrant Edge and LanceDB on the same work, in one process.
+"""Compare this project with zvec, Qdrant Edge and LanceDB on the same work in one process.
 
-Made-up ads and CLIP-like vectors, the same for all; queries in shuffled blocks after one pass to
-warm up. What is counted is the CPU time of the whole process around a block, for some engines
-work in threads of their own; all are held to one thread. Each searches as broadly (ef) as it must
-to find the share of the nearest that is asked for. Reopening is measured in processes of
-their own, with the files in the system's cache.
+The same synthetic ads and CLIP-like vectors for all; queries in shuffled blocks after a warm-up
+pass. All engines use one thread. Times are CPU times of the whole process around a block, because
+some engines work in their own threads. Each is searched with the smallest breadth (ef) that reaches
+the required recall. Reopening is measured in separate processes with files in the page cache.
 
     pip install bm25s zvec qdrant-edge-py lancedb
     python bench/peers.py --assets 100000
@@ -27,8 +26,8 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-# Read by the libraries as they are loaded. One thread for Lance's reads (LANCE_IO_THREADS)
-# makes it wait for ever.
+# The libraries read these when they are loaded. With one thread for reads (LANCE_IO_THREADS)
+# Lance would wait forever.
 os.environ.update(
     OMP_NUM_THREADS="1",
     OPENBLAS_NUM_THREADS="1",
@@ -54,14 +53,14 @@ Ask = Callable[[], list[int]]
 
 @dataclass(frozen=True)
 class Work:
-    """What every engine is filled with and asked for."""
+    """The assets and queries for every engine."""
 
     texts: list[str]
     cloud: Cloud
     keywords: list[str]
     phrases: list[str]
     near_pictures: list[set[int]]
-    """The exact answers to the queries like pictures."""
+    """Exact neighbours of the picture queries."""
     near_texts: list[set[int]]
 
     @classmethod
@@ -74,7 +73,7 @@ class Work:
 
 @dataclass
 class Built:
-    """An engine that is filled and ready, and what is known about it."""
+    """A built engine with its measurements."""
 
     engine: Engine
     folder: Path
@@ -84,7 +83,7 @@ class Built:
 
 @dataclass
 class Sample:
-    """Milliseconds a query, the mean of each block, and how many answers came."""
+    """Mean milliseconds a query of each block, and the number of results."""
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
@@ -114,16 +113,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--engines",
         default=",".join(ENGINES),
-        help="names with commas between; the first is what others are held against",
+        help="comma-separated names; the first is the reference",
     )
-    parser.add_argument("--floor", type=float, default=0.985, help="R@10 wanted, like a text")
+    parser.add_argument("--floor", type=float, default=0.985, help="required R@10 for text queries")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--reopen", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.engines = options.engines.split(",")
     if unknown := set(options.engines) - set(ENGINES):
-        parser.error(f"no engine is called {', '.join(sorted(unknown))}")
+        parser.error(f"unknown engine: {', '.join(sorted(unknown))}")
     return options
 
 
@@ -155,7 +154,7 @@ def built(name: str, folder: Path, work: Work) -> Built:
 
 
 def tune(engines: Sequence[Built], work: Work, floor: float) -> None:
-    """Let each find the floor with the least breadth that does; else as much as it can."""
+    """Set the smallest breadth that reaches the recall; otherwise the largest breadth."""
     for each in engines:
         reached: dict[int, float] = {}
         for breadth in BREADTHS:
@@ -202,7 +201,7 @@ def questions_to(engine: Engine, work: Work) -> dict[str, list[Ask]]:
 
 
 def measure(engines: Sequence[Built], work: Work, chance: random.Random) -> list[dict[str, object]]:
-    """Rows by kind and engine; blocks of all in shuffled order after one pass to warm up."""
+    """Return rows by kind and engine, measured in shuffled blocks after a warm-up pass."""
     samples: dict[tuple[str, str], Sample] = {}
     blocks = [
         (kind, each.engine.name, asks[first : first + BLOCK])
@@ -240,7 +239,7 @@ def row(kind: str, name: str, sample: Sample, against: Sample) -> dict[str, obje
 
 
 def facts_of(each: Built) -> dict[str, object]:
-    """What the engine is, finds, took to build and takes to reopen; it is closed by this."""
+    """Return recall, build times and reopening times of the engine, and close it."""
     each.engine.close()
     return {
         "engine": each.engine.name,
@@ -254,7 +253,7 @@ def facts_of(each: Built) -> dict[str, object]:
 
 
 def reopening(each: Built) -> dict[str, float]:
-    """Medians over a few fresh processes."""
+    """Return the medians over several new processes."""
     command = [sys.executable, __file__, "--reopen", each.engine.name, str(each.folder)]
     command.append(str(each.engine.breadth))
     answers = [
@@ -267,7 +266,7 @@ def reopening(each: Built) -> dict[str, float]:
 
 
 def reopened(name: str, folder: str, breadth: str) -> dict[str, float]:
-    """From the opening to the first answer, in this process, which has done nothing before."""
+    """Measure from opening to the first result, in this new process."""
     engine, query = ENGINES[name](), np.load(Path(folder).parent / "query.npy")
     engine.breadth = int(breadth)
     memory, cpu, wall = anonymous_megabytes(), time.process_time(), time.perf_counter()
@@ -286,7 +285,7 @@ def anonymous_megabytes() -> float:
 
 
 def megabytes_on_disk(folder: Path) -> float:
-    """Blocks in use: some files are longer than what they hold."""
+    """Return allocated blocks in MB: some files are sparse."""
     return sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file()) / 2**20
 
 

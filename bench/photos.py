@@ -1,4 +1,4 @@
-"""Made-up JPEGs of the size and detail of photographs, the same for every run."""
+"""Synthetic JPEGs with the size and detail of photographs, the same for every run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUALITY = 88
 
 
 def photo(seed: int, width: int) -> bytes:
-    """A JPEG of ``width`` x two thirds of it: soft colours, hard shapes, grain."""
+    """Return a JPEG of ``width`` × ⅔ ``width`` pixels: soft colours, hard shapes, grain."""
     chance = np.random.default_rng(seed)
     size = (width, width * 2 // 3)
     coarse = Image.fromarray(chance.integers(0, 256, (6, 9, 3), dtype=np.uint8))
@@ -30,7 +30,7 @@ def photo(seed: int, width: int) -> bytes:
 
 
 def write_photos(folder: Path, count: int, widths: tuple[int, ...]) -> list[Path]:
-    """That many JPEGs, the widths in turn; those that are there already are kept."""
+    """Write ``count`` JPEGs with alternating widths; existing ones are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda n: _written(folder, n, widths[n % len(widths)]), range(count)))
@@ -44,7 +44,7 @@ def _written(folder: Path, seed: int, width: int) -> Path:
 
 
 def _grain(chance: np.random.Generator, size: tuple[int, int]) -> Image.Image:
-    """Noise around 128, a little softened as that of a sensor, one tile repeated."""
+    """Return noise around 128, slightly blurred as from a sensor, one tile repeated."""
     tile = Image.fromarray(chance.normal(128, 9, (512, 512, 3)).clip(0, 255).astype(np.uint8))
     tile = tile.filter(ImageFilter.GaussianBlur(0.7))
     grain = Image.new("RGB", size)

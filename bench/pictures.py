@@ -1,8 +1,8 @@
-"""Damaged pictures through the decoders of a service: what is taken, refused, and what it costs.
+"""Send damaged pictures through the decoders of a service; count accepted and refused ones.
 
-Each picture is one of a folder's, or a small one made here, with bytes changed, cut, repeated or
-exchanged with another's. It goes through the processes that decode for a service. The count of
-what leaks must be 0: anything but a picture or the one error that says why.
+Each picture comes from a folder, or is generated here, and has bytes changed, cut, repeated or
+replaced by those of another. The only valid outcomes are a picture or the error with the reason;
+the count of all others (leaks) must be 0.
 
     python bench/pictures.py --pictures 12000 --seed 1 --folder ../shared/data/odd
 """
@@ -35,14 +35,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.mutations import made, mutated
 
 LARGEST = 300_000
-"""Bytes of an original: what is larger takes time for decoding, and tells nothing more."""
+"""Maximum bytes of an original. Larger ones take longer to decode and add nothing."""
 AHEAD = 64
-"""Pictures that are mutated ahead of their decoding."""
+"""Pictures mutated ahead of decoding."""
 
 
 @dataclass
 class Seen:
-    """What became of the pictures."""
+    """Outcomes of the pictures."""
 
     results: Counter[str] = field(default_factory=Counter)
     leaks: list[str] = field(default_factory=list)

@@ -1,8 +1,8 @@
-"""What one search costs the service: CPU of the server process and time on the client's clock.
+"""Measure a search of the service: CPU of the server process, and latency at the client.
 
-Starts the service over an index and asks it the queries of a file in every kind of search, in
-shuffled blocks, so that no kind profits from the warmth another left. Query embeddings are
-cached by a first pass: encoding is not part of what is measured.
+Starts the service over an index and sends the queries of a file in every kind of search, in
+shuffled blocks, so that no kind profits from caches filled by another. A first pass caches the
+query vectors, so encoding is not included.
 
     python bench/serving.py --data-dir DATA --queries QUERIES.jsonl
 """
@@ -36,16 +36,16 @@ KINDS: dict[str, dict[str, str]] = {
     "vector": {"mode": "vector"},
 }
 BLOCK = 100
-"""Requests between two readings of the process's clock, which ticks in hundredths of a second."""
+"""Requests between two readings of the process's CPU clock, which has a resolution of 10 ms."""
 
 
 @dataclass
 class Sample:
-    """What the blocks of one kind cost."""
+    """Measurements of one kind of search."""
 
     wall_ms: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
-    """Mean of each block."""
+    """Mean CPU time of each block."""
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, required=True, help="an index")
-    parser.add_argument("--queries", type=Path, required=True, help="JSONL with a text each")
+    parser.add_argument("--queries", type=Path, required=True, help="JSONL with a text a line")
     parser.add_argument("--blocks", type=int, default=12, help="blocks of 100 requests a kind")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
@@ -78,7 +78,7 @@ def read_queries(path: Path) -> list[str]:
 
 @contextmanager
 def service(data_dir: Path) -> Iterator[tuple[httpx.Client, psutil.Process]]:
-    """A client of a service that is ready, and its process."""
+    """Yield a client of a ready service, and the service's process."""
     command = [sys.executable, "-m", "hybrid_search.cli.main", "serve", "--port", "0"]
     command += ["--data-dir", str(data_dir), "--json", "--read-only"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -98,7 +98,7 @@ def ask_all(client: httpx.Client, kind: str, queries: list[str]) -> list[float]:
 
 
 def ask(client: httpx.Client, kind: str, query: str) -> float:
-    """Milliseconds until the whole answer was there."""
+    """Send a search; return the milliseconds to the complete response."""
     text = f'"{query}"' if kind == "hybrid, phrase" else query
     started = time.perf_counter()
     answer = client.get("/v1/search", params={"q": text, **KINDS[kind]})
@@ -125,7 +125,7 @@ def measure(
 
 
 def busy(process: psutil.Process) -> float:
-    """Milliseconds of CPU that the process has used, in all its threads."""
+    """Return the CPU milliseconds of the process, all threads included."""
     times = process.cpu_times()
     return float(times.user + times.system) * 1000
 

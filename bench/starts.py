@@ -1,9 +1,9 @@
-"""How long a service takes to start, by size: to its first answer, and until it is ready.
+"""Measure the start of a service by index size: to its first response, and until it is ready.
 
-The ads and vectors are made up and have no picture files; nothing is embedded. Each size is
-started as it was closed, and as a crash leaves it: the files of the words' index were not written
-down, and the last tenth of the ads, at most 500, is in the catalog alone. `/readyz` is asked all
-the while; the last column has the answers that it gave before it was ready.
+Assets and vectors are synthetic, without picture files; nothing is embedded. Each size is started
+after a clean close and after a simulated crash: the files of the lexical index are lost, and
+the last tenth of the assets, at most 500, is in the catalog only. `/readyz` is polled; the last
+column has its responses before the service is ready.
 
     python bench/starts.py --assets 1000 --assets 10000 --assets 50000
 """
@@ -70,7 +70,7 @@ def measured(count: int) -> list[dict[str, Any]]:
 
 
 def store(settings: Settings, numbers: range, chance: np.random.Generator) -> None:
-    """Put adverts and their vectors into the catalog, and into no index."""
+    """Store assets and their vectors in the catalog, but in no index."""
     embedder, fields = load_embedder(settings.embedding), settings.declared_fields()
     keys = embedder.facts.key, copy_key(embedder.facts.key, fields)
     with closing(open_catalog(settings, write=True)) as catalog:
@@ -96,7 +96,7 @@ def draft(number: int, chance: np.random.Generator) -> Draft:
 
 
 def started(data: Path) -> dict[str, Any]:
-    """How long a service over the folder took, and what it answered meanwhile."""
+    """Start a service over the folder; return its times and the responses meanwhile."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = ["serve", "--data-dir", str(data), "--port", str(port), "--json"]

@@ -1,9 +1,8 @@
-"""Generations that are published under load: every answer is of one whole generation.
+"""Publish generations under load and check that every result comes from one generation.
 
-Two models serve an index in turn, each time by a generation that is built aside, published and
-taken over. Meanwhile several threads of the process that writes, and of a process that only reads,
-ask queries by words and by likeness, to which the two models give other answers. An answer that is
-of neither, or an error, is wrong.
+Two models alternate: each time a generation is built, published and loaded. Meanwhile threads of
+the writing process and of a read-only process send text and picture queries, to which the two
+models give different results. A result that matches neither model, or an error, is wrong.
 
     python bench/swaps.py --swaps 50 --queries 10000
 """
@@ -45,14 +44,14 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--swaps", type=int, default=50)
-    parser.add_argument("--queries", type=int, default=10_000, help="at least, in the writer")
+    parser.add_argument("--queries", type=int, default=10_000, help="minimum, in the writer")
     parser.add_argument("--reader", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
 def measured(base: Prepared, swaps: int, queries: int) -> dict[str, Any]:
-    """What was asked, and what was wrong, in both processes."""
+    """Return the number of searches and errors of both processes."""
     began, served = time.monotonic(), set[str]()
     with (
         open_engine(base.settings, write=True, maintenance="thread") as engine,
@@ -81,7 +80,7 @@ def told(asking: Asking) -> dict[str, Any]:
 
 @contextmanager
 def reading_along(base: Prepared) -> Iterator[dict[str, Any]]:
-    """A process that asks while the context lasts; what it found is filled in at the end."""
+    """Run a searching process while the context lasts; its report is filled in at the end."""
     found: dict[str, Any] = {}
     data = base.settings.data_dir
     (data.parent / "allowed.json").write_text(json.dumps(base.allowed))
@@ -96,7 +95,7 @@ def reading_along(base: Prepared) -> Iterator[dict[str, Any]]:
 
 
 def read_along(data: Path) -> None:
-    """Ask until the input ends."""
+    """Search until standard input ends."""
     allowed = json.loads((data.parent / "allowed.json").read_text())
     with open_engine(load_settings(data), maintenance="thread") as engine:
         print("ready", flush=True)

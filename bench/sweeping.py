@@ -1,7 +1,7 @@
-"""What it costs to fuse and measure cached candidates under many settings.
+"""Measure the cost of fusing and evaluating cached candidates under many settings.
 
-Candidates are made by chance: three lists of a hundred that overlap by a third, five relevant of
-each query. Told is CPU time, one thread.
+Candidates are random: three lists of a hundred that overlap by a third, five relevant assets a
+query. Prints CPU time of one thread.
 
     OMP_NUM_THREADS=1 python bench/sweeping.py --queries 1000 --settings 200
 """
@@ -44,7 +44,7 @@ def main() -> None:
         print(json.dumps(told))
     else:
         for method, (fused, both) in told.items():
-            print(f"{method:20} fused in {fused:6.2f} s, with nDCG@10 and R@10 {both:6.2f} s")
+            print(f"{method:20} fusion {fused:6.2f} s, with nDCG@10 and R@10 {both:6.2f} s")
 
 
 def made(number: int, chance: np.random.Generator) -> Candidates:
@@ -81,7 +81,7 @@ def tried(count: int, method: FusionMethod) -> list[FusionSettings]:
 
 
 def seconds(found: list[Candidates], settings: list[FusionSettings]) -> tuple[float, float]:
-    """CPU seconds to fuse alone, and to fuse and measure."""
+    """Return the CPU seconds to fuse, and to fuse and evaluate."""
     began = time.process_time()
     ranked = [rankings(candidates, settings, 10) for candidates in found]
     fused = time.process_time() - began

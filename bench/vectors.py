@@ -1,11 +1,11 @@
-"""What the kinds of vector index cost and find, by size: build, memory, recall, time, filters.
+"""Compare kinds of vector index by size: build, memory, recall, latency, filters.
 
-Made-up CLIP-like vectors (clouds.py), the same for all kinds of one size. Every index is sealed in
-a folder and reopened from there in a process of its own, whose memory is that of a server.
-Each is searched as widely as recall .99 needs on probes that are not among the queries, as after
-`hybrid-search rebuild`, or by --breadth. Recall@10 is against exact search, for queries like
-pictures and like texts apart. Times are CPU milliseconds of the searching thread; indexes are
-built by all cores, and building includes the choice of the breadth.
+Synthetic CLIP-like vectors (clouds.py), the same for all kinds of one size. Every index is written
+to a folder and reopened in a separate process, whose memory is that of a server. It is searched
+with the smallest breadth that reaches recall .99 on probes that are not among the queries, as after
+`hybrid-search rebuild`, or with --breadth. Recall@10 is measured against exact search, separately
+for picture and text queries. Times are CPU milliseconds of the searching thread. Indexes are built
+on all cores, and the build includes the choice of breadth.
 
     python bench/vectors.py --vectors 10000 --vectors 100000 --filters hnsw
     python bench/vectors.py --vectors 1000000 --dimension 768 --kinds "hnsw sq8,ivf_rabitq"
@@ -41,7 +41,7 @@ KINDS = ("flat", "hnsw", "hnsw bf16", "hnsw sq8", "ivf", "ivf_pq", "ivf_rabitq")
 SHARES = (0.5, 0.1, 0.05, 0.01, 0.001)
 TOP, PORTION = 10, 50_000
 PROBES = 60
-"""Queries of each kind that are kept for choosing the breadth."""
+"""Queries of each kind that are reserved for choosing the breadth."""
 _GROUPS = Path("/sys/fs/cgroup/memory")
 
 Row = dict[str, object]
@@ -63,12 +63,12 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--vectors", type=int, action="append", help="how many, once a size")
+    parser.add_argument("--vectors", type=int, action="append", help="how many; repeatable")
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--queries", type=int, default=300, help="queries of each kind")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="with commas between")
-    parser.add_argument("--breadth", type=int, default=0, help="ef_search or nprobe; 0 by default")
-    parser.add_argument("--filters", metavar="KIND", help="filtered recall of that kind too")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="comma-separated kinds")
+    parser.add_argument("--breadth", type=int, default=0, help="ef_search or nprobe; 0 chooses it")
+    parser.add_argument("--filters", metavar="KIND", help="also measure this kind with filters")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
         "--memory-limit", type=int, default=0, help="MB for the searching process (root, cgroup v1)"
@@ -91,7 +91,7 @@ def of_size(count: int, options: argparse.Namespace) -> dict[str, object]:
 
 
 def apart(made: Cloud) -> tuple[Cloud, list[Vectors]]:
-    """The cloud with its queries, and the probes of both kinds that were taken from them."""
+    """Split the queries; return the cloud with the rest, and the probes of both kinds."""
     probes = [made.like_pictures[:PROBES], made.like_texts[:PROBES]]
     names = ("like_pictures", "like_texts", "query_topics")
     return replace(made, **{name: getattr(made, name)[PROBES:] for name in names}), probes
@@ -142,7 +142,7 @@ def of_kind(
         "disk_mb": round(sum(f.stat().st_size for f in (folder / kind).rglob("*.*")) / 1e6, 1),
         **json.loads(answer.stdout),
     }
-    print(f"{len(made.pictures):,}: {row}", file=sys.stderr, flush=True)  # a million takes long
+    print(f"{len(made.pictures):,}: {row}", file=sys.stderr, flush=True)  # progress
     return row
 
 
@@ -160,7 +160,7 @@ def everything(rows: Vectors) -> LiveVectors:
 
 
 def served(folder: Path, kind: str, breadth: int) -> Row:
-    """From the opening of a sealed index to its last answer, in this process."""
+    """Open an index in this process, search it, and return the measurements."""
     queries = {name: np.load(folder.parent / f"{name}.npy") for name in ("pictures", "texts")}
     exact = {name: np.load(folder.parent / f"{name}.exact.npy") for name in queries}
     before, started = memory(), time.perf_counter()
@@ -179,7 +179,7 @@ def served(folder: Path, kind: str, breadth: int) -> Row:
 
 
 def confine(folder: Path, limit: int) -> None:
-    """Let this process have so many megabytes, what it maps from the folder among them."""
+    """Limit the memory of this process in MB, mapped files of the folder included."""
     if not limit:
         return
     group = _GROUPS / f"bench-{os.getppid()}"
@@ -187,7 +187,7 @@ def confine(folder: Path, limit: int) -> None:
     (group / "memory.limit_in_bytes").write_text(str(limit << 20))
     (group / "tasks").write_text(str(os.getpid()))
     for path in folder.rglob("*.*"):
-        # Pages that others have read count for them: out with those.
+        # Cached pages are charged to the process that read them first, so drop them.
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
@@ -208,7 +208,7 @@ def recall(found: Sequence[Sequence[int]], exact: Sequence[Sequence[int]]) -> fl
 
 
 def memory() -> dict[str, float]:
-    """Megabytes of this process by kind; resident counts mapped files as far as they were read."""
+    """Return the MB of this process by kind; resident includes mapped pages that were read."""
     lines = Path("/proc/self/smaps_rollup").read_text("ascii").splitlines()[1:]
     return {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines}
 
@@ -217,7 +217,7 @@ def memory() -> dict[str, float]:
 
 
 def filters(folder: Path, kind: str, made: Cloud) -> Iterator[Row]:
-    """Filtered recall and cost of a kind: by chance, and by a topic that is not the query's."""
+    """Yield filtered recall and cost: random filters, and topics other than the query's."""
     index = FaissIndex(made.pictures.shape[1], folder / kind, plan_of(kind))
     chance = np.random.default_rng(1)
     topics = int(made.topics.max()) + 1

@@ -1,9 +1,9 @@
-"""The exact versions of what is installed here, as a file of constraints for pip.
+"""Print the exact versions of all installed packages as a pip constraints file.
 
     make constraints
     pip install --constraint constraints.txt hybrid_search
 
-Left out are this project and what only this virtual environment holds: pip, setuptools, wheel.
+This project and pip, setuptools and wheel are left out.
 """
 
 from __future__ import annotations

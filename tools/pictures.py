@@ -1,4 +1,4 @@
-"""Pictures of the page in its main states, taken over the demonstration adverts."""
+"""Take screenshots of the page in its main states, with the demonstration ads."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def main() -> None:
 
 @contextmanager
 def demonstration() -> Iterator[str]:
-    """The address of a server over the demonstration adverts."""
+    """Yield the address of a server with the demonstration ads."""
     with tempfile.TemporaryDirectory() as folder:
         where = ["--data-dir", folder]
         subprocess.run(

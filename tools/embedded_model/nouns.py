@@ -1,4 +1,4 @@
-"""WordNet's nouns: what each is called, and what it is a kind of."""
+"""WordNet's nouns with their names and hypernyms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOO_GENERAL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A synset: its names, the synsets above it, its gloss."""
+    """A synset: names, hypernyms, gloss."""
 
     names: tuple[str, ...]
     above: tuple[str, ...]
@@ -26,7 +26,7 @@ class Noun:
 
 
 def read_nouns(folder: Path) -> dict[str, Noun]:
-    """All nouns by their offset in ``data.noun``, eight digits."""
+    """Return all nouns by their eight-digit offset in ``data.noun``."""
     nouns = {}
     for line in _entries(folder / "data.noun"):
         head, gloss = line.split(" | ", 1)
@@ -44,7 +44,7 @@ def read_nouns(folder: Path) -> dict[str, Noun]:
 
 
 def read_words(folder: Path) -> Iterator[str]:
-    """Words and phrases of every part of speech, without those that hold a digit."""
+    """Yield words and phrases of every part of speech, except those with digits."""
     for kind in ("noun", "verb", "adj", "adv"):
         for line in _entries(folder / f"data.{kind}"):
             parts = line.split(" ")
@@ -55,7 +55,7 @@ def read_words(folder: Path) -> Iterator[str]:
 
 
 def read_glosses(folder: Path) -> Iterator[str]:
-    """Definitions and examples, one a line."""
+    """Yield definitions and examples, one a line."""
     for kind in ("noun", "verb", "adj", "adv"):
         for line in _entries(folder / f"data.{kind}"):
             for part in line.split(" | ", 1)[1].split(";"):
@@ -65,7 +65,7 @@ def read_glosses(folder: Path) -> Iterator[str]:
 
 
 def kinds_of(nouns: dict[str, Noun], offset: str, levels: int = 6) -> Iterator[tuple[str, int]]:
-    """Names of what the noun is a kind of, each with its distance from 1; the general left out."""
+    """Yield the names of hypernyms with their distance, from 1; general ones are left out."""
     here = [offset]
     for level in range(1, levels + 1):
         here = [above for one in here for above in nouns[one].above]
@@ -77,5 +77,5 @@ def kinds_of(nouns: dict[str, Noun], offset: str, levels: int = 6) -> Iterator[t
 def _entries(path: Path) -> Iterator[str]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            if not line.startswith("  "):  # the licence at the top
+            if not line.startswith("  "):  # skip the licence at the top
                 yield line.rstrip("\n")

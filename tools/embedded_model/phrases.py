@@ -1,4 +1,4 @@
-"""Phrases made from templates, in one language or in both at once."""
+"""Generate phrases from templates, in one language or in both."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 Pair = tuple[str, str]
-"""English and Korean of the same thing."""
+"""English and Korean texts with the same meaning."""
 
 ADJECTIVES: tuple[Pair, ...] = (
     ("red", "빨간"), ("blue", "파란"), ("green", "초록색"), ("yellow", "노란"),
@@ -68,7 +68,7 @@ _PARTICLES = {"과": "와", "을": "를", "이": "가", "은": "는"}
 
 
 class Korean(str):
-    """A word that takes the particle that fits its last sound: ``f"{word:을}"``.
+    """A word that formats with the particle for its last sound: ``f"{word:을}"``.
 
     >>> f"{Korean('강아지'):을} {Korean('곰'):과}"
     '강아지를 곰과'
@@ -85,7 +85,7 @@ class Korean(str):
 
 
 def read_lexicon(folder: Path) -> dict[str, list[Pair]]:
-    """The pairs of each ``*.tsv`` by its name: a line is ``english|korean``."""
+    """Return the pairs of each ``*.tsv`` by file name; a line is ``english|korean``."""
     return {
         path.stem: [_pair(line) for line in path.read_text("utf-8").splitlines()]
         for path in sorted(folder.glob("*.tsv"))
@@ -93,7 +93,7 @@ def read_lexicon(folder: Path) -> dict[str, list[Pair]]:
 
 
 def plural(noun: str) -> str:
-    """The regular plural.
+    """Return the regular plural.
 
     >>> [plural(noun) for noun in ("cat", "puppy", "toy", "dish")]
     ['cats', 'puppies', 'toys', 'dishes']
@@ -104,7 +104,7 @@ def plural(noun: str) -> str:
 
 
 def bilingual(pairs: Sequence[Pair], count: int, chance: random.Random) -> list[Pair]:
-    """``count`` phrases in both languages."""
+    """Return ``count`` phrases in both languages."""
     made = []
     for _ in range(count):
         (one, one_ko), (other, other_ko) = chance.choice(pairs), chance.choice(pairs)
@@ -120,12 +120,12 @@ def bilingual(pairs: Sequence[Pair], count: int, chance: random.Random) -> list[
 
 
 def english(nouns: Sequence[str], count: int, chance: random.Random) -> list[str]:
-    """``count`` English phrases."""
+    """Return ``count`` English phrases."""
     return [_filled(ENGLISH, nouns, [a for a, _ in ADJECTIVES], chance) for _ in range(count)]
 
 
 def korean(nouns: Sequence[str], count: int, chance: random.Random) -> list[str]:
-    """``count`` Korean phrases."""
+    """Return ``count`` Korean phrases."""
     words = [Korean(noun) for noun in nouns]
     return [_filled(KOREAN, words, [a for _, a in ADJECTIVES], chance) for _ in range(count)]
 

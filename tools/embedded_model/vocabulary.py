@@ -17,14 +17,14 @@ CONTEXT = 32
 _WORDS = regex.compile(
     r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", regex.IGNORECASE
 )
-"""How open_clip's tokenizer splits; merges never cross these borders."""
+"""How open_clip's tokenizer splits; merges do not cross these borders."""
 _END = "</w>"
 _MOST = 400
-"""A word counts at most so often: frequent ones are whole words early anyway."""
+"""Maximum count of a word; frequent words become single tokens early anyway."""
 
 
 def learn(corpus: Corpus, path: Path) -> SimpleTokenizer:
-    """The tokenizer over merges learned from the corpus, which are written to the path."""
+    """Learn merges from the corpus, write them to ``path``, and return the tokenizer."""
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix=_END))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     letters = list(bytes_to_unicode().values())
@@ -44,10 +44,10 @@ def learn(corpus: Corpus, path: Path) -> SimpleTokenizer:
 
 
 def _counts(corpus: Corpus) -> collections.Counter[str]:
-    """How often each word is seen, in the letters that stand for bytes."""
+    """Return the count of each word, spelled in byte symbols."""
     clean, letters = get_clean_fn("lower"), bytes_to_unicode()
     counts: collections.Counter[str] = collections.Counter()
-    # Words of the lexicon become one token each.
+    # Every word of the lexicon becomes one token.
     known = {text for pairs in corpus.lexicon.values() for pair in pairs for text in pair}
     for text in corpus.texts:
         for word in _WORDS.findall(clean(text)):
