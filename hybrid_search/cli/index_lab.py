@@ -21,7 +21,7 @@ from hybrid_search.core.errors import InvalidConfig, InvalidInput
 from hybrid_search.core.ports import Vectors
 from hybrid_search.relevance.evaluation import read_queries
 from hybrid_search.relevance.vector_bench.advice import Choice, as_file, as_settings, choose
-from hybrid_search.relevance.vector_bench.benchmark import GRID, Conditions, Lab, Measured
+from hybrid_search.relevance.vector_bench.benchmark import GRID, Conditions, VectorBench, Measurement
 from hybrid_search.relevance.vector_bench.plot import plot
 from hybrid_search.relevance.vector_bench.vectors import Snapshot, snapshot
 from hybrid_search.settings.settings import Settings, load_settings
@@ -97,7 +97,7 @@ def command(
     with open_vectors(settings) as corpus, tempfile.TemporaryDirectory() as folder:
         vectors = copied(corpus, Path(folder))
         sets = query_sets(corpus, vectors, _texts(corpus, settings, queries), sample, seed)
-        bench = Lab(corpus.make, vectors, Path(folder), sets, k, seed)
+        bench = VectorBench(corpus.make, vectors, Path(folder), sets, k, seed)
         results, skipped = measured(bench, corpus.plan, grid, quiet=json)
     choices = choose(results, recall, None if memory_mb is None else memory_mb << 20)
     report = {
@@ -149,8 +149,8 @@ def _texts(corpus: VectorCorpus, settings: Settings, queries: Path | None) -> li
 
 
 def measured(
-    bench: Lab, plan: VectorPlan, grid: _Grid, *, quiet: bool
-) -> tuple[list[Measured], list[str]]:
+    bench: VectorBench, plan: VectorPlan, grid: _Grid, *, quiet: bool
+) -> tuple[list[Measurement], list[str]]:
     """All results, and the names of kinds that need more vectors than there are."""
     skipped: list[str] = []
     with progress_bar(quiet=quiet) as bar:
@@ -164,7 +164,7 @@ def measured(
     return results, skipped
 
 
-def draw(results: list[Measured], out: Path) -> None:
+def draw(results: list[Measurement], out: Path) -> None:
     """Write the plot to the folder; without matplotlib, print how to get it."""
     try:
         plot(results, out)
@@ -172,7 +172,7 @@ def draw(results: list[Measured], out: Path) -> None:
         errors.print(str(failure), style="yellow", markup=False)
 
 
-def show(results: Sequence[Measured], skipped: Sequence[str], choices: Sequence[Choice]) -> None:
+def show(results: Sequence[Measurement], skipped: Sequence[str], choices: Sequence[Choice]) -> None:
     """Print a table for each set of queries, the skipped kinds and the advised settings."""
     bare = all(r.filter_share >= 1.0 and not r.tombstones for r in results)
     for name in dict.fromkeys(result.queries for result in results):
@@ -192,7 +192,7 @@ def show(results: Sequence[Measured], skipped: Sequence[str], choices: Sequence[
         console.print(as_settings(choice), markup=False, highlight=False)
 
 
-def _cells(result: Measured, *, bare: bool) -> list[str]:
+def _cells(result: Measurement, *, bare: bool) -> list[str]:
     values = ", ".join(f"{n} {v}" for n, v in result.parameters.items() if n in _BREADTHS)
     sizes = (result.memory_bytes, result.predicted_bytes, result.disk_bytes)
     allowed = "" if result.filter_share >= 1.0 else f"{result.filter_share:.1%}"
@@ -215,7 +215,7 @@ def _kinds(kinds: str) -> list[tuple[Kind, Storage]]:
     wanted = [kind.strip() for kind in kinds.split(",")] if kinds else []
     known = {kind for kind, _ in GRID}
     if unknown := sorted(set(wanted) - known):
-        raise InvalidInput(f"kinds: {unknown[0]!r} is none of {', '.join(sorted(known))}")
+        raise InvalidInput(f"kinds: {unknown[0]!r} is not one of {', '.join(sorted(known))}")
     return [pair for pair in GRID if not wanted or pair[0] in wanted]
 
 

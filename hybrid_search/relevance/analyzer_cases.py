@@ -1,4 +1,4 @@
-"""Matching cases: a regression list of what a word or a phrase must find, and must not."""
+"""Matching cases: a regression list of queries that must match a text, or must not."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from hybrid_search.core.json_input import parse_model, read_json
 from hybrid_search.core.ports import LexicalIndex
 
 NewIndex = Callable[[], AbstractContextManager[LexicalIndex]]
-"""An empty index, closed and forgotten at the end of the context."""
+"""An empty index that is closed and discarded at the end of the context."""
 
 
 class MatchingCase(BaseModel):
-    """A query, a text, and whether it must match; further keys name the case."""
+    """A query, a text and whether it must match; other keys describe the case."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -32,7 +32,7 @@ class MatchingCase(BaseModel):
 
 
 class MatchingReport(TypedDict):
-    """How many cases came out as they must, and those that did not."""
+    """The number of passed cases, and the failed ones."""
 
     passed: int
     total: int
@@ -40,7 +40,7 @@ class MatchingReport(TypedDict):
 
 
 def read_cases(path: Path) -> Iterator[MatchingCase]:
-    """The cases of a JSONL file, in order; raises ``InvalidInput`` that names the line."""
+    """The cases of a JSONL file; raises ``InvalidInput`` with the number of the wrong line."""
     if not path.is_file():
         raise InvalidInput(f"cases: no file at {path}")
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
@@ -55,7 +55,7 @@ def read_cases(path: Path) -> Iterator[MatchingCase]:
 def run_cases(
     cases: list[MatchingCase], new_index: NewIndex, progress: Callable[[], None] | None = None
 ) -> MatchingReport:
-    """Every case against an index of its text alone; all words of a keyword query must match."""
+    """Each case against an index of its text only; a keyword query must match with all words."""
     misses = []
     for case in cases:
         if matches(case, new_index) != case.match:
@@ -66,7 +66,7 @@ def run_cases(
 
 
 def matches(case: MatchingCase, new_index: NewIndex) -> bool:
-    """Whether the query finds the text."""
+    """Whether the query matches the text."""
     with new_index() as index:
         index.add([StoredAsset(Ordinal(1), Asset(AssetId("case"), title=case.text), None, "")])
         index.commit(1)

@@ -1,8 +1,8 @@
-"""Judgments out of clicks, corrected for where a hit stood.
+"""Judgments from clicks, corrected for position bias.
 
-The position-based model (Craswell, Zoeter, Taylor and Ramsey, WSDM 2008): a hit is clicked when its
-rank is looked at and it attracts, both by chance and apart from each other. Both are found by
-expectation maximisation, as in Chuklin, Markov and de Rijke, Click Models for Web Search, 2015.
+The position-based model (Craswell, Zoeter, Taylor and Ramsey, WSDM 2008): a hit is clicked if its
+rank is examined and the hit is attractive, two independent events. Both probabilities are estimated
+by expectation maximisation (Chuklin, Markov and de Rijke, Click Models for Web Search, 2015).
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ _Pair = tuple[str, str]
 _Column = NDArray[np.int64]
 _Values = NDArray[np.float64]
 _PRIOR = 1.0
-"""Looks that each hit is given beforehand, as attractive as all hits in the mean, so that one
-click is no certainty."""
+"""Pseudo-examinations of every hit with the mean attraction: one click is weak evidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One search: what was shown, best first, and what of it was clicked."""
+    """One search: its hits, best first, and the clicked ones."""
 
     query: str
     hits: tuple[str, ...]
@@ -38,17 +37,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ClickModel:
-    """What the clicks say."""
+    """The estimated probabilities."""
 
     looked_at: tuple[float, ...]
-    """By rank, how often a hit there is looked at; the most seen rank is 1."""
+    """By rank, the probability of examination, relative to the most examined rank."""
     attraction: Mapping[_Pair, float]
-    """By query and asset, how often it is clicked when it is looked at."""
+    """By query and asset, the probability of a click on an examined hit."""
     looks: Mapping[_Pair, float]
-    """By query and asset, how often it was looked at, as far as its places tell."""
+    """By query and asset, the expected number of examinations."""
 
     def grades(self, *, least: float) -> dict[_Pair, int]:
-        """Attraction in quarters as grades 0 to 3, of what was looked at ``least`` times."""
+        """Attraction in four steps, 0 to 3, of pairs with at least ``least`` examinations."""
         return {
             pair: min(3, int(4.0 * value))
             for pair, value in self.attraction.items()
@@ -57,7 +56,7 @@ class ClickModel:
 
 
 def shown_in(searches: Iterable[LoggedSearch]) -> list[Shown]:
-    """Those of a log that asked for nothing but words; queries in one spelling."""
+    """The text-only searches of a log, with normalised queries."""
     return [
         Shown(" ".join(normalise(one.text).text.split()), one.shown, one.clicked)
         for one in searches
@@ -66,12 +65,12 @@ def shown_in(searches: Iterable[LoggedSearch]) -> list[Shown]:
 
 
 def fit(searches: Sequence[Shown]) -> ClickModel:
-    """The model of these searches; the same for the same searches in any order.
+    """The model of these searches, whose order does not matter.
 
-    Raises ``InvalidInput`` for none.
+    Raises ``InvalidInput`` without any hit.
     """
     if not any(one.hits for one in searches):
-        raise InvalidInput("clicks: no search for words is in the log")
+        raise InvalidInput("clicks: the log has no text search")
     pairs = sorted({(one.query, hit) for one in searches for hit in one.hits})
     place = {pair: at for at, pair in enumerate(pairs)}
     rows = [
@@ -81,7 +80,7 @@ def fit(searches: Sequence[Shown]) -> ClickModel:
     ]
     pair, rank, clicked = (np.array(column) for column in zip(*rows, strict=True))
     attracts, looked = _maximised(pair, rank, clicked.astype(float))
-    # Only the product is known: the best seen rank is taken as always looked at.
+    # The data determine only the product: the most examined rank is set to 1.
     most = looked.max()
     shares = looked / most
     values, looks = np.minimum(1.0, attracts * most), np.bincount(pair, shares[rank])
@@ -93,17 +92,17 @@ def fit(searches: Sequence[Shown]) -> ClickModel:
 
 
 def _maximised(pair: _Column, rank: _Column, clicked: _Values) -> tuple[_Values, _Values]:
-    """How often each pair attracts, and each rank is looked at; a row is one hit that was shown."""
+    """Attraction by pair and examination by rank; a row is one shown hit."""
     shown_by_pair, shown_by_rank = np.bincount(pair), np.bincount(rank)
     attracts, looked = np.full(len(shown_by_pair), 0.5), np.full(len(shown_by_rank), 0.5)
     for _ in range(ROUNDS):
         both = attracts[pair] * looked[rank]
-        # Of a hit that was passed over: how likely it attracts, or was looked at, all the same.
-        passed_attracts = attracts[pair] * (1.0 - looked[rank]) / (1.0 - both)
-        passed_looked = looked[rank] * (1.0 - attracts[pair]) / (1.0 - both)
-        attracting = np.bincount(pair, clicked + (1.0 - clicked) * passed_attracts)
-        looking = np.bincount(rank, clicked + (1.0 - clicked) * passed_looked)
-        usual = attracting.sum() / len(pair)
-        attracts = (attracting + _PRIOR * usual) / (shown_by_pair + _PRIOR)
+        # Of an unclicked hit: the posterior that it is attractive, or that it was examined.
+        unclicked_attracts = attracts[pair] * (1.0 - looked[rank]) / (1.0 - both)
+        unclicked_looked = looked[rank] * (1.0 - attracts[pair]) / (1.0 - both)
+        attracting = np.bincount(pair, clicked + (1.0 - clicked) * unclicked_attracts)
+        looking = np.bincount(rank, clicked + (1.0 - clicked) * unclicked_looked)
+        mean = attracting.sum() / len(pair)
+        attracts = (attracting + _PRIOR * mean) / (shown_by_pair + _PRIOR)
         looked = looking / shown_by_rank
     return attracts, looked

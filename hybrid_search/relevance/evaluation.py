@@ -1,6 +1,6 @@
-"""How well queries with judgments are answered, by the measures that research reports.
+"""Evaluation of searches over judged queries, with ir_measures.
 
-Queries are JSONL (``qid``, ``type``, ``text`` or ``image``, ``scope``), judgments TREC qrels.
+Queries are JSONL (``qid``, ``type``, ``text`` or ``image``, ``scope``); judgments are TREC qrels.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from hybrid_search.search.searcher import Searcher
 CUTS = (1, 5, 10)
 MEASURES = {"MRR@10": RR @ 10, "nDCG@10": nDCG @ 10}
 DEPTH = 200
-"""Hits asked for, so that ten remain after those of other sources are dropped."""
+"""Requested hits: enough that ten remain after hits of other sources are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestQuery:
-    """A query with its kind and the source its answers are looked for in."""
+    """A query with its type and the source whose hits count (``all`` for every source)."""
 
     qid: str
     type: str
@@ -38,7 +38,7 @@ class TestQuery:
 
 
 class QueryLine(BaseModel):
-    """A line of a query file; further keys are passed over."""
+    """A line of a query file; other keys are ignored."""
 
     qid: Annotated[str, Field(min_length=1)]
     type: Annotated[str, Field(min_length=1)]
@@ -48,9 +48,9 @@ class QueryLine(BaseModel):
 
 
 def read_queries(path: Path, settings: FusionSettings) -> Iterator[TestQuery]:
-    """The queries of a JSONL file; a picture is named by its path beside the file.
+    """The queries of a JSONL file; paths of pictures are relative to the file.
 
-    Raises ``InvalidInput`` that names the line.
+    Raises ``InvalidInput`` with the number of the wrong line.
     """
     if not path.is_file():
         raise InvalidInput(f"queries: no file at {path}")
@@ -81,8 +81,7 @@ def evaluate(
 ) -> dict[str, dict[str, float]]:
     """Each measure by query type and over ``all``, with the number of queries as ``n``.
 
-    A judged query without hits counts as zero. Hits of other sources than a query's ``scope``
-    are dropped before scoring.
+    A judged query without hits counts as 0. Hits outside a query's ``scope`` are dropped first.
     """
     judged = _read_qrels(qrels)
     run: list[ScoredDoc] = []
@@ -105,7 +104,7 @@ def _by_type(
 
 
 def read_judgments(path: Path) -> dict[str, dict[str, int]]:
-    """Grades by query and asset id, of TREC qrels; raises ``InvalidInput``."""
+    """Grades by qid and asset id, from TREC qrels; raises ``InvalidInput``."""
     found: dict[str, dict[str, int]] = {}
     for judgment in _read_qrels(path):
         found.setdefault(judgment.query_id, {})[judgment.doc_id] = judgment.relevance
@@ -122,7 +121,7 @@ def _read_qrels(path: Path) -> list[Qrel]:
 
 
 def _ranked(test: TestQuery, assets: Iterable[Asset]) -> Iterator[ScoredDoc]:
-    """The hits in scope, scored by falling rank, so that ties stay as they were served."""
+    """The hits in scope, scored by rank so that ties keep the served order."""
     kept = [asset for asset in assets if test.scope in {"all", asset.source}]
     for place, asset in enumerate(kept):
         yield ScoredDoc(test.qid, asset.id, float(-place))
@@ -138,13 +137,13 @@ def _scores(qids: list[str], judged: list[Qrel], run: list[ScoredDoc]) -> dict[s
 
 
 def _recalls(qrels: list[Qrel], ranked: list[ScoredDoc]) -> dict[str, float]:
-    """Mean recall at each cut, of as many relevant assets as the cut could hold.
+    """Mean recall at each cut, capped at the number of relevant assets that fit in the cut.
 
-    Of 40 relevant assets ten places hold ten, so plain recall could not pass .25. Capped as in
-    BEIR (Thakur et al., 2021): precision times the cut, over the smaller of cut and relevant.
+    Ten hits hold at most 10 of 40 relevant assets, so plain recall could not exceed .25. Capped
+    as in BEIR (Thakur et al., 2021): precision * cut / min(cut, relevant).
     """
     relevant = Counter(judgment.query_id for judgment in qrels if judgment.relevance > 0)
-    # A query without any hit has no precision of its own: it stays at zero.
+    # ir_measures gives no value for a query without hits: it stays at 0.
     hits = {(query, cut): 0.0 for query in relevant for cut in CUTS}
     for found in ir_measures.iter_calc([P @ cut for cut in CUTS], qrels, ranked):
         hits[found.query_id, found.measure["cutoff"]] = found.value * found.measure["cutoff"]

@@ -1,4 +1,4 @@
-"""A gate against regressions: today's measures against those that an experiment expects."""
+"""Regression check: measures against the values that an experiment expects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hybrid_search.relevance.runner import Results
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A measure that lies below what is expected by more than its tolerance."""
+    """A measure below its expected value by more than the tolerance."""
 
     configuration: str
     measure: str
@@ -20,17 +20,17 @@ class Missed:
     tolerance: float
 
     def as_json(self) -> dict[str, Any]:
-        """The same as a JSON object."""
+        """The fields as a JSON object."""
         return asdict(self)
 
 
 def misses(results: Results) -> list[Missed]:
-    """What lies below, in the order of the file.
+    """The missed expectations, in file order.
 
-    Raises ``InvalidInput`` for an experiment that expects nothing.
+    Raises ``InvalidInput`` for an experiment without expected values.
     """
     if not results.experiment.expected:
-        raise InvalidInput("expected: the experiment expects nothing to be checked")
+        raise InvalidInput("expected: the experiment has no expected values to check")
     means = {one.name: one.means for one in results.compared}
     return [
         Missed(name, measure, means[name][measure], wanted.value, wanted.tolerance)

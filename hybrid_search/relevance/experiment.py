@@ -1,4 +1,4 @@
-"""Experiments as files: what is compared, over which queries, and what is expected."""
+"""Experiment files: configurations, grids, queries and expected measures."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from hybrid_search.relevance.metrics import parse_measure
 MAX_SETTINGS = 20_000
 MAX_TRIALS = 5_000
 AS_BUILT = "as built"
-"""The index that serves."""
+"""The name of the serving index."""
 _Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[\w .+-]+$")]
 _Weight = Annotated[float, Field(ge=0.0, le=100.0)]
 _Window = Annotated[int, Field(ge=1, le=1000)]
 _Constant = Annotated[float, Field(gt=0.0, le=10_000.0)]
 Value = float | str
 Point = Mapping[str, Value]
-"""A value for each parameter of a grid, by its name."""
+"""One value for each parameter of a grid, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """An index, and how what it finds is fused."""
+    """An index and the fusion settings for its candidates."""
 
     index: str
     fusion: FusionSettings
@@ -43,28 +43,28 @@ class _Part(BaseModel):
 
 
 class IndexChange(_Part):
-    """An index over the same assets with other settings, built aside."""
+    """A temporary index over the same assets with other settings."""
 
     name: _Name
     lexical: dict[str, Any] = {}
-    """Settings of the section ``[lexical]``: the analyser and its words."""
+    """Settings of the section ``[lexical]``, for example ``analyzer``."""
     fields: dict[str, dict[str, Any]] = {}
-    """Rules of fields, by their names: what is searched, and how much it counts."""
+    """Field rules by field name: ``searched``, ``boost``, ..."""
     vector: dict[str, Any] = {}
-    """Settings of the section ``[vector]``: the kind, ``ef_search``, ``nprobe``, ..."""
+    """Settings of the section ``[vector]``: ``kind``, ``ef_search``, ``nprobe``, ..."""
 
     def changes(self) -> dict[str, dict[str, Any]]:
-        """What is changed, by section."""
+        """The changed settings, by section."""
         parts = {"lexical": self.lexical, "fields": self.fields, "vector": self.vector}
         return {name: given for name, given in parts.items() if given}
 
 
 class Configuration(_Part):
-    """One way of searching; what is not said is as the index is configured."""
+    """A search configuration; omitted values are those of the index."""
 
     name: _Name
     index: str = AS_BUILT
-    """The index that is searched."""
+    """Name of the index to search."""
     mode: Mode = "hybrid"
     fusion: FusionMethod | None = None
     rank_constant: _Constant | None = None
@@ -72,7 +72,7 @@ class Configuration(_Part):
     windows: dict[ListName, _Window] = {}
 
     def setting(self, defaults: FusionSettings) -> Setting:
-        """What it stands for."""
+        """The complete setting, with omitted values from the defaults."""
         kept = restrict(defaults, self.mode)
         lists = {
             name: replace(
@@ -87,7 +87,7 @@ class Configuration(_Part):
 
 
 class Grid(_Part):
-    """Settings that are tried in all combinations, on top of the base."""
+    """Parameter values whose combinations are tried on top of the base."""
 
     index: list[str] = []
     fusion: list[FusionMethod] = []
@@ -95,13 +95,13 @@ class Grid(_Part):
     weights: dict[ListName, list[_Weight]] = {}
     windows: dict[ListName, list[_Window]] = {}
     sample: Annotated[int, Field(ge=1, le=MAX_SETTINGS)] | None = None
-    """So many combinations by chance instead of all (Bergstra and Bengio, 2012)."""
+    """Try this many random combinations instead of all (Bergstra and Bengio, 2012)."""
     optuna: Annotated[int, Field(ge=1, le=MAX_TRIALS)] | None = None
-    """So many settings that Optuna proposes instead: numbers anywhere between the least and the
-    greatest given, chosen by what the settings before were worth (TPE, Bergstra et al., 2011)."""
+    """Try this many proposals of Optuna instead (TPE, Bergstra et al., 2011). Numbers may lie
+    anywhere between the smallest and the largest given value."""
 
     def axes(self) -> dict[str, list[Value]]:
-        """The values of each parameter that has any, by its name."""
+        """The values of each given parameter, by name."""
         single: dict[str, list[Any]] = {
             "index": self.index,
             "fusion": self.fusion,
@@ -112,14 +112,14 @@ class Grid(_Part):
         return {name: list(v) for name, v in (single | weights | windows).items() if v}
 
     def points(self) -> Iterator[dict[str, Value]]:
-        """Every combination, the last parameter fastest."""
+        """Every combination; the last parameter varies fastest."""
         axes = self.axes()
         for values in itertools.product(*axes.values()):
             yield dict(zip(axes, values, strict=True))
 
 
 class Expected(_Part):
-    """What a measure was, and how far it may lie below."""
+    """The expected value of a measure, and how far below it may lie."""
 
     value: float
     tolerance: Annotated[float, Field(ge=0.0)] = 0.005
@@ -130,27 +130,27 @@ class Experiment(_Part):
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     queries: str
-    """Queries, JSONL, by their path beside the file."""
+    """Queries, JSONL; the path is relative to the experiment file."""
     qrels: str
-    """Judgments, TREC qrels."""
+    """Judgments, TREC qrels; the path is relative to the experiment file."""
     measures: Annotated[list[str], Field(min_length=1, max_length=20)] = [
         "nDCG@10",
         "MRR@10",
         "R@10",
     ]
-    """The first is what settings are chosen by."""
+    """Settings are chosen by the first measure."""
     seed: int = 1
     split: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
-    """Share of the queries of each type that settings are chosen on; reported are the others."""
+    """Share of development queries in each query type; the others are held out."""
     refused: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
-    """Share of what a list answers that its cut-off may refuse."""
+    """Share of a list's answered queries that its cut-off may refuse."""
     base: str = ""
-    """The configuration that others are compared with; the first unless it is named."""
+    """Name of the configuration that others are compared with; the first by default."""
     indexes: Annotated[list[IndexChange], Field(max_length=20)] = []
     configurations: Annotated[list[Configuration], Field(min_length=1, max_length=50)]
     grid: Grid = Grid()
     expected: dict[str, dict[str, Expected]] = {}
-    """By configuration and measure, over all queries."""
+    """By configuration and measure; values are over all queries."""
 
     @field_validator("measures")
     @classmethod
@@ -164,18 +164,18 @@ class Experiment(_Part):
 
     @property
     def base_name(self) -> str:
-        """The configuration that others are compared with."""
+        """The name of the base configuration."""
         return self.base or self.configurations[0].name
 
     def searched(self) -> list[str]:
-        """The indexes that are named anywhere, the base's first."""
+        """The names of all indexes in the file, the base's first."""
         (base,) = (one.index for one in self.configurations if one.name == self.base_name)
         own = [*(one.index for one in self.configurations), *self.grid.index]
         return list(dict.fromkeys([base, *own, *(one.name for one in self.indexes)]))
 
 
 def read_experiment(path: Path) -> Experiment:
-    """The experiment in that file; raises ``InvalidInput`` that names what is wrong."""
+    """The experiment in that file; raises ``InvalidInput`` that names the wrong part."""
     if not path.is_file():
         raise InvalidInput(f"experiment: no file at {path}")
     try:
@@ -185,7 +185,7 @@ def read_experiment(path: Path) -> Experiment:
     found = parse_model(Experiment, data, InvalidInput)
     _check_names(found)
     grid = found.grid
-    _check(grid.sample is None or grid.optuna is None, "grid: takes one of sample and optuna")
+    _check(grid.sample is None or grid.optuna is None, "grid: sample and optuna exclude each other")
     if grid.optuna is None:
         count = len(list(itertools.islice(grid.points(), MAX_SETTINGS + 1)))
         _check(count <= MAX_SETTINGS, f"grid: more than {MAX_SETTINGS:,} settings, the limit")
@@ -194,20 +194,22 @@ def read_experiment(path: Path) -> Experiment:
 
 def _check_names(found: Experiment) -> None:
     names = [one.name for one in found.configurations]
-    _check(len(set(names)) == len(names), "configurations: a name is given twice")
-    _check(found.base_name in names, f"base: {found.base_name!r} is no configuration")
+    _check(len(set(names)) == len(names), "configurations: two have the same name")
+    _check(
+        found.base_name in names, f"base: {found.base_name!r} is not the name of a configuration"
+    )
     for name, measures in found.expected.items():
-        _check(name in names, f"expected: {name!r} is no configuration")
+        _check(name in names, f"expected: {name!r} is not the name of a configuration")
         unknown = set(measures) - set(found.measures)
-        _check(not unknown, f"expected.{name}: {', '.join(sorted(unknown))} is not measured")
+        _check(not unknown, f"expected.{name}: {', '.join(sorted(unknown))} is not in measures")
     indexes = [AS_BUILT, *(one.name for one in found.indexes)]
-    _check(len(set(indexes)) == len(indexes), "indexes: a name is given twice")
+    _check(len(set(indexes)) == len(indexes), "indexes: two have the same name")
     for name in found.searched():
-        _check(name in indexes, f"index: {name!r} is none of {', '.join(map(repr, indexes))}")
+        _check(name in indexes, f"index: {name!r} is not one of {', '.join(map(repr, indexes))}")
 
 
 def at_point(base: Setting, point: Point) -> Setting:
-    """The base with the values of one point of a grid."""
+    """The base with the values of one grid point."""
     fusion, lists = base.fusion, dict(base.fusion.lists)
     for name, value in point.items():
         what, _, ranked = name.partition(".")
@@ -228,6 +230,6 @@ def _changed(part: ListSettings, what: str, value: Value) -> ListSettings:
     return replace(part, weight=float(value))
 
 
-def _check(holds: bool, told: str) -> None:
+def _check(holds: bool, message: str) -> None:
     if not holds:
-        raise InvalidInput(told)
+        raise InvalidInput(message)

@@ -1,4 +1,4 @@
-"""What settings are worth on the candidates that were found."""
+"""Measures of settings over cached candidates."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from hybrid_search.relevance.candidate_cache import Candidates
 from hybrid_search.relevance.evaluation import TestQuery
 from hybrid_search.relevance.experiment import Experiment, Setting
 from hybrid_search.relevance.metrics import measured, parse_measure
-from hybrid_search.relevance.retrieval_runs import Asked
+from hybrid_search.relevance.retrieval_runs import IndexRun
 from hybrid_search.relevance.sweep import grades, rankings
 
 DEPTH = 100
-"""Hits of each ranking that are kept."""
+"""Hits of each ranking in a run."""
 Table = NDArray[np.float64]
 """``(settings, queries)``"""
 
 
 class Lab:
-    """The cached candidates of an experiment's queries, and what settings are worth on them."""
+    """The cached candidates of an experiment's queries; measures settings on them."""
 
     def __init__(
-        self, experiment: Experiment, tests: Sequence[TestQuery], asked: Mapping[str, Asked]
+        self, experiment: Experiment, tests: Sequence[TestQuery], runs: Mapping[str, IndexRun]
     ) -> None:
-        self.experiment, self.tests, self._asked = experiment, tests, asked
+        self.experiment, self.tests, self._runs = experiment, tests, runs
 
     def found(self, index: str) -> Sequence[Candidates]:
-        """What that index found, by query."""
-        return self._asked[index].candidates
+        """The candidates from that index, by query."""
+        return self._runs[index].candidates
 
     def values(
         self, settings: Sequence[Setting], names: Sequence[str] | None = None
@@ -47,26 +47,26 @@ class Lab:
         return tables
 
     def primary(self, settings: Sequence[Setting]) -> Table:
-        """The measure that settings are chosen by."""
+        """The first measure, ``(settings, queries)``: settings are chosen by it."""
         name = self.experiment.measures[0]
         return self.values(settings, [name])[name]
 
     def ids(self, setting: Setting) -> list[tuple[str, list[str]]]:
-        """The ranked ids of every query."""
+        """The first ``DEPTH`` ids of every query, by qid."""
         return [
             (found.test.qid, ranked_ids(found, setting, DEPTH))
             for found in self.found(setting.index)
         ]
 
     def halves(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Queries to choose on and queries to tell of, split by chance within each type."""
-        chance = np.random.default_rng(self.experiment.seed)
-        chosen: list[int] = []
+        """Places of development and of held-out queries, a random split of each query type."""
+        rng = np.random.default_rng(self.experiment.seed)
+        development: list[int] = []
         for places in places_by_type(self.tests).values():
             count = round(len(places) * self.experiment.split)
-            chosen += chance.permutation(places)[:count].tolist()
-        others = sorted(set(range(len(self.tests))) - set(chosen))
-        return np.array(sorted(chosen), np.int64), np.array(others, np.int64)
+            development += rng.permutation(places)[:count].tolist()
+        held_out = sorted(set(range(len(self.tests))) - set(development))
+        return np.array(sorted(development), np.int64), np.array(held_out, np.int64)
 
 
 def measure(
@@ -83,13 +83,13 @@ def measure(
 
 
 def ranked_ids(candidates: Candidates, setting: Setting, depth: int) -> list[str]:
-    """The ids of the first hits."""
+    """The ids of the first hits under the setting, best first."""
     row = rankings(candidates, [setting.fusion], depth)[0].tolist()
     return [candidates.ids[at] for at in row if at >= 0]
 
 
 def places_by_type(tests: Sequence[TestQuery]) -> dict[str, list[int]]:
-    """Where the queries of each type stand, in the order of their first."""
+    """The places of the queries of each type; types in order of first appearance."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, test in enumerate(tests):
         places[test.type].append(place)

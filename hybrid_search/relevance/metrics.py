@@ -1,7 +1,7 @@
-"""Measures of many rankings at once.
+"""Measures of many rankings of one query at once.
 
-The values are those of trec_eval, which ir_measures and pytrec_eval give for one ranking at a
-time: a grade above 0 is relevant, gains of nDCG are the grades, their discount log2(rank + 1).
+The values equal those of trec_eval (ir_measures, pytrec_eval): a grade above 0 is relevant, the
+gain in nDCG is the grade, its discount is log2(rank + 1).
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from numpy.typing import NDArray
 from hybrid_search.core.errors import InvalidInput
 
 Grades = NDArray[np.float64]
-"""``(rankings, hits)``: the grade of each hit, best hit first, 0 for what was not judged."""
+"""``(rankings, hits)``: the grade of each hit, best hit first, 0 for an unjudged one."""
 Values = NDArray[np.float64]
 """``(rankings,)``"""
 
 KINDS = ("nDCG", "MRR", "R", "P", "AP", "Success")
-_SPELLED = re.compile(r"(nDCG|MRR|R|P|AP|Success)@([1-9][0-9]{0,3})")
+_NAME = re.compile(r"(nDCG|MRR|R|P|AP|Success)@([1-9][0-9]{0,3})")
 
 
 def parse_measure(name: str) -> tuple[str, int]:
-    """Kind and cut of ``nDCG@10``; raises ``InvalidInput``.
+    """The kind and the cut of a measure such as ``nDCG@10``; raises ``InvalidInput``.
 
     >>> parse_measure("nDCG@10")
     ('nDCG', 10)
     """
-    found = _SPELLED.fullmatch(name)
+    found = _NAME.fullmatch(name)
     if found is None:
         kinds = ", ".join(f"{kind}@K" for kind in KINDS)
-        raise InvalidInput(f"measures: {name[:60]!r} is none; known are {kinds}")
+        raise InvalidInput(f"measures: {name[:60]!r} is unknown; known measures are {kinds}")
     return found[1], int(found[2])
 
 
 def measured(name: str, grades: Grades, judged: Sequence[float]) -> Values:
-    """The measure of each ranking of one query, whose judgments have the ``judged`` grades.
+    """The measure of each ranking of one query; ``judged`` has the grades of all its judgments.
 
-    0 for a query without any relevant asset. Raises ``InvalidInput`` for an unknown measure.
+    0 for a query without relevant assets. Raises ``InvalidInput`` for an unknown measure.
 
     >>> measured("nDCG@10", np.array([[0.0, 1.0], [1.0, 0.0]]), [1.0]).round(3).tolist()
     [0.631, 1.0]
@@ -49,7 +49,7 @@ def measured(name: str, grades: Grades, judged: Sequence[float]) -> Values:
     if not relevant:
         return np.zeros(len(grades))
     top = np.maximum(grades[:, :cut], 0.0)
-    return _WAYS[kind](top, np.array(sorted(judged, reverse=True)), relevant, cut)
+    return _MEASURES[kind](top, np.array(sorted(judged, reverse=True)), relevant, cut)
 
 
 def _ndcg(top: Grades, judged: Values, relevant: int, cut: int) -> Values:
@@ -84,7 +84,7 @@ def _success(top: Grades, judged: Values, relevant: int, cut: int) -> Values:
     return np.asarray((top > 0).any(axis=1).astype(np.float64))
 
 
-_WAYS: Mapping[str, Callable[[Grades, Values, int, int], Values]] = {
+_MEASURES: Mapping[str, Callable[[Grades, Values, int, int], Values]] = {
     "nDCG": _ndcg,
     "MRR": _mrr,
     "R": _recall,

@@ -1,4 +1,4 @@
-"""Pools of candidates to judge, of all configurations of an experiment."""
+"""Pools of unranked candidates to judge, from all configurations of an experiment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hybrid_search.engine.judgment_pools import PooledQuery
 from hybrid_search.relevance.evaluation import read_judgments, read_queries
 from hybrid_search.relevance.experiment import Experiment
 from hybrid_search.relevance.measurement import ranked_ids
-from hybrid_search.relevance.retrieval_runs import Opening, ask
+from hybrid_search.relevance.retrieval_runs import Opening, retrieve_all
 from hybrid_search.relevance.runner import widest
 
 
@@ -26,25 +26,27 @@ def pooled(
     unjudged: bool = False,
     progress: Callable[[int, int], None] = lambda done, whole: None,
 ) -> list[PooledQuery]:
-    """What any configuration finds among its first ``depth`` for each query in words.
+    """For each text query, the assets in the first ``depth`` hits of any configuration.
 
-    With ``unjudged``, without what the experiment's judgments grade already; queries of which
-    nothing is left are left out.
+    With ``unjudged``, assets that the experiment's judgments grade are left out. Queries without
+    assets are left out.
     """
     settings = [one.setting(defaults) for one in experiment.configurations]
     qrels = folder / experiment.qrels
     judgments = read_judgments(qrels) if qrels.is_file() else {}
-    asked_of = widest(experiment, [one.fusion for one in settings], defaults)
-    tests = [t for t in read_queries(folder / experiment.queries, asked_of) if t.query.text]
+    queries = read_queries(
+        folder / experiment.queries, widest(experiment, [one.fusion for one in settings], defaults)
+    )
+    tests = [test for test in queries if test.query.text]
     names = list(dict.fromkeys(one.index for one in settings))
-    asked = ask(opening, catalog, names, [(test, {}) for test in tests], progress)
+    runs = retrieve_all(opening, catalog, names, [(test, {}) for test in tests], progress)
     pools = []
     for place, test in enumerate(tests):
         known = judgments.get(test.qid, {}) if unjudged else {}
         found = {
             name
             for one in settings
-            for name in ranked_ids(asked[one.index].candidates[place], one, depth)
+            for name in ranked_ids(runs[one.index].candidates[place], one, depth)
             if name not in known
         }
         if found:

@@ -1,4 +1,4 @@
-"""Each judged query asked once of each index, and what asking costs."""
+"""Candidates of every judged query from every index, and the cost of retrieval."""
 
 from __future__ import annotations
 
@@ -15,62 +15,63 @@ from hybrid_search.relevance.evaluation import TestQuery
 from hybrid_search.search.searcher import Searcher
 
 Opening = Callable[[str], AbstractContextManager[Searcher]]
-"""Opens the index of that name."""
+"""Opens the index with that name."""
 TIMED = 200
-"""Queries whose cost is measured, at most, spread over all."""
+"""Queries whose cost is measured, at most; evenly spaced over all queries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Milliseconds of looking for one query's candidates, its text and pictures encoded."""
+    """Milliseconds to retrieve the candidates of one query whose text and pictures are encoded."""
 
     wall: float
-    """The median."""
+    """Median."""
     wall_p95: float
     cpu: float
-    """The median, of the thread that asks."""
+    """Median CPU time of the calling thread."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What one index found."""
+class IndexRun:
+    """The candidates of one index, by query, and their cost."""
 
     candidates: Sequence[Candidates]
     cost: Cost
 
 
-def ask(
+def retrieve_all(
     opening: Opening,
     catalog: Catalog,
     names: Sequence[str],
     judged: Sequence[tuple[TestQuery, Mapping[str, int]]],
     progress: Callable[[int, int], None],
-) -> dict[str, Asked]:
-    """What each of the indexes finds for the queries, with their grades; one is open at a time.
+) -> dict[str, IndexRun]:
+    """The candidates of the queries from each index, with their grades.
 
-    What asking costs is measured where there are several.
+    One index is open at a time. Costs are measured only when there are several indexes.
     """
-    asked: dict[str, Asked] = {}
-    whole = len(names) * len(judged)
+    runs: dict[str, IndexRun] = {}
+    total = len(names) * len(judged)
     for name in names:
         with opening(name) as searcher:
             found = []
             for test, grades in judged:
                 found.append(retrieve(searcher, catalog, test, grades))
-                progress(len(asked) * len(judged) + len(found), whole)
+                progress(len(runs) * len(judged) + len(found), total)
             tests = [test for test, _ in judged] if len(names) > 1 else []
-            asked[name] = Asked(found, _cost(searcher, tests))
-    return asked
+            runs[name] = IndexRun(found, _cost(searcher, tests))
+    return runs
 
 
 def _cost(searcher: Searcher, tests: Sequence[TestQuery]) -> Cost:
-    """Asked a second time, so that nothing is encoded or read from disk any more."""
+    """The cost of retrieving again: texts and pictures are encoded, files are in the page cache."""
     places = np.unique(np.linspace(0, len(tests) - 1, TIMED).astype(int)) if tests else ()
-    wall, cpu = [0.0], [0.0]
+    wall, cpu = [], []
     for place in places:
-        started, worked = time.perf_counter(), time.thread_time()
+        started, cpu_started = time.perf_counter(), time.thread_time()
         searcher.retrieve(tests[place].query)
-        cpu.append((time.thread_time() - worked) * 1000.0)
+        cpu.append((time.thread_time() - cpu_started) * 1000.0)
         wall.append((time.perf_counter() - started) * 1000.0)
-    p95 = float(np.percentile(wall[1:] or wall, 95))
-    return Cost(float(np.median(wall[1:] or wall)), p95, float(np.median(cpu[1:] or cpu)))
+    if not wall:
+        return Cost(0.0, 0.0, 0.0)
+    return Cost(float(np.median(wall)), float(np.percentile(wall, 95)), float(np.median(cpu)))

@@ -1,4 +1,4 @@
-"""Runs an experiment: retrieve once, fuse often, measure, choose on one half, tell of the other."""
+"""Runs an experiment: retrieves every query once, then measures and tunes fusion settings."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from hybrid_search.core import FusionSettings
 from hybrid_search.core.ports import Catalog
 from hybrid_search.relevance.evaluation import TestQuery, read_judgments, read_queries
 from hybrid_search.relevance.experiment import Experiment, Setting
 from hybrid_search.relevance.measurement import Lab, Table, places_by_type
-from hybrid_search.relevance.retrieval_runs import Asked, Cost, Opening, ask
+from hybrid_search.relevance.retrieval_runs import Cost, IndexRun, Opening, retrieve_all
 from hybrid_search.relevance.statistics import Difference, compare, holm
 from hybrid_search.relevance.tuning.cutoffs import CutOff, Refusals, cut_offs, refusals
 from hybrid_search.relevance.tuning.tuner import Tuned, tune
@@ -19,50 +21,50 @@ from hybrid_search.relevance.tuning.tuner import Tuned, tune
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A configuration, against the base over all queries."""
+    """A configuration compared with the base over all queries."""
 
     name: str
     setting: Setting
     means: Mapping[str, float]
     by_type: Mapping[str, float]
-    """The first measure by type of query."""
+    """The first measure by query type."""
     difference: Difference | None
-    """Of the first measure; ``None`` for the base itself."""
+    """Of the first measure against the base; ``None`` for the base."""
     corrected: float
-    """Its p, corrected for the number of comparisons."""
+    """The p-value after Holm's correction over all comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """An index, searched by the base's settings of fusion."""
+    """An index searched with the base's fusion settings."""
 
     name: str
     cost: Cost
     means: Mapping[str, float]
     spread: Difference
-    """The measure that is told over the cost, and its interval."""
+    """The measure of ``cost_measure`` and its interval."""
     difference: Difference | None
-    """Of the first measure, against the base's index; ``None`` for that itself."""
+    """Of the first measure against the base's index; ``None`` for that index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All that an experiment found."""
+    """Everything that an experiment measured."""
 
     experiment: Experiment
     queries: Sequence[TestQuery]
     compared: Sequence[Compared]
     indexes: Sequence[Indexed]
-    """Where there are several."""
+    """Empty when the experiment searches one index."""
     tuned: Tuned | None
     values: Mapping[str, Table]
-    """Each measure by configuration and query."""
+    """Each measure, ``(configurations, queries)``."""
     runs: Mapping[str, Sequence[tuple[str, Sequence[str]]]]
     """Each configuration's ranked ids by query."""
     settings_tried: int
     cut_offs: Sequence[CutOff]
     refusals: Mapping[str, Refusals]
-    """What is refused of the half that no cut-off was chosen on: as configured, and by these."""
+    """Refusals on the held-out half, with the configured and with the learned cut-offs."""
 
 
 def run_experiment(
@@ -74,29 +76,30 @@ def run_experiment(
     defaults: FusionSettings,
     progress: Callable[[int, int], None] = lambda done, whole: None,
 ) -> Results:
-    """The results; query files lie in the folder.
+    """The results over the judged queries of the experiment.
 
-    ``progress`` is told how many queries were asked, of how many. Only judged queries count. Raises
-    ``InvalidInput`` for files that cannot be read, and what opening an index raises.
+    Paths in the experiment are relative to ``folder``. ``progress`` gets the number of retrieved
+    queries and their total. Raises ``InvalidInput`` for files that cannot be read, and what
+    opening an index raises.
     """
     named = {one.name: one.setting(defaults) for one in experiment.configurations}
-    asked_of = widest(experiment, [one.fusion for one in named.values()], defaults)
-    judged = _judged(experiment, folder, asked_of)
+    settings = widest(experiment, [one.fusion for one in named.values()], defaults)
+    judged = _judged(experiment, folder, settings)
     tests = [test for test, _ in judged]
-    asked = ask(opening, catalog, experiment.searched(), judged, progress)
-    lab, base = Lab(experiment, tests, asked), named[experiment.base_name]
+    runs = retrieve_all(opening, catalog, experiment.searched(), judged, progress)
+    lab, base = Lab(experiment, tests, runs), named[experiment.base_name]
     values, tuned = lab.values(list(named.values())), tune(lab, base)
-    learned, refused = _cuts(lab, base, defaults)
+    cuts, refused = _cut_offs(lab, base, defaults)
     return Results(
         experiment=experiment,
         queries=tests,
         compared=_compared(experiment, named, values, tests),
-        indexes=_indexed(lab, base, asked),
+        indexes=_indexed(lab, base, runs),
         tuned=tuned,
         values=values,
         runs={name: lab.ids(one) for name, one in named.items()},
         settings_tried=len(named) + (0 if tuned is None else tuned.tried),
-        cut_offs=learned,
+        cut_offs=cuts,
         refusals=refused,
     )
 
@@ -104,26 +107,26 @@ def run_experiment(
 def _judged(
     experiment: Experiment, folder: Path, settings: FusionSettings
 ) -> list[tuple[TestQuery, Mapping[str, int]]]:
-    """The queries that are judged, with their grades."""
+    """The judged queries with their grades by asset id."""
     judgments = read_judgments(folder / experiment.qrels)
     tests = read_queries(folder / experiment.queries, settings)
     return [(test, judgments[test.qid]) for test in tests if judgments.get(test.qid)]
 
 
-def _cuts(
+def _cut_offs(
     lab: Lab, base: Setting, defaults: FusionSettings
 ) -> tuple[list[CutOff], dict[str, Refusals]]:
-    """Cut-offs of the base's lists, and what they refuse of the half they were not chosen on."""
-    found, (chosen_on, told_of) = lab.found(base.index), lab.halves()
-    cuts = cut_offs(found, chosen_on, told_of, lab.experiment.refused)
+    """Cut-offs of the base's lists, and the refusals on the held-out half."""
+    found, (development, held_out) = lab.found(base.index), lab.halves()
+    cuts = cut_offs(found, development, held_out, lab.experiment.refused)
     configured = {name: part.no_match_below for name, part in defaults.lists.items()}
     learned = configured | {cut.list: cut.value for cut in cuts}
-    tried = {"as configured": configured, "by these cut-offs": learned}
-    return cuts, {name: refusals(found, told_of, values) for name, values in tried.items()}
+    compared = {"as configured": configured, "by these cut-offs": learned}
+    return cuts, {name: refusals(found, held_out, values) for name, values in compared.items()}
 
 
-def over_cost(experiment: Experiment) -> str:
-    """The measure that is told over the cost of a search: recall, where it is measured."""
+def cost_measure(experiment: Experiment) -> str:
+    """The measure that is plotted over latency: the first recall, or else the first measure."""
     recalls = [name for name in experiment.measures if name.startswith("R@")]
     return (recalls or experiment.measures)[0]
 
@@ -131,7 +134,7 @@ def over_cost(experiment: Experiment) -> str:
 def widest(
     experiment: Experiment, settings: Sequence[FusionSettings], defaults: FusionSettings
 ) -> FusionSettings:
-    """The defaults with the widest window that is tried, of the lists that any setting has."""
+    """The defaults with each list that any setting uses, at its widest window."""
     tried = experiment.grid.windows
     lists = {
         name: replace(
@@ -173,18 +176,18 @@ def _compared(
     ]
 
 
-def _indexed(lab: Lab, base: Setting, asked: Mapping[str, Asked]) -> list[Indexed]:
-    if len(asked) < 2:
+def _indexed(lab: Lab, base: Setting, runs: Mapping[str, IndexRun]) -> list[Indexed]:
+    if len(runs) < 2:
         return []
-    names, seed = [base.index, *(name for name in asked if name != base.index)], lab.experiment.seed
+    names, seed = [base.index, *(name for name in runs if name != base.index)], lab.experiment.seed
     values = lab.values([replace(base, index=name) for name in names])
-    primary, told = values[lab.experiment.measures[0]], values[over_cost(lab.experiment)]
+    primary, costed = values[lab.experiment.measures[0]], values[cost_measure(lab.experiment)]
     return [
         Indexed(
             name,
-            asked[name].cost,
+            runs[name].cost,
             {measure: float(table[at].mean()) for measure, table in values.items()},
-            compare(told[at], told[at] * 0.0, seed),
+            compare(costed[at], np.zeros_like(costed[at]), seed),
             compare(primary[at], primary[0], seed) if at else None,
         )
         for at, name in enumerate(names)

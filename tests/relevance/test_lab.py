@@ -163,8 +163,8 @@ def test_what_is_tuned_is_told_of_queries_it_was_not_chosen_on(results: Results)
     assert tuned.difference.low > 0
     assert tuned.advice.startswith("take the tuned setting")
     assert set(tuned.axes) == {"fusion", "rank_constant", "weights.lexical"}
-    assert all(one.tuned < one.base for one in tuned.worse)
-    assert all(len(one.before) == len(one.after) == 6 for one in tuned.worse)
+    assert all(one.tuned < one.base for one in tuned.regressions)
+    assert all(len(one.before) == len(one.after) == 6 for one in tuned.regressions)
     assert tuned.pair is not None
     assert tuned.pair[2].shape == (3, 3)
 
@@ -413,15 +413,18 @@ def test_an_index_that_cannot_be_is_refused(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (('base = "plain"', 'base = "plain"\n[[indexes]]\nname = "as built"'), "given twice"),
+        (
+            ('base = "plain"', 'base = "plain"\n[[indexes]]\nname = "as built"'),
+            "two have the same name",
+        ),
         (("rank_constant = [10", 'index = ["none"]\nrank_constant = [10'), "index: 'none'"),
-        (("[grid]", "[grid]\nsample = 3\noptuna = 3"), "one of sample and optuna"),
+        (("[grid]", "[grid]\nsample = 3\noptuna = 3"), "sample and optuna exclude each other"),
         (("[grid]", "[grid]\noptuna = 5001"), "optuna"),
         (("name =", "nam ="), "nam"),
         (("nDCG@10", "DCG@10"), "DCG@10"),
-        (('base = "plain"', 'base = "none"'), "'none' is no configuration"),
-        (('name = "text"', 'name = "plain"'), "given twice"),
-        (("[expected.plain]", "[expected.other]"), "'other' is no configuration"),
+        (('base = "plain"', 'base = "none"'), "'none' is not the name of a configuration"),
+        (('name = "text"', 'name = "plain"'), "two have the same name"),
+        (("[expected.plain]", "[expected.other]"), "'other' is not the name of a configuration"),
         (("rank_constant = 60", "rank_constant = 0"), "rank_constant"),
         (('"rrf", "confident_rrf"', '"rrf2"'), "fusion"),
         (("[0.5, 1, 2]", str(np.linspace(0, 9, 2300).tolist())), "more than 20,000 settings"),

@@ -13,7 +13,12 @@ from hybrid_search.cli.main import app
 from hybrid_search.core.errors import InvalidConfig, InvalidInput
 from hybrid_search.core.ports import LiveVectors, VectorIndex, Vectors
 from hybrid_search.relevance.vector_bench.advice import as_file, as_settings, choose
-from hybrid_search.relevance.vector_bench.benchmark import GRID, Conditions, Lab, Measured
+from hybrid_search.relevance.vector_bench.benchmark import (
+    GRID,
+    Conditions,
+    Measurement,
+    VectorBench,
+)
 from hybrid_search.relevance.vector_bench.plot import plot
 from hybrid_search.relevance.vector_bench.vectors import Snapshot, snapshot
 from hybrid_search.settings.sections import VectorSection
@@ -34,14 +39,14 @@ def make(plan: VectorPlan, folder: Path) -> VectorIndex:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> list[Measured]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[Measurement]:
     queries = {"text_to_image": units(30, seed=3, width=WIDTH), "image_to_image": ROWS[:30]}
-    lab = Lab(make, vectors(ROWS), tmp_path_factory.mktemp("lab"), queries)
+    lab = VectorBench(make, vectors(ROWS), tmp_path_factory.mktemp("lab"), queries)
     conditions = [Conditions(), Conditions(filter_share=0.2), Conditions(tombstones=0.3)]
     return list(lab.run(GRID, conditions, VectorPlan()))
 
 
-def test_every_kind_is_measured_under_every_condition(results: list[Measured]) -> None:
+def test_every_kind_is_measured_under_every_condition(results: list[Measurement]) -> None:
     assert {(r.kind, r.storage) for r in results} == set(GRID)
     assert {r.queries for r in results} == {"text_to_image", "image_to_image"}
     shown = {(r.kind, r.filter_share, r.tombstones) for r in results}
@@ -57,7 +62,7 @@ def test_every_kind_is_measured_under_every_condition(results: list[Measured]) -
     assert all(r.memory_bytes > 0 and r.disk_bytes >= r.memory_bytes // 2 for r in results)
 
 
-def test_exact_kinds_find_everything_and_breadth_never_harms(results: list[Measured]) -> None:
+def test_exact_kinds_find_everything_and_breadth_never_harms(results: list[Measurement]) -> None:
     assert {r.recall for r in results if (r.kind, r.storage) == ("flat", "f32")} == {1.0}
     graph = [
         r.recall
@@ -75,17 +80,17 @@ def test_exact_kinds_find_everything_and_breadth_never_harms(results: list[Measu
 
 def test_equal_vectors_are_equally_good_answers(tmp_path: Path) -> None:
     rows = np.repeat(units(10, width=WIDTH), 100, axis=0)
-    lab = Lab(make, vectors(rows), tmp_path, {"pictures": rows[::100]})
+    lab = VectorBench(make, vectors(rows), tmp_path, {"pictures": rows[::100]})
     found = lab.run([("flat", "sq8"), ("ivf", "f32")], [Conditions()], VectorPlan())
     assert {r.recall for r in found} == {1.0}
 
 
 def test_a_kind_that_needs_more_vectors_is_named(tmp_path: Path) -> None:
-    passed_over: list[str] = []
-    lab = Lab(make, vectors(ROWS[:10]), tmp_path, {"pictures": ROWS[:2]})
+    skipped: list[str] = []
+    lab = VectorBench(make, vectors(ROWS[:10]), tmp_path, {"pictures": ROWS[:2]})
     grid = [pair for pair in GRID if pair[0] in {"flat", "ivf_pq"}]
-    found = list(lab.run(grid, [Conditions()], VectorPlan(), passed_over=passed_over.append))
-    assert ({r.kind for r in found}, passed_over) == ({"flat"}, ["ivf_pq f32"])
+    found = list(lab.run(grid, [Conditions()], VectorPlan(), skipped=skipped.append))
+    assert ({r.kind for r in found}, skipped) == ({"flat"}, ["ivf_pq f32"])
 
 
 def test_a_snapshot_holds_what_was_read(tmp_path: Path) -> None:
@@ -101,8 +106,10 @@ def test_a_snapshot_holds_what_was_read(tmp_path: Path) -> None:
     assert not len(snapshot(LiveVectors(0, 0, []), tmp_path / "none").ordinals)
 
 
-def result(kind: str, recall: float, cpu: float, queries: str = "texts", mb: int = 1) -> Measured:
-    return Measured(
+def result(
+    kind: str, recall: float, cpu: float, queries: str = "texts", mb: int = 1
+) -> Measurement:
+    return Measurement(
         queries=queries,
         kind=kind,
         storage="f32",
@@ -128,7 +135,7 @@ def test_the_cheapest_that_finds_enough_is_advised() -> None:
     assert choice.found == texts[1]
     settings = as_settings(choice)
     assert 'kind = "hnsw"\nstorage = "f32"\nef_search = 64\n' in settings
-    assert settings.startswith("# recall 0.995, 0.30 ms CPU a query")
+    assert settings.startswith("# recall 0.995, 0.30 ms CPU per query")
 
 
 def test_what_is_for_all_queries_finds_enough_for_each() -> None:
@@ -155,7 +162,7 @@ def test_memory_and_baselines_bound_the_advice() -> None:
     assert "# keep flat" in as_settings(flat)
 
 
-def test_the_file_holds_what_is_for_all_queries(results: list[Measured]) -> None:
+def test_the_file_holds_what_is_for_all_queries(results: list[Measurement]) -> None:
     for wanted in (0.5, 0.9, 1.0, 1.1):
         choices = choose(results, wanted)
         text = as_file(choices)
@@ -168,7 +175,7 @@ def test_the_file_holds_what_is_for_all_queries(results: list[Measured]) -> None
             assert (section.kind, section.storage) == (found.kind, found.storage)
 
 
-def test_the_plot_has_a_panel_for_each_set(results: list[Measured], tmp_path: Path) -> None:
+def test_the_plot_has_a_panel_for_each_set(results: list[Measurement], tmp_path: Path) -> None:
     vector, pixels = plot(results, tmp_path)
     assert pixels.read_bytes().startswith(b"\x89PNG")
     text = vector.read_text("utf-8")
@@ -177,7 +184,7 @@ def test_the_plot_has_a_panel_for_each_set(results: list[Measured], tmp_path: Pa
 
 
 def test_without_matplotlib_the_next_command_is_said(
-    results: list[Measured], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    results: list[Measurement], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(InvalidConfig, match=r"pip install 'hybrid_search\[lab\]'"):

@@ -1,4 +1,4 @@
-"""A report's sections as Markdown and as HTML in one file."""
+"""Sections of a report as Markdown, and as one HTML file."""
 
 from __future__ import annotations
 
@@ -16,55 +16,56 @@ p.advice { padding: .8rem 1rem; background: #eef2ff; border-radius: 8px; font-we
 pre { padding: .8rem 1rem; background: #f4f4ef; border-radius: 8px; overflow-x: auto; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(400px, 1fr)); gap: 1rem; }
 figure { margin: 1rem 0 0; } figcaption { font-weight: 600; } svg { max-width: 100%; height: auto; }
-.lost { margin: 1.4rem 0; } .lost h3 { margin: 0 0 .3rem; font-size: 1rem; }
-.lost h3 img { height: 56px; vertical-align: middle; }
+.comparison { margin: 1.4rem 0; } .comparison h3 { margin: 0 0 .3rem; font-size: 1rem; }
+.comparison h3 img { height: 56px; vertical-align: middle; }
 .strip { display: flex; gap: .5rem; align-items: flex-end; margin: .25rem 0; overflow-x: auto; }
 .strip > b { flex: 0 0 4.5rem; align-self: center; font-weight: 500; }
 .ad { flex: 0 0 112px; width: 112px; font-size: .75rem; line-height: 1.2; overflow-wrap: anywhere; }
 .ad img { display: block; max-width: 112px; max-height: 112px; margin-top: auto; }
-.ad span { display: block; color: #6b6d72; } .ad.good span { color: #0f7a6b; font-weight: 600; }
+.ad span { display: block; color: #6b6d72; } .ad.relevant span { color: #0f7a6b; font-weight: 600; }
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Ad:
-    """One hit of a query, as a small picture or by its id."""
+    """One hit of a query: its thumbnail, or its id without one."""
 
     name: str
     grade: int
     picture: str | None
-    """As a data URI."""
+    """Data URI."""
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class Comparison:
     """A query and its first hits under two settings."""
 
     title: str
     picture: str | None
-    """What was asked with, as a data URI."""
-    strips: Mapping[str, Sequence[Ad]]
+    """The query picture, as a data URI."""
+    hits: Mapping[str, Sequence[Ad]]
+    """By setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and what stands below it."""
+    """A heading and the content below it."""
 
     title: str
     text: str = ""
     advice: str = ""
     settings: str = ""
-    """Lines of a file."""
+    """Lines of a settings file."""
     head: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     figures: Mapping[str, str] = field(default_factory=dict)
     """SVG by file name."""
-    losses: Sequence[Loss] = ()
-    """Shown in place of the rows where there are pictures: in HTML."""
+    comparisons: Sequence[Comparison] = ()
+    """Replace the rows in HTML, which can show pictures."""
 
 
 def as_markdown(title: str, sections: Sequence[Section]) -> str:
-    """The report for a terminal or a repository; figures are linked."""
+    """The report as Markdown, with links to the figures."""
     lines = [f"# {_plain(title)}", ""]
     for section in sections:
         lines += [f"## {_plain(section.title)}", ""]
@@ -83,7 +84,7 @@ def _plain(text: str) -> str:
 
 
 def as_html(title: str, sections: Sequence[Section]) -> str:
-    """The report in one file, its figures and pictures inside."""
+    """The report as one HTML file that embeds figures and pictures."""
     body = "\n".join([f"<h1>{html.escape(title)}</h1>", *map(_section, sections)])
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
@@ -97,19 +98,19 @@ def _section(section: Section) -> str:
         parts.append(f"<p>{html.escape(section.text)}</p>")
     if section.settings:
         parts.append(f"<pre>{html.escape(section.settings.strip())}</pre>")
-    if section.losses:
-        parts += map(_loss, section.losses)
+    if section.comparisons:
+        parts += map(_comparison, section.comparisons)
     elif section.rows:
         parts.append(_table(section))
     if section.figures:
-        shown = "".join(_figure(*figure) for figure in section.figures.items())
-        parts.append(f'<div class="figures">{shown}</div>')
+        figures = "".join(_figure(*figure) for figure in section.figures.items())
+        parts.append(f'<div class="figures">{figures}</div>')
     return "".join([*parts, "</section>"])
 
 
-def _figure(name: str, drawn: str) -> str:
+def _figure(name: str, svg: str) -> str:
     caption = html.escape(Path(name).stem.replace("-", " "))
-    return f"<figure><figcaption>{caption}</figcaption>{drawn[drawn.index('<svg') :]}</figure>"
+    return f"<figure><figcaption>{caption}</figcaption>{svg[svg.index('<svg') :]}</figure>"
 
 
 def _table(section: Section) -> str:
@@ -121,20 +122,21 @@ def _table(section: Section) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _loss(loss: Loss) -> str:
-    asked = _image(loss.picture, "the picture that was asked with") if loss.picture else ""
+def _comparison(comparison: Comparison) -> str:
+    picture = _image(comparison.picture, "query picture") if comparison.picture else ""
     strips = "".join(
         f'<div class="strip"><b>{html.escape(name)}</b>{"".join(map(_ad, ads))}</div>'
-        for name, ads in loss.strips.items()
+        for name, ads in comparison.hits.items()
     )
-    return f'<div class="lost"><h3>{html.escape(loss.title)} {asked}</h3>{strips}</div>'
+    heading = f"<h3>{html.escape(comparison.title)} {picture}</h3>"
+    return f'<div class="comparison">{heading}{strips}</div>'
 
 
 def _ad(ad: Ad) -> str:
-    shown = _image(ad.picture, ad.name) if ad.picture else html.escape(ad.name)
-    good = " good" if ad.grade > 0 else ""
+    content = _image(ad.picture, ad.name) if ad.picture else html.escape(ad.name)
+    relevant = " relevant" if ad.grade > 0 else ""
     grade = f"<span>grade {ad.grade}</span>" if ad.grade > 0 else "<span>&nbsp;</span>"
-    return f'<div class="ad{good}">{shown}{grade}</div>'
+    return f'<div class="ad{relevant}">{content}{grade}</div>'
 
 
 def _image(source: str, alt: str) -> str:

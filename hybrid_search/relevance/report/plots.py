@@ -1,4 +1,4 @@
-"""Plots of an experiment as SVG, for its report; matplotlib is the extra ``lab``."""
+"""SVG plots for an experiment's report; need the extra ``lab`` (matplotlib)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def axis_plot(
 
 
 def scatter_plot(name: str, rows: Sequence[tuple[float | str, float]], measure: str) -> str:
-    """The measure of every setting over its value of one parameter."""
+    """The measure of every tried setting over its value of one parameter."""
     figure = Figure(figsize=(_WIDTH, _HEIGHT))
     axes = figure.subplots()
     axes.plot([value for value, _ in rows], [mean for _, mean in rows], "o", alpha=0.5, ms=4)
@@ -39,13 +39,13 @@ def scatter_plot(name: str, rows: Sequence[tuple[float | str, float]], measure: 
 
 
 def cost_plot(rows: Sequence[tuple[str, float, float, float, float]], measure: str) -> str:
-    """The measure of each index with its 95 % interval, over milliseconds a query."""
+    """The measure of each index over milliseconds per query, with 95 % intervals."""
     figure = Figure(figsize=(_WIDTH, _HEIGHT))
     axes = figure.subplots()
     for name, milliseconds, mean, low, high in rows:
         errors = [[mean - low], [high - mean]]
         axes.errorbar([milliseconds], [mean], yerr=errors, fmt="o", capsize=3, label=name)
-    axes.set_xlabel("milliseconds of looking for candidates, the median")
+    axes.set_xlabel("retrieval time per query, median, ms")
     axes.set_ylabel(measure)
     axes.set_xlim(left=0.0)
     axes.legend(fontsize="small")
@@ -53,15 +53,15 @@ def cost_plot(rows: Sequence[tuple[str, float, float, float, float]], measure: s
 
 
 def wins_plot(own: NDArray[np.float64], base: NDArray[np.float64], measure: str, title: str) -> str:
-    """What each query won or lost against the base, in order."""
+    """The difference of every query to the base, in descending order."""
     figure = Figure(figsize=(_WIDTH, _HEIGHT))
     axes = figure.subplots()
     differences = np.sort(own - base)[::-1]
     colours = np.where(differences >= 0, "#0f7a6b", "#b3372b")
     axes.bar(np.arange(len(differences)), differences, width=1.0, color=colours.tolist())
     axes.set_title(title, fontsize="medium")
-    axes.set_xlabel("queries, those that won most first")
-    axes.set_ylabel(f"difference of {measure}")
+    axes.set_xlabel("queries, by descending difference")
+    axes.set_ylabel(f"difference in {measure}")
     return _svg(figure)
 
 
@@ -78,21 +78,21 @@ def bars_plot(means: Mapping[str, float], measure: str) -> str:
 def heat_map(
     names: tuple[str, str], labels: tuple[list[str], list[str]], values: NDArray[np.float64]
 ) -> str:
-    """The measure over two parameters, the first downwards."""
+    """The measure over two parameters; the first one is the y axis."""
     figure = Figure(figsize=(_WIDTH, _HEIGHT))
     axes = figure.subplots()
-    shown = axes.imshow(values, aspect="auto", cmap="viridis")
+    image = axes.imshow(values, aspect="auto", cmap="viridis")
     axes.set_yticks(np.arange(len(labels[0])), labels[0])
     axes.set_xticks(np.arange(len(labels[1])), labels[1])
     axes.set_ylabel(names[0])
     axes.set_xlabel(names[1])
-    figure.colorbar(shown)
+    figure.colorbar(image)
     return _svg(figure)
 
 
 def _svg(figure: Figure) -> str:
     figure.tight_layout()
-    drawn = io.StringIO()
-    # The same input makes the same file.
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
-    return drawn.getvalue()
+    svg = io.StringIO()
+    # Without a date the same input makes the same file.
+    figure.savefig(svg, format="svg", metadata={"Date": None})
+    return svg.getvalue()

@@ -1,4 +1,4 @@
-"""What a report says of an experiment's results, section by section."""
+"""The sections of an experiment's report."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from PIL import Image
 
 from hybrid_search.images.decode import shrink
 from hybrid_search.relevance.experiment import Value
-from hybrid_search.relevance.report.formats import Ad, Loss, Section
+from hybrid_search.relevance.report.formats import Ad, Comparison, Section
 from hybrid_search.relevance.report.settings_snippet import (
     as_challenger,
     as_cut_offs,
     as_settings,
 )
-from hybrid_search.relevance.runner import Compared, Indexed, Results, over_cost
+from hybrid_search.relevance.runner import Compared, Indexed, Results, cost_measure
 from hybrid_search.relevance.statistics import spread
-from hybrid_search.relevance.tuning.tuner import Lost, Tuned
+from hybrid_search.relevance.tuning.cutoffs import DEPTH
+from hybrid_search.relevance.tuning.tuner import Regression, Tuned
 
 PictureOf = Callable[[str], bytes | None]
-"""The picture of the ad with that id, in any format; ``None`` without one."""
-_SIDE = 112
+"""The encoded picture of the asset with that id; ``None`` without one."""
+_THUMBNAIL = 112
 
 
-def told(results: Results, picture_of: PictureOf) -> Iterator[Section]:
-    """The sections of the report, in their order."""
+def report_sections(results: Results, picture_of: PictureOf) -> Iterator[Section]:
+    """The sections in report order; those without content are left out."""
     primary = results.experiment.measures[0]
     yield _configurations(results)
     types = list(dict.fromkeys(test.type for test in results.queries))
     yield Section(
-        f"{primary} by type of query",
+        f"{primary} by query type",
         head=("type", *(one.name for one in results.compared)),
         rows=[(kind, *(f"{one.by_type[kind]:.3f}" for one in results.compared)) for kind in types],
     )
@@ -39,20 +40,19 @@ def told(results: Results, picture_of: PictureOf) -> Iterator[Section]:
         yield _indexes(results)
     if results.tuned is not None:
         yield _tuning(results, results.tuned)
-        yield _worse(results.tuned, picture_of)
+        yield _regressions(results.tuned, picture_of)
     if results.cut_offs:
         yield _cut_offs(results)
 
 
 def _configurations(results: Results) -> Section:
     experiment, primary = results.experiment, results.experiment.measures[0]
-    counted = f"{len(results.queries)} judged queries, {results.settings_tried:,} settings."
+    counts = f"{len(results.queries)} judged queries, {results.settings_tried:,} settings tried."
     return Section(
         "Configurations",
-        f"{counted} Differences of {primary} are against {experiment.base_name}, with 95 %"
-        " intervals by bootstrap over queries; p by a paired randomization test, corrected after"
-        " Holm.",
-        head=("configuration", *experiment.measures, "difference", "p", "won", "lost"),
+        f"{counts} Differences are in {primary} against {experiment.base_name}, with 95 % bootstrap"
+        " intervals over queries. p is from a paired randomization test, with Holm's correction.",
+        head=("configuration", *experiment.measures, "difference", "p", "better", "worse"),
         rows=[_compared(one, experiment.measures) for one in results.compared],
         figures=_plots(results),
     )
@@ -71,10 +71,10 @@ def _indexes(results: Results) -> Section:
     base = results.indexes[0].name
     return Section(
         "Indexes",
-        f"The same assets in other indexes, fused as {results.experiment.base_name} is. Differences"
-        f" of {primary} are against {base}. Milliseconds are of looking for candidates, one"
-        " query after the other, texts and pictures encoded: the median, the 95th percentile, and"
-        " the median of CPU time.",
+        f"The same assets in other indexes, fused as in {results.experiment.base_name}. Differences"
+        f" are in {primary} against {base}. Milliseconds are the retrieval time of one query at a"
+        " time, without encoding of texts and pictures: median, 95th percentile, and median CPU"
+        " time.",
         head=("index", *results.experiment.measures, "difference", "ms", "p95", "CPU ms"),
         rows=[_index(one, results.experiment.measures) for one in results.indexes],
         figures=_cost_plot(results),
@@ -94,13 +94,13 @@ def _tuning(results: Results, tuned: Tuned) -> Section:
     ready = as_settings(results, tuned) + as_challenger(results, tuned)
     return Section(
         "Tuning",
-        f"Chosen on one half of the queries of each type: {point or 'the base'}, {primary}"
-        f" {tuned.chosen_at:.4f} there. On the other half ({difference.queries} queries):"
-        f" {tuned.mean:.4f} against {tuned.base_mean:.4f}, {spread(difference)},"
-        f" p {difference.p:.4f}; {difference.wins} won, {difference.losses} lost.",
+        f"Best on the development half: {point or 'the base'}, {primary}"
+        f" {tuned.development_mean:.4f}. On the held-out half ({difference.queries} queries):"
+        f" {tuned.mean:.4f} against {tuned.base_mean:.4f}, difference {spread(difference)},"
+        f" p {difference.p:.4f}; {difference.wins} queries better, {difference.losses} worse.",
         advice=tuned.advice,
         settings=ready if tuned.point else "",
-        head=("type", "queries", "difference", "won", "lost"),
+        head=("type", "queries", "difference", "better", "worse"),
         rows=[
             (kind, str(one.queries), spread(one), str(one.wins), str(one.losses))
             for kind, one in tuned.by_type.items()
@@ -109,60 +109,61 @@ def _tuning(results: Results, tuned: Tuned) -> Section:
     )
 
 
-def _worse(tuned: Tuned, picture_of: PictureOf) -> Section:
+def _regressions(tuned: Tuned, picture_of: PictureOf) -> Section:
     return Section(
-        "Queries that got worse",
-        "Of the half that nothing was chosen on, those that lost most, and what they are answered"
-        " with first.",
-        head=("query", "type", "words", "base", "tuned"),
+        "Regressions",
+        "The held-out queries with the largest losses, and their first hits under both settings.",
+        head=("query", "type", "text", "base", "tuned"),
         rows=[
-            (one.test.qid, one.test.type, _words(one), f"{one.base:.3f}", f"{one.tuned:.3f}")
-            for one in tuned.worse
+            (one.test.qid, one.test.type, _text(one), f"{one.base:.3f}", f"{one.tuned:.3f}")
+            for one in tuned.regressions
         ],
-        losses=[_loss(one, picture_of) for one in tuned.worse],
+        comparisons=[_comparison(one, picture_of) for one in tuned.regressions],
     )
 
 
-def _words(one: Lost) -> str:
+def _text(one: Regression) -> str:
     return one.test.query.text or "a picture"
 
 
-def _loss(one: Lost, picture_of: PictureOf) -> Loss:
-    asked = next((e.picture for e in one.test.query.examples if e.picture is not None), None)
-    strips = {f"base {one.base:.3f}": one.before, f"tuned {one.tuned:.3f}": one.after}
-    return Loss(
-        f"{_words(one)} ({one.test.type}, {one.test.qid})",
-        None if asked is None else _small(asked),
+def _comparison(one: Regression, picture_of: PictureOf) -> Comparison:
+    pictures = (example.picture for example in one.test.query.examples)
+    settings = {f"base {one.base:.3f}": one.before, f"tuned {one.tuned:.3f}": one.after}
+    return Comparison(
+        f"{_text(one)} ({one.test.type}, {one.test.qid})",
+        _thumbnail(next((picture for picture in pictures if picture is not None), None)),
         {
-            name: [Ad(asset, grade, _small(picture_of(asset))) for asset, grade in hits]
-            for name, hits in strips.items()
+            name: [Ad(asset, grade, _thumbnail(picture_of(asset))) for asset, grade in hits]
+            for name, hits in settings.items()
         },
     )
 
 
-def _small(picture: bytes | None) -> str | None:
-    """The picture as a data URI."""
+def _thumbnail(picture: bytes | None) -> str | None:
+    """The thumbnail as a data URI."""
     if picture is None:
         return None
     with Image.open(io.BytesIO(picture)) as opened:
-        data = shrink(opened.convert("RGBA"), _SIDE)
+        data = shrink(opened.convert("RGBA"), _THUMBNAIL)
     return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
 
 
 def _cut_offs(results: Results) -> Section:
     share = f"{results.experiment.refused:.0%}"
-    whole = "; ".join(
-        f"{name} {one.refused_wrongly:.1%} of {one.answered} that some list answers and"
-        f" {one.refused_rightly:.1%} of {one.unanswered} others"
+    overall = "; ".join(
+        f"{name}, {one.refused_wrongly:.1%} of the {one.answered} answered and"
+        f" {one.refused_rightly:.1%} of the {one.unanswered} unanswered queries"
         for name, one in results.refusals.items()
     )
     return Section(
         "No good match",
-        f"For each list the cut-off that refuses {share} of the queries it answers, chosen on one"
-        " half; what it refuses on the other. A list answers a query with a relevant ad among its"
-        f" first ten. A search is no good match where no list reaches its own: {whole}.",
+        "A search reports no good match if no list reaches its cut-off. A list answers a query if"
+        f" one of its first {DEPTH} candidates is relevant. Each cut-off refuses at most {share} of"
+        " the development queries that its list answers. The table has its refusals on the held-out"
+        " half: wrong ones are among the answered queries."
+        f" Refused with all cut-offs together: {overall}.",
         settings=as_cut_offs(results.cut_offs),
-        head=("list", "by", "cut-off", "answered", "refused wrongly", "unanswered", "rightly"),
+        head=("list", "by", "cut-off", "answered", "wrongly", "unanswered", "rightly"),
         rows=[
             (
                 *(one.list, one.by, f"{one.value:.4f}", str(one.answered)),
@@ -178,7 +179,7 @@ def _value(value: Value) -> str:
 
 
 def _plots(results: Results) -> dict[str, str]:
-    """None without matplotlib: the tables say the same."""
+    """No plots without matplotlib; the tables hold the same values."""
     try:
         from hybrid_search.relevance.report import plots  # noqa: PLC0415  an extra
     except ImportError:
@@ -186,13 +187,13 @@ def _plots(results: Results) -> dict[str, str]:
     primary = results.experiment.measures[0]
     names = [one.name for one in results.compared]
     means = {one.name: one.means[primary] for one in results.compared}
-    drawn = {"configurations.svg": plots.bars_plot(means, primary)}
+    figures = {"configurations.svg": plots.bars_plot(means, primary)}
     table, base = results.values[primary], names.index(results.experiment.base_name)
     for at, name in enumerate(names):
         if at != base:
             title = f"{name} against {names[base]}"
-            drawn[f"wins-{name}.svg"] = plots.wins_plot(table[at], table[base], primary, title)
-    return drawn
+            figures[f"wins-{name}.svg"] = plots.wins_plot(table[at], table[base], primary, title)
+    return figures
 
 
 def _cost_plot(results: Results) -> dict[str, str]:
@@ -200,7 +201,7 @@ def _cost_plot(results: Results) -> dict[str, str]:
         from hybrid_search.relevance.report import plots  # noqa: PLC0415  an extra
     except ImportError:
         return {}
-    measure = over_cost(results.experiment)
+    measure = cost_measure(results.experiment)
     rows = [
         (one.name, one.cost.wall, one.spread.mean, one.spread.low, one.spread.high)
         for one in results.indexes
@@ -213,13 +214,13 @@ def _tuning_plots(tuned: Tuned, primary: str) -> dict[str, str]:
         from hybrid_search.relevance.report import plots  # noqa: PLC0415  an extra
     except ImportError:
         return {}
-    drawn = {
+    figures = {
         f"over-{name}.svg": plots.axis_plot(name, rows, primary)
         for name, rows in tuned.axes.items()
         if len(rows) > 1
     }
-    drawn |= {
+    figures |= {
         f"over-{name}.svg": plots.scatter_plot(name, rows, primary)
-        for name, rows in tuned.scattered.items()
+        for name, rows in tuned.samples.items()
     }
-    return drawn | ({} if tuned.pair is None else {"pair.svg": plots.heat_map(*tuned.pair)})
+    return figures | ({} if tuned.pair is None else {"pair.svg": plots.heat_map(*tuned.pair)})

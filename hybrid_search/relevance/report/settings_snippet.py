@@ -1,4 +1,4 @@
-"""A setting as lines of ``hybrid_search.toml``."""
+"""Settings found by an experiment, as lines of ``hybrid_search.toml``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from hybrid_search.core import FusionSettings, ListName
 from hybrid_search.relevance.experiment import AS_BUILT
 from hybrid_search.relevance.runner import Results
 from hybrid_search.relevance.statistics import spread
@@ -16,9 +17,10 @@ from hybrid_search.relevance.tuning.tuner import Tuned
 
 
 def as_settings(results: Results, tuned: Tuned) -> str:
-    """The lines that set it: how its lists are fused, and what its index is built with."""
+    """The sections for the tuned setting: fusion, its lists, and the changes of its index."""
     setting, fusion, gain = tuned.setting, tuned.setting.fusion, tuned.difference
-    told = f"# {results.experiment.measures[0]} {spread(gain)}, on {gain.queries} other queries.\n"
+    measure = results.experiment.measures[0]
+    comment = f"# {measure} {spread(gain)} on {gain.queries} held-out queries.\n"
     head = {"method": fusion.method, "rank_constant": fusion.rank_constant}
     lists = {
         f"fusion.{name}": {"window": part.window, "weight": part.weight}
@@ -30,15 +32,17 @@ def as_settings(results: Results, tuned: Tuned) -> str:
         **lists,
         **changed.get(setting.index, {}),
     }
-    return told + "\n".join(_sections(sections)) + "\n"
+    return comment + "\n".join(_sections(sections)) + "\n"
 
 
 def as_challenger(results: Results, tuned: Tuned) -> str:
-    """The lines that try it by clicks first; none where more than fusion differs."""
+    """The section that makes the tuned setting the challenger of interleaving.
+
+    Empty if it needs another index or other windows: a challenger changes fusion only.
+    """
     (base,) = (o.setting for o in results.compared if o.name == results.experiment.base_name)
-    own, others = tuned.setting.fusion, base.fusion
-    windows = {name: part.window for name, part in own.lists.items()}
-    if tuned.setting.index != AS_BUILT or windows != {n: p.window for n, p in others.lists.items()}:
+    own = tuned.setting.fusion
+    if tuned.setting.index != AS_BUILT or _windows(own) != _windows(base.fusion):
         return ""
     changed = {
         "name": "tuned",
@@ -46,13 +50,17 @@ def as_challenger(results: Results, tuned: Tuned) -> str:
         "rank_constant": own.rank_constant,
         "weights": {name: part.weight for name, part in own.lists.items()},
     }
-    told = "\n# Or, to ask those who click first:\n"
-    return told + "\n".join(_sections({"feedback.challenger": changed})) + "\n"
+    comment = "\n# Or compare it with the configured ranking by clicks first:\n"
+    return comment + "\n".join(_sections({"feedback.challenger": changed})) + "\n"
+
+
+def _windows(fusion: FusionSettings) -> dict[ListName, int]:
+    return {name: part.window for name, part in fusion.lists.items()}
 
 
 def as_cut_offs(cuts: Sequence[CutOff]) -> str:
-    """The lines by which a search goes by these cut-offs."""
-    # Rounded down: what lies at the cut-off is not refused.
+    """The sections that set these cut-offs, rounded down to four digits."""
+    # Rounded down, so that a candidate at the cut-off is still accepted.
     values = {cut.list: math.floor(cut.value * 1e4) / 1e4 for cut in cuts}
     sections = {f"fusion.{name}": {"no_match_below": value} for name, value in values.items()}
     return "\n".join(_sections(sections)) + "\n"
@@ -69,7 +77,7 @@ def _sections(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _value(value: Any) -> str:
-    """A value as TOML has it, which but for tables is as JSON has it."""
+    """A TOML value: JSON syntax, except for tables."""
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{key} = {_value(v)}' for key, v in value.items())} }}"
     return f"{value:g}" if isinstance(value, float) else orjson.dumps(value).decode()

@@ -1,4 +1,4 @@
-"""An experiment's results as a folder: a report in HTML and Markdown, runs, values, JSON."""
+"""Writes the results folder of an experiment: HTML, Markdown, JSON, CSV, TREC runs and plots."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ import orjson
 
 from hybrid_search.files.atomic_files import write_whole
 from hybrid_search.relevance.report.formats import as_html, as_markdown
-from hybrid_search.relevance.report.sections import PictureOf, told
+from hybrid_search.relevance.report.sections import PictureOf, report_sections
 from hybrid_search.relevance.report.settings_snippet import as_settings
 from hybrid_search.relevance.runner import Compared, Indexed, Results
-from hybrid_search.relevance.tuning.tuner import Lost, Tuned
+from hybrid_search.relevance.tuning.tuner import Regression, Tuned
 
 
 def write_report(results: Results, folder: Path, picture_of: PictureOf = lambda name: None) -> None:
-    """Fill the folder; what lies there from another run is overwritten.
+    """Write the report to the folder; files of an earlier run are overwritten.
 
-    ``picture_of`` gives the pictures of ads that stand beside queries that got worse.
+    ``picture_of`` gives the pictures for the hits of regressed queries.
     """
-    sections, name = list(told(results, picture_of)), results.experiment.name
+    sections, name = list(report_sections(results, picture_of)), results.experiment.name
     (folder / "runs").mkdir(parents=True, exist_ok=True)
     for configuration, run in results.runs.items():
         _write(folder / "runs" / f"{configuration}.trec", _trec(configuration, run))
     for section in sections:
-        for file, drawn in section.figures.items():
-            _write(folder / file, drawn)
+        for file, svg in section.figures.items():
+            _write(folder / file, svg)
     _write(folder / "report.md", as_markdown(name, sections))
     _write(folder / "report.html", as_html(name, sections))
     _write(folder / "per_query.csv", _per_query(results))
@@ -42,7 +42,7 @@ def _write(path: Path, content: str | bytes) -> None:
 
 
 def as_json(results: Results) -> dict[str, Any]:
-    """All figures, for programs; ``tuned`` is null without a grid."""
+    """The results as a JSON object; ``tuned`` is null without a grid."""
     return {
         "experiment": results.experiment.name,
         "queries": len(results.queries),
@@ -79,18 +79,18 @@ def _indexed(one: Indexed) -> dict[str, Any]:
 def _tuned(results: Results, tuned: Tuned) -> dict[str, Any]:
     return {
         "point": tuned.point,
-        "chosen_at": tuned.chosen_at,
+        "chosen_at": tuned.development_mean,
         "mean": tuned.mean,
         "base_mean": tuned.base_mean,
         "difference": asdict(tuned.difference),
         "by_type": {kind: asdict(one) for kind, one in tuned.by_type.items()},
-        "worse": [_lost(one) for one in tuned.worse],
+        "worse": [_regression(one) for one in tuned.regressions],
         "advice": tuned.advice,
         "settings": as_settings(results, tuned),
     }
 
 
-def _lost(one: Lost) -> dict[str, Any]:
+def _regression(one: Regression) -> dict[str, Any]:
     return {
         "qid": one.test.qid,
         "text": one.test.query.text,
@@ -111,11 +111,11 @@ def _trec(name: str, run: Sequence[tuple[str, Sequence[str]]]) -> str:
 
 
 def _per_query(results: Results) -> str:
-    written = io.StringIO()
-    rows = csv.writer(written, lineterminator="\n")
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["qid", "type", "configuration", *results.experiment.measures])
     for at, one in enumerate(results.compared):
         for column, test in enumerate(results.queries):
             values = [f"{table[at, column]:.6f}" for table in results.values.values()]
             rows.writerow([test.qid, test.type, one.name, *values])
-    return written.getvalue()
+    return text.getvalue()

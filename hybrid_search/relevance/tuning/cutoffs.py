@@ -1,4 +1,4 @@
-"""Below which confidence a list's best candidate is no good match, learned from judgments."""
+"""Cut-offs for "no good match", learned from judgments."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ from hybrid_search.core import LIST_NAMES, ListName
 from hybrid_search.relevance.candidate_cache import CachedList, Candidates
 
 DEPTH = 10
-"""A list answers a query when one of so many of its first candidates is relevant."""
+"""A list answers a query when one of its first ``DEPTH`` candidates is relevant."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """A list's cut-off, chosen on one half of the queries and measured on the other."""
+    """A list's cut-off, chosen on the development half and measured on the held-out half."""
 
     list: ListName
     by: str
-    """``confidence``, or ``score`` where the list is taken at its word."""
+    """``confidence``, or ``score`` for a list without confidence."""
     value: float
     chosen_on: int
-    """Queries of the first half that the list answers."""
+    """Development queries that the list answers."""
     answered: int
+    """Held-out queries that the list answers."""
     refused_wrongly: float
-    """Share of the ``answered`` queries of the other half whose best lies below."""
+    """Share of the ``answered`` queries whose best candidate is below the cut-off."""
     unanswered: int
     refused_rightly: float
-    """Share of the ``unanswered`` ones whose best lies below."""
+    """Share of the ``unanswered`` queries whose best candidate is below the cut-off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """What is refused where no list reaches its cut-off."""
+    """Queries that are reported as "no good match": no list reaches its cut-off."""
 
     answered: int
-    """Queries that some list answers."""
+    """Queries that any list answers."""
     refused_wrongly: float
-    """Share of these."""
+    """Share of the ``answered`` queries."""
     unanswered: int
     refused_rightly: float
-    """Share of these."""
+    """Share of the ``unanswered`` queries."""
 
 
 def refusals(
     found: Sequence[Candidates], places: NDArray[np.int64], cuts: Mapping[ListName, float]
 ) -> Refusals:
-    """What these cut-offs refuse of the queries at these places."""
-    answered, refused = (
-        np.array([ask(found[place]) for place in places.tolist()], np.bool_)
-        for ask in (_answered, lambda candidates: is_refused(candidates, cuts))
-    )
+    """The refusals of these cut-offs among the queries at these places."""
+    queries = [found[place] for place in places.tolist()]
+    answered = np.array([_answered(candidates) for candidates in queries], np.bool_)
+    refused = np.array([is_refused(candidates, cuts) for candidates in queries], np.bool_)
     return Refusals(
-        int(answered.sum()),
-        float(refused[answered].mean()) if answered.any() else 0.0,
-        int((~answered).sum()),
-        float(refused[~answered].mean()) if (~answered).any() else 0.0,
+        answered=int(answered.sum()),
+        refused_wrongly=_mean(refused[answered]),
+        unanswered=int((~answered).sum()),
+        refused_rightly=_mean(refused[~answered]),
     )
 
 
@@ -67,7 +67,7 @@ def _answered(candidates: Candidates) -> bool:
 
 
 def is_refused(candidates: Candidates, cuts: Mapping[ListName, float]) -> bool:
-    """As a search is: a phrase that is there is a match."""
+    """Whether a search reports "no good match"; a phrase match is always a good match."""
     return not any(
         len(cached.columns) and (cached.name == "phrase" or _best(cached) >= cuts[cached.name])
         for cached in candidates.lists
@@ -76,64 +76,60 @@ def is_refused(candidates: Candidates, cuts: Mapping[ListName, float]) -> bool:
 
 def cut_offs(
     found: Sequence[Candidates],
-    chosen_on: NDArray[np.int64],
-    told_of: NDArray[np.int64],
+    development: NDArray[np.int64],
+    held_out: NDArray[np.int64],
     refused: float,
 ) -> list[CutOff]:
-    """For each list the highest cut-off that refuses at most that share of what it answers.
+    """For each list the highest cut-off that refuses at most that share of the answered queries.
 
-    Lists of exact phrases have none: a phrase is there or not. Lists that answer nothing in either
-    half are left out.
+    The share holds on the development half. The phrase list has no cut-off. Lists that answer no
+    query of either half are left out.
     """
-    cuts = (_cut_off(name, found, chosen_on, told_of, refused) for name in LIST_NAMES[1:])
-    return [cut for cut in cuts if cut is not None]
-
-
-def _cut_off(
-    name: ListName,
-    found: Sequence[Candidates],
-    chosen_on: NDArray[np.int64],
-    told_of: NDArray[np.int64],
-    refused: float,
-) -> CutOff | None:
-    first, second = _halved(name, found, chosen_on), _halved(name, found, told_of)
-    answered = first.best[first.answers]
-    if not len(answered) or not second.answers.any():
-        return None
-    # Of the answered queries' bests, the one that as many lie below as may be refused.
-    value = float(np.sort(answered)[int(refused * len(answered))])
-    below = second.best < value
-    return CutOff(
-        list=name,
-        by=first.by,
-        value=value,
-        chosen_on=len(answered),
-        answered=int(second.answers.sum()),
-        refused_wrongly=float(below[second.answers].mean()),
-        unanswered=int((~second.answers).sum()),
-        refused_rightly=float(below[~second.answers].mean()) if (~second.answers).any() else 0.0,
-    )
+    cuts = []
+    for name in LIST_NAMES[1:]:
+        chosen_on = _evidence(name, [found[place] for place in development.tolist()])
+        measured = _evidence(name, [found[place] for place in held_out.tolist()])
+        if chosen_on.answers.any() and measured.answers.any():
+            cuts.append(_cut_off(name, chosen_on, measured, refused))
+    return cuts
 
 
 @dataclass(frozen=True, slots=True)
-class _Half:
+class _Evidence:
+    """One list over the queries for which it has candidates."""
+
     best: NDArray[np.float64]
     answers: NDArray[np.bool_]
     by: str
 
 
-def _halved(name: ListName, found: Sequence[Candidates], places: NDArray[np.int64]) -> _Half:
-    """Of the queries that ask this list: its best candidate, and whether it answers them."""
-    asked = [
-        (cached, found[place])
-        for place in places.tolist()
-        for cached in found[place].lists
+def _cut_off(name: ListName, chosen_on: _Evidence, measured: _Evidence, refused: float) -> CutOff:
+    ascending = np.sort(chosen_on.best[chosen_on.answers])
+    value = float(ascending[int(refused * len(ascending))])
+    below, answers = measured.best < value, measured.answers
+    return CutOff(
+        list=name,
+        by=chosen_on.by,
+        value=value,
+        chosen_on=len(ascending),
+        answered=int(answers.sum()),
+        refused_wrongly=_mean(below[answers]),
+        unanswered=int((~answers).sum()),
+        refused_rightly=_mean(below[~answers]),
+    )
+
+
+def _evidence(name: ListName, queries: Sequence[Candidates]) -> _Evidence:
+    used = [
+        (cached, candidates)
+        for candidates in queries
+        for cached in candidates.lists
         if cached.name == name and len(cached.columns)
     ]
-    by = "confidence" if any(cached.confidences is not None for cached, _ in asked) else "score"
-    return _Half(
-        np.array([_best(cached) for cached, _ in asked]),
-        np.array([_answers(cached, candidates) for cached, candidates in asked], np.bool_),
+    by = "confidence" if any(cached.confidences is not None for cached, _ in used) else "score"
+    return _Evidence(
+        np.array([_best(cached) for cached, _ in used]),
+        np.array([_answers(cached, candidates) for cached, candidates in used], np.bool_),
         by,
     )
 
@@ -146,3 +142,8 @@ def _best(cached: CachedList) -> float:
 def _answers(cached: CachedList, candidates: Candidates) -> bool:
     first = cached.columns[:DEPTH]
     return bool((candidates.grades[first[first >= 0]] > 0).any())
+
+
+def _mean(flags: NDArray[np.bool_]) -> float:
+    """The share of true values, 0 for none."""
+    return float(flags.mean()) if len(flags) else 0.0

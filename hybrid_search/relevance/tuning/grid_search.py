@@ -1,4 +1,4 @@
-"""Which settings of a grid are tried: all, some by chance, or what Optuna proposes."""
+"""Points of a grid to try: all of them, a random sample, or the proposals of Optuna."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from hybrid_search.core.errors import InvalidConfig
 from hybrid_search.relevance.experiment import Experiment, Point, Value
 
 BATCH = 20
-"""Settings that Optuna proposes at once, for they are fused together."""
-Worth = Callable[[Sequence[Point]], Sequence[float]]
-"""What each of some settings is worth, on the queries that are chosen on."""
+"""Points that Optuna proposes at once; they are measured in one sweep."""
+Means = Callable[[Sequence[Point]], Sequence[float]]
+"""The mean of each point over the development queries."""
 
 
-def tried_points(experiment: Experiment, worth: Worth) -> list[Point]:
-    """The settings to try, in the order of the grid, or of the proposals.
+def tried_points(experiment: Experiment, means: Means) -> list[Point]:
+    """The points to try, in grid order, or in the order of the proposals.
 
-    Raises ``InvalidConfig`` where Optuna is wanted and not installed.
+    Raises ``InvalidConfig`` when the grid needs Optuna and it is not installed.
     """
     grid = experiment.grid
     if not grid.axes():
         return []
     if grid.optuna is not None:
-        return _proposed(grid.axes(), grid.optuna, experiment.seed, worth)
+        return _proposed(grid.axes(), grid.optuna, experiment.seed, means)
     points: list[Point] = list(grid.points())
     if grid.sample is None or grid.sample >= len(points):
         return points
-    chance = np.random.default_rng(experiment.seed)
-    drawn = chance.choice(len(points), grid.sample, replace=False)
+    rng = np.random.default_rng(experiment.seed)
+    drawn = rng.choice(len(points), grid.sample, replace=False)
     return [points[at] for at in sorted(drawn.tolist())]
 
 
-def _proposed(axes: dict[str, list[Value]], trials: int, seed: int, worth: Worth) -> list[Point]:
+def _proposed(axes: dict[str, list[Value]], trials: int, seed: int, means: Means) -> list[Point]:
     try:
         import optuna  # noqa: PLC0415  an extra
     except ImportError:
@@ -46,20 +46,20 @@ def _proposed(axes: dict[str, list[Value]], trials: int, seed: int, worth: Worth
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     points: list[Point] = []
     while len(points) < trials:
-        asked = [study.ask(space) for _ in range(min(BATCH, trials - len(points)))]
-        proposed = [dict(trial.params) for trial in asked]
-        for trial, value in zip(asked, worth(proposed), strict=True):
+        batch = [study.ask(space) for _ in range(min(BATCH, trials - len(points)))]
+        proposed = [dict(trial.params) for trial in batch]
+        for trial, value in zip(batch, means(proposed), strict=True):
             study.tell(trial, value)
         points += proposed
     return points
 
 
 def _distribution(kinds: Any, values: list[Value]) -> Any:
-    """Texts are chosen from; numbers lie between the least and the greatest of those given."""
+    """A choice of texts, or a range from the smallest to the largest number."""
     if any(isinstance(value, str) for value in values):
         return kinds.CategoricalDistribution(values)
     numbers = [value for value in values if not isinstance(value, str)]
-    least, greatest = min(numbers), max(numbers)
+    low, high = min(numbers), max(numbers)
     if all(isinstance(value, int) for value in numbers):
-        return kinds.IntDistribution(least, greatest)
-    return kinds.FloatDistribution(least, greatest, log=least > 0 and greatest >= 10 * least)
+        return kinds.IntDistribution(low, high)
+    return kinds.FloatDistribution(low, high, log=low > 0 and high >= 10 * low)

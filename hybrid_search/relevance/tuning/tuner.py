@@ -1,12 +1,13 @@
-"""The best setting of a grid: chosen on one half of the queries, told of the other."""
+"""Choice of the best setting of a grid on development queries, and its gain on held-out ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 from hybrid_search.relevance.evaluation import TestQuery
 from hybrid_search.relevance.experiment import Point, Setting, Value, at_point
@@ -14,90 +15,103 @@ from hybrid_search.relevance.measurement import Lab, Table, places_by_type, rank
 from hybrid_search.relevance.statistics import Difference, compare
 from hybrid_search.relevance.tuning.grid_search import tried_points
 
-WORSE = 20
-"""Queries that got worse which are shown."""
-SHOWN = 6
-"""Hits of each of them that are shown."""
-Rows = Sequence[tuple[Value, float, float, float]]
-"""A parameter's values: the mean at each, and its 95 % interval."""
+MAX_REGRESSIONS = 20
+"""Regressed queries that are reported, at most."""
+REPORTED_HITS = 6
+"""Hits reported for each regressed query."""
+AxisRow = tuple[Value, float, float, float]
+"""A parameter value, the mean there, and the bounds of its 95 % interval."""
 Pair = tuple[tuple[str, str], tuple[list[str], list[str]], Table]
-"""Two parameters, their values, and the mean at each pair of them."""
+"""Two parameter names, their values, and the mean at each pair of values."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """A query that a tuned setting answers worse than the base does."""
+class Regression:
+    """A query with a lower value under the tuned setting than under the base."""
 
     test: TestQuery
     base: float
     tuned: float
     before: Sequence[tuple[str, int]]
-    """The first ids with the base, and what each was judged."""
+    """The first hits under the base: id and grade."""
     after: Sequence[tuple[str, int]]
-    """The same with the tuned setting."""
+    """The first hits under the tuned setting: id and grade."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The setting that was best on the first half of the queries, measured on the other."""
+    """The best setting on the development half, measured on the held-out half.
+
+    ``mean``, ``base_mean``, ``difference`` and everything below are over the held-out half.
+    """
 
     point: Point
+    """Empty where the base is best."""
     setting: Setting
     tried: int
-    chosen_at: float
-    """Its mean on the half it was chosen on."""
+    development_mean: float
     mean: float
     base_mean: float
     difference: Difference
     by_type: Mapping[str, Difference]
-    worse: Sequence[Lost]
-    """Queries of the second half that lost most, those first."""
-    axes: Mapping[str, Rows]
-    """Of a whole grid, each parameter on the second half, the others as chosen."""
-    scattered: Mapping[str, Sequence[tuple[Value, float]]]
-    """Of a part of a grid, each setting's value of a parameter and its mean on the second half."""
+    regressions: Sequence[Regression]
+    """The largest losses first."""
+    axes: Mapping[str, Sequence[AxisRow]]
+    """Of a full grid: the mean over each parameter, the other parameters at the chosen point."""
+    samples: Mapping[str, Sequence[tuple[Value, float]]]
+    """Of a sampled grid: each tried setting's value of a parameter, and its mean."""
     pair: Pair | None
-    """Of a whole grid, the two parameters with most values."""
+    """Of a full grid: the means over the two parameters with most values."""
 
     @property
     def advice(self) -> str:
-        """What to do, in a sentence."""
+        """A recommendation in one sentence."""
         if not self.point:
-            return "keep the default: the grid has nothing better on the queries it was chosen on"
+            return "keep the default: no setting of the grid is better on the development queries"
         if self.difference.low <= 0.0:
-            return "keep the default: the gain does not clear its interval on other queries"
-        return "take the tuned setting: its gain holds on queries it was not chosen on"
+            return "keep the default: the gain on held-out queries is not significant"
+        return "take the tuned setting: its gain on held-out queries is significant"
 
 
 def tune(lab: Lab, base: Setting) -> Tuned | None:
-    """The best point of the grid; ``None`` without one, or with too few queries to halve."""
-    chosen_on, told_of = lab.halves()
-    if not lab.experiment.grid.axes() or not len(chosen_on) or not len(told_of):
+    """The best setting of the grid; ``None`` without a grid or with too few queries to split."""
+    development, held_out = lab.halves()
+    if not lab.experiment.grid.axes() or not len(development) or not len(held_out):
         return None
-    trials = _Trials(lab, base, chosen_on)
-    points = tried_points(lab.experiment, trials.worth)
-    tried = [base, *(at_point(base, point) for point in points)]
-    table = trials.table(points)
-    best = best_setting(table, chosen_on)
-    point = points[best - 1] if best else {}
-    own, others = table[best, told_of], table[0, told_of]
-    seed, told = lab.experiment.seed, table[1:][:, told_of]
-    whole = lab.experiment.grid.sample is None and lab.experiment.grid.optuna is None
-    at = point or points[0]
+    trials = _Trials(lab, base, development)
+    points = tried_points(lab.experiment, trials.means)
+    table, settings = trials.table(points), [base, *(at_point(base, point) for point in points)]
+    best = best_setting(table, development)
+    tuned, before = table[best, held_out], table[0, held_out]
+    seed = lab.experiment.seed
     return Tuned(
-        point=point,
-        setting=tried[best],
+        point=points[best - 1] if best else {},
+        setting=settings[best],
         tried=len(points),
-        chosen_at=float(table[best, chosen_on].mean()),
-        mean=float(own.mean()),
-        base_mean=float(others.mean()),
-        difference=compare(own, others, seed),
-        by_type=_by_type(own, others, [lab.tests[place] for place in told_of], seed),
-        worse=_worse(lab, told_of, (table[0], base), (table[best], tried[best])),
-        axes=_axes(points, told, at, seed) if whole else {},
-        scattered={} if whole else _scattered(points, told),
-        pair=_pair(lab.experiment.grid.axes(), points, told, at) if whole else None,
+        development_mean=float(table[best, development].mean()),
+        mean=float(tuned.mean()),
+        base_mean=float(before.mean()),
+        difference=compare(tuned, before, seed),
+        by_type=_by_type(tuned, before, [lab.tests[place] for place in held_out], seed),
+        regressions=_regressions(lab, held_out, (table[0], base), (table[best], settings[best])),
+        **_over_grid(lab, points, table[1:][:, held_out], best),
     )
+
+
+class _OverGrid(TypedDict):
+    axes: Mapping[str, Sequence[AxisRow]]
+    samples: Mapping[str, Sequence[tuple[Value, float]]]
+    pair: Pair | None
+
+
+def _over_grid(lab: Lab, points: Sequence[Point], table: Table, best: int) -> _OverGrid:
+    """The means over the parameters of the grid, ``table`` as ``(points, held-out queries)``."""
+    grid = lab.experiment.grid
+    if grid.sample is not None or grid.optuna is not None:
+        return {"axes": {}, "samples": _samples(points, table), "pair": None}
+    chosen = points[best - 1] if best else points[0]
+    axes = _axes(points, table, chosen, lab.experiment.seed)
+    return {"axes": axes, "samples": {}, "pair": _pair(grid.axes(), points, table, chosen)}
 
 
 def best_setting(table: Table, queries: NDArray[np.int64]) -> int:
@@ -118,18 +132,18 @@ def cross_validated(table: Table, seed: int, folds: int = 5) -> NDArray[np.float
 
 
 class _Trials:
-    """Points of the grid that were measured, each once, behind the base."""
+    """Measured points of the grid; each point is measured once."""
 
-    def __init__(self, lab: Lab, base: Setting, chosen_on: NDArray[np.int64]) -> None:
-        self._lab, self._base, self._chosen_on = lab, base, chosen_on
+    def __init__(self, lab: Lab, base: Setting, development: NDArray[np.int64]) -> None:
+        self._lab, self._base, self._development = lab, base, development
         self._rows: dict[tuple[tuple[str, Value], ...], NDArray[np.float64]] = {}
 
-    def worth(self, points: Sequence[Point]) -> list[float]:
-        """The mean of each on the queries that are chosen on."""
-        return [float(row[self._chosen_on].mean()) for row in self._measured(points)]
+    def means(self, points: Sequence[Point]) -> list[float]:
+        """The mean of each point over the development queries."""
+        return [float(row[self._development].mean()) for row in self._measured(points)]
 
     def table(self, points: Sequence[Point]) -> Table:
-        """The base in the first row, the points in those below."""
+        """``(1 + points, queries)``: the base in the first row, then each point."""
         return np.stack(self._measured([{}, *points]))
 
     def _measured(self, points: Sequence[Point]) -> list[NDArray[np.float64]]:
@@ -142,56 +156,63 @@ class _Trials:
 
 
 def _by_type(
-    own: NDArray[np.float64],
-    others: NDArray[np.float64],
+    tuned: NDArray[np.float64],
+    before: NDArray[np.float64],
     tests: Sequence[TestQuery],
     seed: int,
 ) -> dict[str, Difference]:
     places = places_by_type(tests)
-    return {kind: compare(own[at], others[at], seed) for kind, at in places.items()}
+    return {kind: compare(tuned[at], before[at], seed) for kind, at in places.items()}
 
 
-def _worse(
+def _regressions(
     lab: Lab,
-    told_of: NDArray[np.int64],
+    queries: NDArray[np.int64],
     base: tuple[NDArray[np.float64], Setting],
-    own: tuple[NDArray[np.float64], Setting],
-) -> list[Lost]:
-    """Queries that lost, those that lost most first."""
-    lost = (own[0] - base[0])[told_of]
-    order = told_of[np.argsort(lost, kind="stable")]
+    tuned: tuple[NDArray[np.float64], Setting],
+) -> list[Regression]:
+    """Of these queries those with a loss, the largest losses first."""
+    gain = tuned[0] - base[0]
+    order = queries[np.argsort(gain[queries], kind="stable")][:MAX_REGRESSIONS]
     return [
-        Lost(
-            lab.tests[place],
-            *(float(base[0][place]), float(own[0][place])),
-            *(_shown(lab, base[1], place), _shown(lab, own[1], place)),
+        Regression(
+            test=lab.tests[place],
+            base=float(base[0][place]),
+            tuned=float(tuned[0][place]),
+            before=_first_hits(lab, base[1], place),
+            after=_first_hits(lab, tuned[1], place),
         )
-        for place in order.tolist()[:WORSE]
-        if own[0][place] < base[0][place]
+        for place in order.tolist()
+        if gain[place] < 0.0
     ]
 
 
-def _shown(lab: Lab, setting: Setting, place: int) -> list[tuple[str, int]]:
+def _first_hits(lab: Lab, setting: Setting, place: int) -> list[tuple[str, int]]:
     candidates = lab.found(setting.index)[place]
     grades = dict(zip(candidates.ids, candidates.grades.tolist(), strict=True))
-    return [(name, int(grades[name])) for name in ranked_ids(candidates, setting, SHOWN)]
+    return [(name, int(grades[name])) for name in ranked_ids(candidates, setting, REPORTED_HITS)]
 
 
-def _axes(points: Sequence[Point], table: Table, chosen: Point, seed: int) -> dict[str, Rows]:
-    """Each parameter's values, the others as chosen."""
-    found: dict[str, list[tuple[Value, float, float, float]]] = {}
+def _axes(
+    points: Sequence[Point], table: Table, chosen: Point, seed: int
+) -> dict[str, list[AxisRow]]:
+    """The mean and interval at each value of a parameter, the other parameters as chosen."""
+    axes: dict[str, list[AxisRow]] = {}
     for name in chosen:
-        for place, point in enumerate(points):
-            if all(point[other] == chosen[other] for other in chosen if other != name):
-                row = table[place]
-                spread = compare(row, np.zeros_like(row), seed)
-                found.setdefault(name, []).append(
-                    (point[name], spread.mean, spread.low, spread.high)
-                )
-    return dict(found)
+        for point, values in zip(points, table, strict=True):
+            if _equal_but(point, chosen, {name}):
+                found = compare(values, np.zeros_like(values), seed)
+                row = (point[name], found.mean, found.low, found.high)
+                axes.setdefault(name, []).append(row)
+    return axes
 
 
-def _scattered(points: Sequence[Point], table: Table) -> dict[str, Sequence[tuple[Value, float]]]:
+def _equal_but(point: Point, chosen: Point, free: Set[str]) -> bool:
+    """Whether the point equals the chosen one in all parameters but the free ones."""
+    return all(point[name] == chosen[name] for name in chosen if name not in free)
+
+
+def _samples(points: Sequence[Point], table: Table) -> dict[str, list[tuple[Value, float]]]:
     means = table.mean(axis=1).tolist()
     return {
         name: [(point[name], mean) for point, mean in zip(points, means, strict=True)]
@@ -206,11 +227,11 @@ def _pair(
     names = sorted((name for name in axes if len(axes[name]) > 1), key=lambda n: -len(axes[n]))[:2]
     if len(names) < 2:
         return None
-    down, across = names
-    means = np.zeros((len(axes[down]), len(axes[across])))
-    for place, point in enumerate(points):
-        if all(point[name] == chosen[name] for name in chosen if name not in names):
-            at = axes[down].index(point[down]), axes[across].index(point[across])
-            means[at] = table[place].mean()
-    labels = [str(value) for value in axes[down]], [str(value) for value in axes[across]]
-    return (down, across), labels, means
+    first, second = names
+    means = np.zeros((len(axes[first]), len(axes[second])))
+    for point, values in zip(points, table, strict=True):
+        if _equal_but(point, chosen, set(names)):
+            at = axes[first].index(point[first]), axes[second].index(point[second])
+            means[at] = values.mean()
+    labels = [str(value) for value in axes[first]], [str(value) for value in axes[second]]
+    return (first, second), labels, means

@@ -1,32 +1,32 @@
-"""Which of the measured vector indexes to take, as settings."""
+"""Choice of a vector index from measurements, as settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hybrid_search.relevance.vector_bench.benchmark import Measured
+from hybrid_search.relevance.vector_bench.benchmark import Measurement
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The cheapest index that finds enough and fits, or that none does."""
+    """The fastest index with enough recall within the memory limit, if there is one."""
 
     queries: str
-    """The set of queries it is for, or ``all``."""
+    """The name of the query set, or ``all``."""
     recall_wanted: float
-    found: Measured | None
-    """Of the sets it is for, the slowest measurement."""
+    found: Measurement | None
+    """Its slowest measurement over the query sets."""
     memory_bytes: int | None = None
-    """What it may take; ``None`` for no limit."""
+    """Memory limit; ``None`` for no limit."""
 
 
 def choose(
-    results: Sequence[Measured], recall: float, memory_bytes: int | None = None
+    results: Sequence[Measurement], recall: float, memory_bytes: int | None = None
 ) -> list[Choice]:
-    """For each set of queries, and last for all of them, the cheapest that finds enough and fits.
+    """A choice for each query set, and a last one for all sets together.
 
-    Only what is measured without filters and tombstones counts, and what can be served.
+    Uses only measurements without filter and tombstones, of kinds that can be served.
     """
     plain = [r for r in results if (r.filter_share, r.tombstones) == (1.0, 0.0)]
     served = [r for r in plain if r.kind != "lsh"]
@@ -39,8 +39,10 @@ def choose(
     return choices
 
 
-def _cheapest(results: Sequence[Measured], wanted: set[str], recall: float) -> Measured | None:
-    groups: dict[object, list[Measured]] = {}
+def _cheapest(
+    results: Sequence[Measurement], wanted: set[str], recall: float
+) -> Measurement | None:
+    groups: dict[object, list[Measurement]] = {}
     for result in results:
         if result.queries in wanted and result.recall >= recall:
             groups.setdefault(result.setting, []).append(result)
@@ -50,14 +52,14 @@ def _cheapest(results: Sequence[Measured], wanted: set[str], recall: float) -> M
 
 
 def as_settings(choice: Choice) -> str:
-    """The choice as a section of the settings, ready to be pasted."""
+    """The choice as a ``[vector]`` section of the settings."""
     found = choice.found
     if found is None:
         return _none_found(choice)
-    figures = f"recall {found.recall:.3f}, {found.cpu_ms:.2f} ms CPU a query"
+    figures = f"recall {found.recall:.3f}, {found.cpu_ms:.2f} ms CPU per query"
     lines = [f"# {figures}, {found.memory_bytes / 1e6:,.1f} MB"]
     if found.kind == "flat":
-        lines.append("# keep flat: nothing else that was measured finds enough for less")
+        lines.append("# keep flat: no other measured index reaches the recall for less")
     lines += ["[vector]", f'kind = "{found.kind}"']
     for name, value in found.parameters.items():
         lines.append(f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"')
@@ -65,14 +67,14 @@ def as_settings(choice: Choice) -> str:
 
 
 def _none_found(choice: Choice) -> str:
-    missed = f"# no index that was measured reaches recall {choice.recall_wanted}"
+    missed = f"# no measured index reaches recall {choice.recall_wanted}"
     if choice.memory_bytes is None:
         return f'{missed}; kind = "flat" is exact\n'
-    return f"{missed} within {choice.memory_bytes >> 20} MB; allow more memory, or less recall\n"
+    return f"{missed} within {choice.memory_bytes >> 20} MB; allow more memory or a lower recall\n"
 
 
 def as_file(choices: Sequence[Choice]) -> str:
-    """A settings file with the last choice, and the others as comments: it has one ``[vector]``."""
+    """A settings file with the last choice; the others are comments."""
     if not choices:
         return ""
     *others, last = choices

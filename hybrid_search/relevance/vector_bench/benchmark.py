@@ -1,7 +1,7 @@
-"""Which vector index suits a corpus: recall, time and memory over kinds and parameters, measured.
+"""Recall, latency and memory of vector index kinds and their parameters on one corpus.
 
-Each kind is built once from the same vectors and reopened for every breadth. Recall is against
-exact search over these, under the same filter and with the same ones dead.
+Each kind is built once from the same vectors and reopened for every search parameter. Recall is
+against exact search over the same vectors, with the same filter and the same deletions.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ GRID: tuple[tuple[Kind, Storage], ...] = (
     ("ivf_rabitq", "f32"),
     ("lsh", "f32"),
 )
-"""What is built; ``lsh`` only to be compared with."""
-_EF = (32, 64, 128, 256, 512)
+"""The kinds that are built; ``lsh`` serves as a comparison only."""
+_EF_SEARCH = (32, 64, 128, 256, 512)
 _PROBED = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
-"""Shares of the lists that are looked into."""
+"""Shares of the inverted lists that are probed."""
 _RERANKED = (4, 10, 30)
-"""Candidates a hit that are scored again, where an index keeps codes."""
-_SAME = 5e-7
-"""Cosines that differ by less are equal: they count to six places."""
+"""Candidates per hit that are scored again with exact vectors, for quantized kinds."""
+_TOLERANCE = 5e-7
+"""Cosines that differ by less are equal."""
 
 Make = Callable[[VectorPlan, Path], VectorIndex]
-"""Opens what is sealed in a folder; the plan's breadths count when it is opened."""
-Bars = list[tuple[int, float]]
-"""For each query, how many exact search finds, and the least cosine among them."""
+"""Opens the index in a folder, with the search parameters of the plan."""
+Targets = list[tuple[int, float]]
+"""For each query, the number of exact hits and the lowest cosine among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Under what is searched."""
+    """Filter and deletions under which the index is searched."""
 
     filter_share: float = 1.0
-    """The share of the corpus that a filter allows, chosen by chance."""
+    """Share of the corpus that the filter allows, sampled at random."""
     tombstones: float = 0.0
-    """The share that was deleted since the index was built, chosen by chance."""
+    """Share that was deleted after the build, sampled at random."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One index with one breadth, asked one set of queries under one condition."""
+class Measurement:
+    """One index with one set of search parameters, queries and conditions."""
 
     queries: str
     kind: str
@@ -68,27 +68,27 @@ class Measured:
     tombstones: float
     recall: float
     cpu_ms: float
-    """Median of the searching thread."""
+    """Median CPU time of the searching thread."""
     cpu_ms_p95: float
     wall_ms: float
-    """Median."""
+    """Median wall time."""
     wall_ms_p95: float
     memory_bytes: int
     predicted_bytes: int
     disk_bytes: int
     build_seconds: float
     build_cpu_seconds: float
-    """Of all building threads together."""
+    """Over all threads."""
 
     @property
     def setting(self) -> tuple[str, str, tuple[tuple[str, int | str], ...]]:
-        """What tells it apart from other indexes and breadths."""
+        """Kind, storage and parameters: equal for measurements of the same index."""
         return self.kind, self.storage, tuple(sorted(self.parameters.items()))
 
 
 @dataclass(frozen=True, slots=True)
-class Lab:
-    """A corpus to build indexes from, and queries to ask them."""
+class VectorBench:
+    """The vectors of a corpus, and sets of query vectors."""
 
     make: Make
     vectors: Snapshot
@@ -102,68 +102,67 @@ class Lab:
         grid: Sequence[tuple[Kind, Storage]],
         conditions: Sequence[Conditions],
         plan: VectorPlan,
-        told: Callable[[str], None] = lambda name: None,
-        passed_over: Callable[[str], None] = lambda name: None,
-    ) -> Iterator[Measured]:
-        """Every result as it comes; ``told`` hears what is worked on next.
+        started: Callable[[str], None] = lambda name: None,
+        skipped: Callable[[str], None] = lambda name: None,
+    ) -> Iterator[Measurement]:
+        """The measurements, kind by kind.
 
-        ``passed_over`` hears of each kind that the corpus is too small for.
+        Calls ``started`` with each kind and storage, and ``skipped`` with those for which the
+        corpus is too small.
         """
-        exact = self._built(replace(plan, kind="flat", storage="f32"))
-        truths = {c: self._bars(exact.open(), c) for c in conditions}
+        exact = self._build(replace(plan, kind="flat", storage="f32"))
+        targets = {c: self._targets(exact.open(), c) for c in conditions}
         for kind, storage in grid:
-            told(f"{kind} {storage}")
-            tried = replace(plan, kind=kind, storage=storage)
-            built = exact if (kind, storage) == ("flat", "f32") else self._built(tried)
-            facts = built.open().describe()
-            if facts.kind != kind:
-                passed_over(f"{kind} {storage}")
+            started(f"{kind} {storage}")
+            wanted = replace(plan, kind=kind, storage=storage)
+            built = exact if (kind, storage) == ("flat", "f32") else self._build(wanted)
+            status = built.open().describe()
+            if status.kind != kind:
+                skipped(f"{kind} {storage}")
                 continue
-            for searched in _breadths(built.plan, facts.parameters):
-                for condition in conditions:
-                    if kind != "lsh" or condition == Conditions():
-                        yield from self._measured(
-                            replace(built, plan=searched), condition, truths[condition]
-                        )
+            for searched in _search_plans(built.plan, status.parameters):
+                for condition in conditions if kind != "lsh" else [Conditions()]:
+                    own = replace(built, plan=searched)
+                    yield from self._measure(own, condition, targets[condition])
 
-    def _built(self, plan: VectorPlan) -> _Built:
+    def _build(self, plan: VectorPlan) -> _BuiltIndex:
         folder = self.folder / f"{plan.kind}-{plan.storage}"
         plan = replace(plan, min_recall=0.0, recall=0.0)
-        started, worked = time.perf_counter(), time.process_time()
+        started, cpu_started = time.perf_counter(), time.process_time()
         self.make(plan, folder).rebuild(self.vectors.live(), [])
-        seconds, cpu = time.perf_counter() - started, time.process_time() - worked
-        return _Built(self.make, plan, folder, seconds, cpu)
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_started
+        return _BuiltIndex(self.make, plan, folder, seconds, cpu)
 
-    def _measured(
-        self, built: _Built, condition: Conditions, truths: Mapping[str, Bars]
-    ) -> Iterator[Measured]:
+    def _measure(
+        self, built: _BuiltIndex, condition: Conditions, targets: Mapping[str, Targets]
+    ) -> Iterator[Measurement]:
         index = built.open()
-        facts, allowed = index.describe(), self._applied(index, condition)
+        status, allowed = index.describe(), self._apply(index, condition)
         for name, queries in self.queries.items():
             times = _timed(index, queries, self.k, allowed)
-            recall = _recall(times.scores, truths[name])
-            yield _result(name, built, condition, facts, times=times, recall=recall)
+            recall = _recall(times.scores, targets[name])
+            yield _measurement(name, built, condition, status, times=times, recall=recall)
 
-    def _bars(self, exact: VectorIndex, condition: Conditions) -> dict[str, Bars]:
-        """What must be reached for each set of queries."""
-        allowed = self._applied(exact, condition)
+    def _targets(self, exact: VectorIndex, condition: Conditions) -> dict[str, Targets]:
+        """The exact results for each set of queries."""
+        allowed = self._apply(exact, condition)
         return {
-            name: [_bar(exact.search(query, self.k, allowed).scores) for query in queries]
+            name: [_target(exact.search(query, self.k, allowed).scores) for query in queries]
             for name, queries in self.queries.items()
         }
 
-    def _applied(self, index: VectorIndex, condition: Conditions) -> Ordinals | None:
-        """Delete what the condition says, the same in every index; what a filter then allows."""
+    def _apply(self, index: VectorIndex, condition: Conditions) -> Ordinals | None:
+        """Delete the tombstones, the same in every index; return the filter's ordinals."""
         ordinals = self.vectors.ordinals
-        chance = np.random.default_rng(self.seed)
-        dead = ordinals[chance.random(len(ordinals)) < condition.tombstones]
-        allowed = ordinals[chance.random(len(ordinals)) < condition.filter_share]
-        index.remove(map(Ordinal, dead.tolist()))
+        rng = np.random.default_rng(self.seed)
+        deleted = ordinals[rng.random(len(ordinals)) < condition.tombstones]
+        allowed = ordinals[rng.random(len(ordinals)) < condition.filter_share]
+        index.remove(map(Ordinal, deleted.tolist()))
         return None if condition.filter_share >= 1.0 else allowed
 
 
 @dataclass(frozen=True, slots=True)
-class _Built:
+class _BuiltIndex:
     make: Make
     plan: VectorPlan
     folder: Path
@@ -174,21 +173,21 @@ class _Built:
         return self.make(self.plan, self.folder)
 
 
-def _breadths(plan: VectorPlan, built: Mapping[str, int | str]) -> Iterator[VectorPlan]:
-    """The plan with each breadth that is worth a try."""
+def _search_plans(plan: VectorPlan, built: Mapping[str, int | str]) -> Iterator[VectorPlan]:
+    """The plan with each combination of search parameters to measure."""
     if plan.kind == "hnsw":
-        yield from (replace(plan, ef_search=ef) for ef in _EF)
+        yield from (replace(plan, ef_search=ef) for ef in _EF_SEARCH)
     elif lists := int(built.get("nlist", 0)):
-        reranked = _RERANKED if plan.kind in {"ivf_pq", "ivf_rabitq"} else (plan.rerank,)
+        factors = _RERANKED if plan.kind in {"ivf_pq", "ivf_rabitq"} else (plan.rerank,)
         for count in sorted({max(1, round(lists * share)) for share in _PROBED}):
-            yield from (replace(plan, nprobe=count, rerank=again) for again in reranked)
+            yield from (replace(plan, nprobe=count, rerank=factor) for factor in factors)
     else:
         yield plan
 
 
 @dataclass(frozen=True, slots=True)
 class _Times:
-    """Milliseconds of each query, and the cosines of what it found."""
+    """Milliseconds and cosines of the hits, by query."""
 
     cpu: list[float]
     wall: list[float]
@@ -196,57 +195,57 @@ class _Times:
 
 
 def _timed(index: VectorIndex, queries: Vectors, k: int, allowed: Ordinals | None) -> _Times:
-    """What each query took on this thread, after one that does not count."""
+    """The times of each query, after one warm-up query."""
     times = _Times([], [], [])
     index.search(queries[0], k, allowed)
     for query in queries:
-        started, worked = time.perf_counter(), time.thread_time()
-        answer = index.search(query, k, allowed)
-        times.cpu.append((time.thread_time() - worked) * 1000)
+        started, cpu_started = time.perf_counter(), time.thread_time()
+        nearest = index.search(query, k, allowed)
+        times.cpu.append((time.thread_time() - cpu_started) * 1000)
         times.wall.append((time.perf_counter() - started) * 1000)
-        times.scores.append(answer.scores)
+        times.scores.append(nearest.scores)
     return times
 
 
-def _result(
+def _measurement(
     name: str,
-    built: _Built,
+    built: _BuiltIndex,
     condition: Conditions,
-    facts: VectorStatus,
+    status: VectorStatus,
     *,
     times: _Times,
     recall: float,
-) -> Measured:
-    return Measured(
+) -> Measurement:
+    return Measurement(
         queries=name,
         kind=built.plan.kind,
         storage=built.plan.storage,
-        parameters=facts.parameters,
+        parameters=status.parameters,
         **asdict(condition),
         recall=recall,
         cpu_ms=statistics.median(times.cpu),
         cpu_ms_p95=float(np.percentile(times.cpu, 95)),
         wall_ms=statistics.median(times.wall),
         wall_ms_p95=float(np.percentile(times.wall, 95)),
-        memory_bytes=facts.bytes,
-        predicted_bytes=facts.predicted,
-        disk_bytes=facts.disk,
+        memory_bytes=status.bytes,
+        predicted_bytes=status.predicted,
+        disk_bytes=status.disk,
         build_seconds=built.seconds,
         build_cpu_seconds=built.cpu_seconds,
     )
 
 
-def _bar(scores: Sequence[float]) -> tuple[int, float]:
+def _target(scores: Sequence[float]) -> tuple[int, float]:
     return len(scores), min(scores, default=0.0)
 
 
-def _recall(found: Sequence[Sequence[float]], bars: Bars) -> float:
-    """The mean share of the nearest that was found; 1 where nothing can be.
+def _recall(found: Sequence[Sequence[float]], targets: Targets) -> float:
+    """The mean share of exact neighbours that were found; 1 for a query without any.
 
-    Equal vectors are equally good answers: one picture often stands in many ads.
+    Hits are compared by cosine, not by id: many assets may share one picture.
     """
     shares = [
-        sum(score >= bar - _SAME for score in scores) / count if count else 1.0
-        for scores, (count, bar) in zip(found, bars, strict=True)
+        sum(score >= lowest - _TOLERANCE for score in scores) / count if count else 1.0
+        for scores, (count, lowest) in zip(found, targets, strict=True)
     ]
     return statistics.fmean(shares)

@@ -1,4 +1,4 @@
-"""Recall over latency as a picture, one line a kind of index, one panel a set of queries."""
+"""Plot of recall over latency: one panel per query set, one line per index kind."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hybrid_search.core.errors import InvalidConfig
-from hybrid_search.relevance.vector_bench.benchmark import Measured
+from hybrid_search.relevance.vector_bench.benchmark import Measurement
 
 NAMES = ("recall_over_latency.svg", "recall_over_latency.png")
 
 
-def plot(results: Sequence[Measured], folder: Path) -> list[Path]:
-    """The pictures that were written; raises ``InvalidConfig`` without matplotlib."""
+def plot(results: Sequence[Measurement], folder: Path) -> list[Path]:
+    """Write the plots to the folder and return their paths.
+
+    Raises ``InvalidConfig`` without matplotlib.
+    """
     try:
-        # An extra: most who serve never plot.
-        from matplotlib.figure import Figure  # noqa: PLC0415
+        from matplotlib.figure import Figure  # noqa: PLC0415  an extra
     except ImportError:
         raise InvalidConfig(
             "plots need matplotlib; run: pip install 'hybrid_search[lab]'"
@@ -27,7 +29,7 @@ def plot(results: Sequence[Measured], folder: Path) -> list[Path]:
     for panel, name in zip(panels, names, strict=True):
         for label, points in _lines([r for r in plain if r.queries == name]).items():
             panel.plot(*zip(*points, strict=True), marker="o", markersize=4, label=label)
-        panel.set(xscale="log", title=name, xlabel="CPU ms a query, median")
+        panel.set(xscale="log", title=name, xlabel="CPU ms per query, median")
         panel.grid(visible=True, which="both", alpha=0.25)
     panels[0].set_ylabel("recall against exact search")
     panels[-1].legend(fontsize="small", loc="lower right")
@@ -37,8 +39,8 @@ def plot(results: Sequence[Measured], folder: Path) -> list[Path]:
     return paths
 
 
-def _lines(results: Sequence[Measured]) -> dict[str, list[tuple[float, float]]]:
-    """The points of each kind from fast to slow, without what a faster one of it finds as well."""
+def _lines(results: Sequence[Measurement]) -> dict[str, list[tuple[float, float]]]:
+    """The Pareto front of each kind: points by latency, each with higher recall than the last."""
     lines: dict[str, list[tuple[float, float]]] = {}
     for result in results:
         label = result.kind if result.storage == "f32" else f"{result.kind} {result.storage}"

@@ -1,4 +1,4 @@
-"""The vectors of a corpus as of one moment, copied to disk once for all that is built from them."""
+"""A point-in-time copy of a corpus's vectors on disk, from which indexes are built."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ import numpy as np
 
 from hybrid_search.core.ports import LiveVectors, Ordinals, Vectors
 
-_STEP = 50_000
-"""Vectors handed on at once."""
+_BATCH = 50_000
+"""Vectors per batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Vectors in order of ordinal; the corpus may go on changing."""
+    """Vectors in order of ordinal, independent of later changes to the corpus."""
 
     sequence: int
     ordinals: Ordinals
     rows: Vectors
 
     def live(self) -> LiveVectors:
-        """All of them, as an index is built from them."""
+        """All vectors, in the form that an index is built from."""
         return LiveVectors(self.sequence, len(self.ordinals), self._portions())
 
-    def sample(self, size: int, chance: np.random.Generator) -> Vectors:
-        """At most so many of them, chosen by chance."""
+    def sample(self, size: int, rng: np.random.Generator) -> Vectors:
+        """A random sample of at most ``size`` vectors, ``(size, d) float32``."""
         count = len(self.ordinals)
-        return np.array(self.rows[chance.choice(count, min(size, count), replace=False)])
+        return np.array(self.rows[rng.choice(count, min(size, count), replace=False)])
 
     def _portions(self) -> Iterator[tuple[Ordinals, Vectors]]:
-        for start in range(0, len(self.ordinals), _STEP):
-            part = slice(start, start + _STEP)
+        for start in range(0, len(self.ordinals), _BATCH):
+            part = slice(start, start + _BATCH)
             yield self.ordinals[part], self.rows[part]
 
 
 def snapshot(live: LiveVectors, path: Path) -> Snapshot:
-    """What is alive now, its vectors mapped from a new file at ``path``."""
+    """Copy the live vectors to a new file at ``path`` and map it."""
     ordinals = [np.empty(0, np.int64)]
     with path.open("wb") as file:
         for some, part in live.portions:
