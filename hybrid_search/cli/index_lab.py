@@ -21,7 +21,12 @@ from hybrid_search.core.errors import InvalidConfig, InvalidInput
 from hybrid_search.core.ports import Vectors
 from hybrid_search.relevance.evaluation import read_queries
 from hybrid_search.relevance.vector_bench.advice import Choice, as_file, as_settings, choose
-from hybrid_search.relevance.vector_bench.benchmark import GRID, Conditions, VectorBench, Measurement
+from hybrid_search.relevance.vector_bench.benchmark import (
+    GRID,
+    Conditions,
+    Measurement,
+    VectorBench,
+)
 from hybrid_search.relevance.vector_bench.plot import plot
 from hybrid_search.relevance.vector_bench.vectors import Snapshot, snapshot
 from hybrid_search.settings.settings import Settings, load_settings
