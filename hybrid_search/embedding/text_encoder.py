@@ -6,6 +6,7 @@ and an asset's vector points to the mean of theirs: one vector an asset, whateve
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -14,7 +15,8 @@ import numpy as np
 
 from hybrid_search.core import Asset, Digest
 from hybrid_search.core.field_schema import STANDARD, FieldRule, Fields
-from hybrid_search.core.ports import Catalog, Embedder, Vectors
+from hybrid_search.core.ports import Catalog, Draft, Embedder, TextKey, Vectors
+from hybrid_search.images.decode import digest_of
 
 _BYTES_A_TOKEN = 2
 """Of UTF-8, at least: a syllable of Hangul has three, an English token mostly four."""
@@ -29,12 +31,28 @@ def copy_key(model: str, fields: Fields) -> str:
     >>> copy_key("clip@0/512", Fields({"slogan": FieldRule(searched=True)}))
     'copy(+slogan):clip@0/512'
     """
+    return f"{_searched(fields)}:{model}"
+
+
+def text_key(asset: Asset, fields: Fields) -> TextKey:
+    """Identifies the searched text of the asset, whatever its other fields are.
+
+    The digest is over what text vectors are made of: the distinct texts of the searched fields,
+    without their names and order. Context length and model do not matter, for a vector is keyed
+    by its model too.
+    """
+    texts = sorted({run.text for run in fields.searched_texts(asset)})
+    return TextKey(_searched(fields), digest_of(json.dumps(texts).encode()))
+
+
+def _searched(fields: Fields) -> str:
+    """Names the searched fields by what differs from the standard ones."""
     changed = [
         f"{'+' if rule.searched else '-'}{name}"
         for name, rule in sorted(fields.declared.items())
         if rule.searched != STANDARD.get(name, FieldRule()).searched
     ]
-    return f"copy{'({})'.format(','.join(changed)) if changed else ''}:{model}"
+    return f"copy{'({})'.format(','.join(changed)) if changed else ''}"
 
 
 def segments(asset: Asset, fields: Fields, context_length: int) -> tuple[str, ...]:
@@ -59,15 +77,49 @@ def _lines(words: Sequence[str], size: int) -> Iterator[str]:
 
 
 class CopyVectors:
-    """Embeds copy and keeps its vectors in the catalog, by the hash of an asset's content."""
+    """Embeds texts and keeps their vectors in the catalog, by digest."""
 
     def __init__(self, catalog: Catalog, embedder: Embedder, fields: Fields) -> None:
         self._catalog = catalog
         self._embedder = embedder
         self._fields = fields
 
+    def embed_drafts(self, drafts: Sequence[Draft]) -> None:
+        """Store a vector for each draft with text; an unchanged text keeps the one it has.
+
+        Call it before the drafts are stored.
+        """
+        assets = {
+            draft.text.digest if draft.text else draft.content: draft.asset for draft in drafts
+        }
+        key = copy_key(self._embedder.facts.key, self._fields)
+        known = self._catalog.embeddings(key, list(assets))
+        missing = {digest: asset for digest, asset in assets.items() if digest not in known}
+        kept = {
+            digest: vector
+            for digest, asset in missing.items()
+            if (vector := self._unchanged(asset, key)) is not None
+        }
+        if kept:
+            self._catalog.store_embeddings(key, kept)
+        self.embed(missing)
+
+    def _unchanged(self, asset: Asset, key: str) -> Vectors | None:
+        """The vector of the asset's live version, if that has the same text.
+
+        Versions that were stored without a text digest have it under their content hash.
+        """
+        stored = self._catalog.find(asset.id)
+        if stored is None or text_key(stored.asset, self._fields) != text_key(asset, self._fields):
+            return None
+        digests = self._catalog.digests([stored.ordinal], key, "copy")
+        return next(iter(self._catalog.embeddings(key, [*digests.values()]).values()), None)
+
     def embed(self, assets: Mapping[Digest, Asset]) -> None:
-        """Give those a vector that have copy and no vector yet; equal texts are embedded once."""
+        """Store a vector under the digest of each asset that has text and no vector yet.
+
+        Equal texts are embedded once.
+        """
         if not assets:
             return
         key = copy_key(self._embedder.facts.key, self._fields)

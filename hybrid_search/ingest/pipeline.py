@@ -25,7 +25,7 @@ from hybrid_search.core.ports import Catalog, Draft, PictureStore
 from hybrid_search.core.stages import batches, map_overlapped, prefetch
 from hybrid_search.embedding.image_encoder import BATCHES_AHEAD, Decoding, PictureEncoder
 from hybrid_search.embedding.malloc import give_back
-from hybrid_search.embedding.text_encoder import CopyVectors
+from hybrid_search.embedding.text_encoder import CopyVectors, text_key
 from hybrid_search.images.decode import digest_of
 from hybrid_search.ingest.manifests import Row, Skipped
 from hybrid_search.stores.embedded.log_replay import LexicalReplay, VectorReplay
@@ -250,7 +250,9 @@ class Indexer:
                 report.skipped.append(Skipped(arrival.asset.id, str(refusal)))
                 continue
             facts = None if arrival.picture is None else encoded.facts[arrival.picture]
-            drafts.append(Draft(arrival.asset, facts, arrival.content))
+            drafts.append(
+                Draft(arrival.asset, facts, arrival.content, text_key(arrival.asset, self._fields))
+            )
             if arrival.picture is not None:
                 originals[arrival.picture] = arrival.data
         _embed_copy(batch.target, drafts)
@@ -287,7 +289,7 @@ class Indexer:
 
 def _embed_copy(target: Target, drafts: list[Draft]) -> None:
     if target.copy is not None:
-        target.copy.embed({draft.content: draft.asset for draft in drafts})
+        target.copy.embed_drafts(drafts)
 
 
 def _unique(batch: list[Row | Skipped], seen: set[AssetId], report: IngestReport) -> Iterator[Row]:

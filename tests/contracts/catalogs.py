@@ -3,7 +3,7 @@
 import numpy as np
 
 from hybrid_search.core import Asset, AssetId, Digest, PictureFacts
-from hybrid_search.core.ports import Draft, Vectors
+from hybrid_search.core.ports import Draft, TextKey, Vectors
 
 MODEL = "fake@0/4"
 
@@ -12,10 +12,12 @@ def facts(name: str) -> PictureFacts:
     return PictureFacts(Digest(name), "PNG", 4, 3, 99, "#aabbcc")
 
 
-def draft(name: str, title: str = "", picture: str | None = None) -> Draft:
+def draft(
+    name: str, title: str = "", picture: str | None = None, text: TextKey | None = None
+) -> Draft:
     asset = Asset(AssetId(name), title=title, tags=("봄", "spring"), attributes={"price": 9900})
     content = Digest(f"{name}/{title}/{picture}")
-    return Draft(asset, facts(picture) if picture else None, content)
+    return Draft(asset, facts(picture) if picture else None, content, text)
 
 
 def row(seed: int) -> Vectors:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_search.core import Asset, AssetId, Digest, Ordinal
-from hybrid_search.core.ports import Catalog, Draft, Operation, Subject
+from hybrid_search.core.ports import Catalog, Draft, Operation, Subject, TextKey
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.memory import MemoryCatalog
 from tests.contracts.catalogs import MODEL, draft, facts, ids, row
@@ -226,9 +226,31 @@ def test_what_is_embedded_is_named_by_a_digest(catalog: Catalog) -> None:
     first = draft("a", "하나", "p1")
     catalog.put([first, draft("b", "둘"), draft("a", "셋", "p2")])
     asked = [Ordinal(n) for n in (1, 2, 3, 9)]
-    assert catalog.digests(asked, "picture") == {1: "p1", 3: "p2"}
-    assert catalog.digests(asked, "copy") == {1: first.content, 2: "b/둘/None", 3: "a/셋/p2"}
-    assert catalog.digests([], "copy") == {}
+    assert catalog.digests(asked, MODEL, "picture") == {1: "p1", 3: "p2"}
+    assert catalog.digests(asked, MODEL, "copy") == {1: first.content, 2: "b/둘/None", 3: "a/셋/p2"}
+    assert catalog.digests([], MODEL, "copy") == {}
+
+
+def test_a_text_vector_is_keyed_by_its_text_while_the_same_fields_are_searched(
+    catalog: Catalog,
+) -> None:
+    text = TextKey("copy", Digest("t1"))
+    catalog.put([draft("a", "1", text=text), draft("b", "2", text=text), draft("c", "3")])
+    same, other = "copy:m@0/4", "copy(+slogan):m@0/4"
+    asked = [Ordinal(n) for n in (1, 2, 3)]
+    contents = {1: "a/1/None", 2: "b/2/None", 3: "c/3/None"}
+    assert catalog.digests(asked, same, "copy") == {1: "t1", 2: "t1", 3: contents[3]}
+    assert catalog.digests(asked, other, "copy") == contents
+    assert catalog.unembedded(same, "copy") == {"t1": 1, contents[3]: 3}
+    catalog.store_embeddings(same, {Digest("t1"): row(1)})
+    catalog.store_embeddings(other, {Digest("t1"): row(2), Digest(contents[2]): row(3)})
+    assert catalog.unembedded(same, "copy") == {contents[3]: 3}
+    assert set(catalog.unembedded(other, "copy")) == {contents[1], contents[3]}
+    assert catalog.vector_ordinals(same, "copy").tolist() == [1, 2]
+    assert catalog.vector_ordinals(other, "copy").tolist() == [2]
+    with catalog.live_vectors(other, Ordinal(0), "copy") as live:
+        (found,) = [rows.tolist() for _, rows in live.portions]
+    assert found == [row(3).tolist()]
 
 
 def test_copy_has_vectors_by_its_content_with_a_picture_or_without(catalog: Catalog) -> None:

@@ -13,7 +13,7 @@ from hybrid_search.api.metrics import Metrics
 from hybrid_search.core import Asset, AssetId, Digest, Hit, ListSettings, Query
 from hybrid_search.core.field_schema import UNDECLARED, FieldRule, Fields
 from hybrid_search.core.ports import Draft, Vectors
-from hybrid_search.embedding.text_encoder import CopyVectors, copy_key, segments
+from hybrid_search.embedding.text_encoder import CopyVectors, copy_key, segments, text_key
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.status import engine_status
@@ -132,6 +132,40 @@ def test_a_vector_points_to_the_mean_and_equal_texts_are_embedded_once() -> None
     mean = (shoes + light) / np.linalg.norm(shoes + light)
     assert np.allclose(found[Digest("1")], mean, atol=1e-6)
     assert found[Digest("2")].tolist() == pytest.approx(shoes.tolist())
+
+
+def test_a_text_key_depends_on_the_searched_text_alone() -> None:
+    asset = Asset(AssetId("a"), title="Shoes", body="Light", attributes={"slogan": "Run free"})
+    key = text_key(asset, UNDECLARED)
+    changed = replace(asset, id=AssetId("b"), starts="2026-06-12", attributes={"price": 3})
+    assert text_key(changed, UNDECLARED) == key
+    assert text_key(replace(asset, title="Light", body="Shoes"), UNDECLARED) == key
+    assert text_key(replace(asset, title="Shoe"), UNDECLARED).digest != key.digest
+    declared = Fields({"slogan": FieldRule(searched=True)})
+    assert text_key(asset, declared).fields == "copy(+slogan)"
+    assert copy_key("m", declared) == f"{text_key(asset, declared).fields}:m"
+    changed = replace(asset, attributes={"slogan": "Run"})
+    assert text_key(changed, declared) != text_key(asset, declared)
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_draft_whose_text_did_not_change_is_not_embedded(keyed: bool) -> None:
+    """Also where the stored version is keyed by its content hash."""
+    catalog, embedder = MemoryCatalog(), CountingEmbedder()
+    copy = CopyVectors(catalog, embedder, UNDECLARED)
+    old = Asset(AssetId("a"), title="Shoes", attributes={"price": 1})
+    first = Draft(old, None, Digest("1"), text_key(old, UNDECLARED) if keyed else None)
+    copy.embed_drafts([first])
+    catalog.put([first])
+    assert embedder.seen == ["Shoes"]
+    for content, title in (("2", "Shoes"), ("3", "Boots")):
+        new = replace(old, title=title, attributes={"price": 2})
+        draft = Draft(new, None, Digest(content), text_key(new, UNDECLARED))
+        copy.embed_drafts([draft])
+        catalog.put([draft])
+    assert embedder.seen == ["Shoes", "Boots"]
+    key = copy_key(embedder.facts.key, UNDECLARED)
+    assert catalog.vector_ordinals(key, "copy").tolist() == [3]
 
 
 def test_what_is_missing_is_embedded_with_a_count() -> None:

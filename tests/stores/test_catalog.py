@@ -10,10 +10,15 @@ import pytest
 
 from hybrid_search.core import Asset, AssetId, Digest, Ordinal
 from hybrid_search.core.errors import EngineFailure, IndexCorrupt, IndexMismatch, IndexMissing
-from hybrid_search.core.ports import Draft
+from hybrid_search.core.ports import Draft, TextKey
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.catalog.query_log import SqliteQueryLog
 from tests.contracts.catalogs import MODEL, draft, ids, row
+
+WITHOUT_TEXT = "".join(
+    f"ALTER TABLE assets DROP COLUMN {name};" for name in ("text_fields", "text_digest")
+)
+"""Leads back to the format without text digests."""
 
 
 @pytest.fixture
@@ -101,12 +106,37 @@ def test_a_file_from_before_the_log_gets_one(path: Path) -> None:
     with closing(SqliteCatalog(path)) as catalog:
         catalog.put([draft("a")])
     with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(WITHOUT_TEXT)
         raw.executescript("DROP TABLE searches; DROP TABLE clicks; PRAGMA user_version = 2;")
     with pytest.raises(IndexMismatch, match=r"format 2.*repair"):
         SqliteCatalog(path, read_only=True)
     SqliteCatalog(path).close()
     with closing(SqliteQueryLog(path)) as log, closing(SqliteCatalog(path)) as catalog:
         assert (log.count(), catalog.count()) == (0, 1)
+
+
+def test_a_reader_of_the_format_before_sees_an_upgrade(path: Path) -> None:
+    text = TextKey("copy", Digest("t"))
+    with closing(SqliteCatalog(path)) as catalog:
+        catalog.put([draft("a"), draft("b")])
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(WITHOUT_TEXT + "PRAGMA user_version = 3;")
+    key, asked = "copy:m@0/4", [Ordinal(1), Ordinal(3)]
+    with closing(SqliteCatalog(path, read_only=True)) as reader:
+        assert reader.health.damaged() == []
+        assert reader.digests(asked, key, "copy") == {1: "a//None"}
+        with closing(SqliteCatalog(path)) as catalog:
+            catalog.put([draft("b", "new", text=text)])
+        assert reader.digests(asked, key, "copy") == {1: "a//None", 3: "t"}
+        assert reader.fetch(asked).keys() == {1, 3}
+        assert reader.health.damaged() == []
+
+
+def test_a_changed_text_digest_is_damage(catalog: SqliteCatalog, path: Path) -> None:
+    catalog.put([draft("a", text=TextKey("copy", Digest("t")))])
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE assets SET text_digest = 'u'")
+    assert [row.table for row in catalog.health.damaged()] == ["assets"]
 
 
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:

@@ -10,6 +10,8 @@ from hybrid_search.core.ports.catalog import (
     LiveVectors,
     Operation,
     Subject,
+    TextKey,
+    searched_fields,
 )
 from hybrid_search.core.ports.embedder import Embedder, ModelFacts
 from hybrid_search.core.ports.lexical_index import (
@@ -48,8 +50,10 @@ __all__ = [
     "Rebuilt",
     "Reload",
     "Subject",
+    "TextKey",
     "VectorIndex",
     "VectorMatches",
     "VectorStatus",
     "Vectors",
+    "searched_fields",
 ]

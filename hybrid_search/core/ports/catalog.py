@@ -19,6 +19,25 @@ from hybrid_search.core.arrays import NEWEST, Ordinals, Vectors
 
 
 @dataclass(frozen=True, slots=True)
+class TextKey:
+    """Identifies the searched text of an asset."""
+
+    fields: str
+    """The searched fields, as in the key of text vectors: ``copy`` or ``copy(+slogan)``."""
+    digest: Digest
+    """Hash of the text in these fields."""
+
+
+def searched_fields(model: str) -> str:
+    """The part of the key of text vectors that names the searched fields.
+
+    >>> searched_fields("copy(+slogan):clip@0/512")
+    'copy(+slogan)'
+    """
+    return model.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A checked asset that is ready to be stored."""
 
@@ -26,6 +45,8 @@ class Draft:
     picture: PictureFacts | None
     content: Digest
     """Hash of the record and the picture: equal content changes nothing."""
+    text: TextKey | None = None
+    """The key of its text vector; ``None`` for the content hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +60,11 @@ class Operation:
 
 
 Subject = Literal["picture", "copy"]
-"""What of an asset is embedded.
+"""What of an asset is embedded: its picture or its text (``copy``).
 
-A vector is kept by a hash: of a picture's bytes, or, of copy, of an asset's whole content.
+A vector is keyed by model and digest. The digest of a picture is the hash of its bytes. That of a
+text is ``Draft.text``, so a new price keeps the vector. Versions that were stored without one, or
+while other fields were searched, have the content hash: it identifies the text in any fields.
 """
 
 
@@ -114,10 +137,12 @@ class Catalog(Protocol):
         """The stored vectors ``(d,)`` of these contents; unknown ones are left out."""
         ...
 
-    def digests(self, ordinals: Sequence[Ordinal], subject: Subject) -> dict[Ordinal, Digest]:
-        """The hash under which that subject of each version is embedded, dead ones included.
+    def digests(
+        self, ordinals: Sequence[Ordinal], model: str, subject: Subject
+    ) -> dict[Ordinal, Digest]:
+        """The digest of the subject's vector by that model for each version, also deleted ones.
 
-        Versions without a picture have none for it; unknown ones are left out.
+        Versions without a picture have no digest of it. Unknown ordinals are left out.
         """
         ...
 

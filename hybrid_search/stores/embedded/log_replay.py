@@ -96,7 +96,7 @@ class VectorReplay:
 
     def _add(self, ordinals: list[Ordinal]) -> None:
         fresh = [ordinal for ordinal in ordinals if ordinal > self._index.last_ordinal]
-        digests = self._catalog.digests(fresh, self._subject)
+        digests = self._catalog.digests(fresh, self._model, self._subject)
         known = self._catalog.embeddings(self._model, list(dict.fromkeys(digests.values())))
         rows = {o: known[digests[o]] for o in fresh if digests.get(o) in known}
         if rows:

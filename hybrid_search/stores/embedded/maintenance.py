@@ -89,7 +89,7 @@ class IndexMaintenance:
         newest = self._catalog.newest(10_000)
         places = np.linspace(0, len(newest) - 1, PROBES) if newest else ()
         chosen = [newest[int(place)] for place in places]
-        digests = list(self._catalog.digests(chosen, self._subject).values())
+        digests = list(self._catalog.digests(chosen, self._model, self._subject).values())
         kinds = [np.array([*self._catalog.embeddings(self._model, digests).values()])]
         stored = self._catalog.fetch(chosen).values()
         titles = [version.asset.title for version in stored if version.asset.title]

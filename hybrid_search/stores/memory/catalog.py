@@ -19,7 +19,9 @@ from hybrid_search.core.ports import (
     Operation,
     Ordinals,
     Subject,
+    TextKey,
     Vectors,
+    searched_fields,
 )
 
 
@@ -30,6 +32,7 @@ class MemoryCatalog:
         self._guard = threading.RLock()
         self._versions: dict[Ordinal, StoredAsset] = {}
         self._contents: dict[Ordinal, Digest] = {}
+        self._texts: dict[Ordinal, TextKey] = {}
         self._live: dict[AssetId, Ordinal] = {}
         self._history: list[Operation] = []
         self._vectors: dict[tuple[str, Digest], Vectors] = {}
@@ -54,6 +57,8 @@ class MemoryCatalog:
                 self._retire(asset.id)
                 self._versions[ordinal] = StoredAsset(ordinal, asset, draft.picture, now)
                 self._contents[ordinal] = draft.content
+                if draft.text is not None:
+                    self._texts[ordinal] = draft.text
                 self._live[asset.id] = ordinal
                 self._log("add", ordinal)
                 ordinals.append(ordinal)
@@ -118,12 +123,13 @@ class MemoryCatalog:
         with self._guard:
             return {d: self._vectors[model, d] for d in digests if (model, d) in self._vectors}
 
-    def digests(self, ordinals: Sequence[Ordinal], subject: Subject) -> dict[Ordinal, Digest]:
-        """The hash under which that subject of each version is embedded, dead ones included."""
+    def digests(
+        self, ordinals: Sequence[Ordinal], model: str, subject: Subject
+    ) -> dict[Ordinal, Digest]:
         with self._guard:
             known = {o: self._versions[o].picture for o in ordinals if o in self._versions}
             if subject == "copy":
-                return {ordinal: self._contents[ordinal] for ordinal in known}
+                return {ordinal: self._text_digest(ordinal, model) for ordinal in known}
             return {o: picture.digest for o, picture in known.items() if picture is not None}
 
     @contextmanager
@@ -139,7 +145,7 @@ class MemoryCatalog:
             among = [ordinal for ordinal in sorted(self._alive()) if above < ordinal <= upto]
             rows = [
                 (ordinal, self._vectors[model, digest])
-                for ordinal, digest in self.digests(among, subject).items()
+                for ordinal, digest in self.digests(among, model, subject).items()
                 if (model, digest) in self._vectors
             ]
             sequence = len(self._history)
@@ -154,7 +160,7 @@ class MemoryCatalog:
     def vector_ordinals(self, model: str, subject: Subject = "picture") -> Ordinals:
         """The live ordinals that have a vector of that model, ascending."""
         with self._guard:
-            digests = self.digests(sorted(self._alive()), subject)
+            digests = self.digests(sorted(self._alive()), model, subject)
             held = [o for o, digest in digests.items() if (model, digest) in self._vectors]
             return np.array(held, np.int64)
 
@@ -170,8 +176,13 @@ class MemoryCatalog:
         """What of live assets has no vector of that model yet, and a live version that has it."""
         with self._guard:
             falling = sorted(self._alive(), reverse=True)
-            holders = {d: o for o, d in self.digests(falling, subject).items()}
+            holders = {d: o for o, d in self.digests(falling, model, subject).items()}
             return {d: o for d, o in holders.items() if (model, d) not in self._vectors}
+
+    def _text_digest(self, ordinal: Ordinal, model: str) -> Digest:
+        text = self._texts.get(ordinal)
+        known = text is not None and text.fields == searched_fields(model)
+        return text.digest if text is not None and known else self._contents[ordinal]
 
     def _alive(self) -> set[Ordinal]:
         return set(self._live.values())

@@ -24,6 +24,7 @@ from hybrid_search.core.ports import (
     Ordinals,
     Subject,
     Vectors,
+    searched_fields,
 )
 from hybrid_search.stores.embedded.catalog.connections import Connections
 from hybrid_search.stores.embedded.catalog.integrity import CatalogHealth
@@ -39,8 +40,11 @@ from hybrid_search.stores.embedded.catalog.rows import (
     whole,
 )
 
-_DIGEST: dict[Subject, str] = {"picture": "assets.picture", "copy": "assets.content"}
-"""The column with the hash of what is embedded."""
+_DIGEST: dict[Subject, str] = {
+    "picture": "assets.picture",
+    "copy": "CASE text_fields WHEN :fields THEN text_digest ELSE assets.content END",
+}
+"""The digest of a vector, for text vectors of which ``:fields`` are searched."""
 _LAST_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM operations"
 
 
@@ -117,11 +121,17 @@ class SqliteCatalog:
             for digest, blob, checksum in self._over.many(sql, digests, model)
         }
 
-    def digests(self, ordinals: Sequence[Ordinal], subject: Subject) -> dict[Ordinal, Digest]:
-        """The hash under which that subject of each version is embedded, dead ones included."""
-        column = _DIGEST[subject]
-        sql = f"SELECT ordinal, {column} FROM assets WHERE ordinal IN ({{}})"  # noqa: S608  a constant
-        return {o: digest for o, digest in self._over.many(sql, ordinals) if digest is not None}
+    def digests(
+        self, ordinals: Sequence[Ordinal], model: str, subject: Subject
+    ) -> dict[Ordinal, Digest]:
+        sql = (
+            "SELECT ordinal, picture, CASE text_fields WHEN ? THEN text_digest ELSE content END"
+            " FROM assets WHERE ordinal IN ({})"
+        )
+        rows = self._over.many(sql, ordinals, searched_fields(model))
+        if subject == "copy":
+            return {ordinal: text for ordinal, _, text in rows}
+        return {ordinal: picture for ordinal, picture, _ in rows if picture is not None}
 
     @contextmanager
     def live_vectors(
@@ -137,14 +147,14 @@ class SqliteCatalog:
         """
         living = (
             f"FROM assets JOIN embeddings ON embeddings.content = {_DIGEST[subject]}"
-            " WHERE live AND model = ? AND ordinal > ? AND ordinal <= ?"
+            " WHERE live AND model = :model AND ordinal > :above AND ordinal <= :upto"
         )
         with self._over.reading() as connection:
             # One transaction sees one moment, whatever is written meanwhile.
             connection.execute("BEGIN")
             try:
                 sequence = connection.execute(_LAST_SEQUENCE).fetchone()[0]
-                within = (model, above, upto)
+                within = {**_named(model), "above": above, "upto": upto}
                 counted = connection.execute(f"SELECT count(*) {living}", within)
                 count = counted.fetchone()[0]
                 columns = "ordinal, embeddings.content, vector, embeddings.checksum"
@@ -164,10 +174,11 @@ class SqliteCatalog:
         sql = (
             "SELECT ordinal FROM assets"  # noqa: S608  a constant
             f" JOIN embeddings ON embeddings.content = {_DIGEST[subject]}"
-            " WHERE live AND model = ? ORDER BY ordinal"
+            " WHERE live AND model = :model ORDER BY ordinal"
         )
         with self._over.reading() as connection:
-            return np.array(connection.execute(sql, (model,)).fetchall(), np.int64).reshape(-1)
+            rows = connection.execute(sql, _named(model)).fetchall()
+        return np.array(rows, np.int64).reshape(-1)
 
     def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
         """The facts of those pictures that were stored and have a vector of that model."""
@@ -183,11 +194,11 @@ class SqliteCatalog:
         column = _DIGEST[subject]
         sql = (
             f"SELECT {column}, min(ordinal) FROM assets LEFT JOIN embeddings"  # noqa: S608  a constant
-            f" ON embeddings.content = {column} AND model = ?"
+            f" ON embeddings.content = {column} AND model = :model"
             f" WHERE live AND vector IS NULL AND {column} IS NOT NULL GROUP BY {column}"
         )
         with self._over.reading() as connection:
-            return dict(connection.execute(sql, (model,)).fetchall())
+            return dict(connection.execute(sql, _named(model)).fetchall())
 
     # ----------------------------------------------------------------------------- writes
 
@@ -212,3 +223,8 @@ class SqliteCatalog:
     def close(self) -> None:
         """Release the files."""
         self._over.close()
+
+
+def _named(model: str) -> dict[str, object]:
+    """The parameters of a statement with ``_DIGEST``."""
+    return {"model": model, "fields": searched_fields(model)}

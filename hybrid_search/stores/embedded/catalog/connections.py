@@ -20,7 +20,12 @@ from hybrid_search.core.errors import (
     StorageFull,
     is_full,
 )
-from hybrid_search.stores.embedded.catalog.schema import SCHEMA_VERSION, bring_to_schema
+from hybrid_search.stores.embedded.catalog.schema import (
+    READABLE_VERSIONS,
+    SCHEMA_VERSION,
+    bring_to_schema,
+    read_older_schema,
+)
 
 _VARIABLES = 900
 """How many values one statement takes; SQLite's oldest limit is 999."""
@@ -98,11 +103,11 @@ class Connections:
 
     def _check_version(self) -> None:
         version = self.single("PRAGMA user_version")
-        if version != SCHEMA_VERSION:
+        if version not in READABLE_VERSIONS:
             self.close()
             raise IndexMismatch(
-                f"catalog: {self._path} has format {version}, this program reads {SCHEMA_VERSION};"
-                " an older one is brought up to it by a command that writes, run:"
+                f"catalog: {self._path} has format {version}, this version of hybrid_search reads"
+                f" {READABLE_VERSIONS[0]} to {SCHEMA_VERSION}; to upgrade an older file, run:"
                 " hybrid-search repair"
             )
 
@@ -114,6 +119,7 @@ class Connections:
                 connection = self._readers.get_nowait()
             except queue.Empty:
                 connection = self._connect("ro")
+                read_older_schema(connection)
             try:
                 yield connection
             finally:

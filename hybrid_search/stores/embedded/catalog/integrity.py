@@ -15,7 +15,10 @@ from hybrid_search.stores.embedded.catalog.connections import Connections
 from hybrid_search.stores.embedded.catalog.rows import add_facts
 from hybrid_search.stores.embedded.catalog.schema import asset_checksum, log_operation, row_checksum
 
-_ASSETS = "SELECT live, ordinal, id, content, record, picture, updated_at, checksum FROM assets"
+_ASSETS = """
+SELECT live, ordinal, id, content, record, picture, updated_at, text_fields, text_digest, checksum
+FROM assets
+"""
 _LIFE = """
 SELECT assets.ordinal, id FROM assets LEFT JOIN operations USING (ordinal) GROUP BY assets.ordinal
 HAVING NOT coalesce(live = (max(sequence * (kind = 'add')) > max(sequence * (kind = 'drop'))), 0)

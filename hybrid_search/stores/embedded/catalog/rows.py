@@ -22,7 +22,10 @@ from hybrid_search.stores.embedded.catalog.schema import (
     row_checksum,
 )
 
-ASSET = "live, ordinal, id, content, record, picture, updated_at, assets.checksum"
+ASSET = (
+    "live, ordinal, id, content, record, picture, updated_at, text_fields, text_digest,"
+    " assets.checksum"
+)
 PICTURE = "digest, format, width, height, bytes, placeholder, pictures.checksum"
 STORED = (
     f"SELECT {ASSET}, {PICTURE}"  # noqa: S608  constants
@@ -54,11 +57,12 @@ def add_version(connection: sqlite3.Connection, draft: Draft, now: str) -> Ordin
     if picture is not None:
         add_facts(connection, picture)
     digest = picture.digest if picture else None
-    values = (draft.asset.id, draft.content, encode_asset(draft.asset), digest, now)
+    text = ("", "") if draft.text is None else (draft.text.fields, draft.text.digest)
+    values = (draft.asset.id, draft.content, encode_asset(draft.asset), digest, now, *text)
     ordinal = next_number(connection, "assets")
     connection.execute(
-        "INSERT INTO assets (ordinal, id, live, content, record, picture, updated_at, checksum)"
-        " VALUES (?, ?, 1, ?, ?, ?, ?, ?)",
+        "INSERT INTO assets (ordinal, id, live, content, record, picture, updated_at,"
+        " text_fields, text_digest, checksum) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
         (ordinal, *values, asset_checksum(1, ordinal, *values)),
     )
     log_operation(connection, "add", Ordinal(ordinal))
@@ -86,8 +90,9 @@ def retire(connection: sqlite3.Connection, asset_id: AssetId) -> bool:
 
 def stored_asset(row: tuple[Any, ...]) -> StoredAsset:
     """The version in a row of ``STORED``; raises ``IndexCorrupt`` for a damaged one."""
-    (live, ordinal, name, content, record, digest, updated_at, checksum), picture = row[:8], row[8:]
-    if asset_checksum(live, ordinal, name, content, record, digest, updated_at) != checksum:
+    (live, *values, checksum), picture = row[:10], row[10:]
+    ordinal, name, _, record, digest, updated_at, *_ = values
+    if asset_checksum(live, *values) != checksum:
         raise IndexCorrupt(
             f"catalog: version {ordinal} of the asset {name!r} is damaged;"
             " run: hybrid-search verify"

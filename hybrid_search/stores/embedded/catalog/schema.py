@@ -13,7 +13,9 @@ import orjson
 
 from hybrid_search.core import Ordinal
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+READABLE_VERSIONS = (3, SCHEMA_VERSION)
+"""The versions that can be opened for reading. Opening for writing upgrades an older file."""
 _SCHEMA = """
 CREATE TABLE assets (
   ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -23,7 +25,9 @@ CREATE TABLE assets (
   record BLOB NOT NULL,
   picture TEXT REFERENCES pictures (digest),
   updated_at TEXT NOT NULL,
-  checksum INTEGER NOT NULL
+  checksum INTEGER NOT NULL,
+  text_fields TEXT NOT NULL DEFAULT '',
+  text_digest TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX live_assets ON assets (id) WHERE live;
 CREATE INDEX versions ON assets (id, ordinal);
@@ -60,8 +64,23 @@ CREATE TABLE clicks (
 ) WITHOUT ROWID;
 """
 """The log of searches: without checksums, for nothing is rebuilt from it."""
-_STEPS = {0: _SCHEMA + _FEEDBACK, 1: _UPGRADE + _FEEDBACK, 2: _FEEDBACK}
-"""What leads here, by the version of the file."""
+_TEXT = """
+ALTER TABLE assets ADD COLUMN text_fields TEXT NOT NULL DEFAULT '';
+ALTER TABLE assets ADD COLUMN text_digest TEXT NOT NULL DEFAULT '';
+"""
+"""Rows from before version 4 have no text digest: their text vectors have the content hash."""
+_STEPS = {
+    0: _SCHEMA + _FEEDBACK,
+    1: _UPGRADE + _FEEDBACK + _TEXT,
+    2: _FEEDBACK + _TEXT,
+    3: _TEXT,
+}
+"""The statements that lead to the current version, by the version of the file."""
+_VERSION_3_VIEW = """
+CREATE TEMP VIEW assets AS SELECT *, '' AS text_fields, '' AS text_digest FROM main.assets
+"""
+"""Once another process has upgraded the file, ``*`` has both columns, and the first of each name
+counts."""
 DEAD = 0xFFFFFFFF
 """A version that dies has its checksum taken from this, so that its liveness is checked as well."""
 
@@ -80,8 +99,14 @@ def row_checksum(*values: Any) -> int:
 
 
 def asset_checksum(live: int, *values: Any) -> int:
-    """The same of a version: ordinal, id, content, record, picture, time."""
-    checksum = row_checksum(*values)
+    """The checksum of a version: ordinal, id, content, record, picture, time, text key.
+
+    Empty values at the end do not count, so rows keep theirs when a column is added.
+    """
+    used = len(values)
+    while used and values[used - 1] == "":
+        used -= 1
+    checksum = row_checksum(*values[:used])
     return checksum if live else DEAD - checksum
 
 
@@ -94,6 +119,14 @@ def bring_to_schema(connection: sqlite3.Connection) -> None:
     connection.create_function("row_checksum", -1, row_checksum, deterministic=True)
     connection.create_function("asset_checksum", -1, asset_checksum, deterministic=True)
     connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def read_older_schema(connection: sqlite3.Connection) -> None:
+    """Let a reader's connection see the tables of an older readable file as the current ones."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version in READABLE_VERSIONS and version < SCHEMA_VERSION:
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(_VERSION_3_VIEW)
 
 
 def log_operation(connection: sqlite3.Connection, kind: str, ordinal: Ordinal) -> None:
