@@ -1,4 +1,4 @@
-"""The application: routes over one engine, with headers, metrics and problem details."""
+"""The ASGI application: routes, middleware and error handlers over one engine."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from hybrid_search.api import assets, judge, monitor, query_log, search, session
 from hybrid_search.api.openapi import document
 from hybrid_search.api.operations import Operation, routes
 from hybrid_search.api.problems import handlers
-from hybrid_search.api.request_middleware import Observed
+from hybrid_search.api.request_middleware import RequestMiddleware
 from hybrid_search.api.service import Service
-from hybrid_search.api.writer_proxy import Writer, taking_forwarded
+from hybrid_search.api.writer_proxy import Writer, serving_socket
 from hybrid_search.core.errors import InvalidConfig
 from hybrid_search.engine.engine import Engine
 
 PAGE = Path(__file__).parent / "page"
 
 
-def create_app(engine: Engine, shared: Path | None = None) -> Starlette:
-    """The application over that engine, which it closes when it stops.
+def create_app(engine: Engine, writer_socket: Path | None = None) -> Starlette:
+    """The application over that engine; it closes the engine on shutdown.
 
-    At the ``shared`` socket the process that writes takes what others send; an engine that only
-    reads sends there what it cannot answer.
+    ``writer_socket`` connects the processes of one service: the writing process listens on it,
+    and the others forward to it what they cannot answer.
 
-    Raises ``InvalidConfig`` where traces are wanted and OpenTelemetry is not installed.
+    Raises ``InvalidConfig`` when traces are enabled and OpenTelemetry is not installed.
     """
-    service = Service(engine, _writer(engine, shared))
+    service = Service(engine, _writer(engine, writer_socket))
     if engine.settings.server.traces:
-        _trace(service)
+        _enable_traces(service)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         service.warm_up()
         with engine, closing(service):
-            async with _beside(app, service, shared):
+            async with _forwarding(app, service, writer_socket):
                 yield
 
     app = Starlette(
@@ -58,7 +58,10 @@ def create_app(engine: Engine, shared: Path | None = None) -> Starlette:
             Route("/judge", _page("judge.html")),
             Mount("/static", StaticFiles(directory=PAGE), name="static"),
         ],
-        middleware=[Middleware(Observed, service), *_cors(engine.settings.server.cors_origins)],
+        middleware=[
+            Middleware(RequestMiddleware, service),
+            *_cors(engine.settings.server.cors_origins),
+        ],
         exception_handlers=handlers(),
         lifespan=lifespan,
     )
@@ -66,29 +69,29 @@ def create_app(engine: Engine, shared: Path | None = None) -> Starlette:
     return app
 
 
-def _writer(engine: Engine, shared: Path | None) -> Writer | None:
-    """The process that writes, for one that does not."""
-    if shared is None or engine.indexer is not None:
+def _writer(engine: Engine, socket: Path | None) -> Writer | None:
+    """A client of the writing process; ``None`` in that process and where there is only one."""
+    if socket is None or engine.indexer is not None:
         return None
-    return Writer(shared, engine.settings.server.deadline_seconds)
+    return Writer(socket, engine.settings.server.deadline_seconds)
 
 
 @asynccontextmanager
-async def _beside(app: ASGIApp, service: Service, shared: Path | None) -> AsyncIterator[None]:
-    """What connects it with the other processes of its service, if there are any."""
+async def _forwarding(app: ASGIApp, service: Service, socket: Path | None) -> AsyncIterator[None]:
+    """Exchange requests with the other processes of the service, if there are any."""
     if service.writer is not None:
         yield
         await service.writer.close()
-    elif shared is not None:
-        async with taking_forwarded(app, service.engine.settings.server, shared):
+    elif socket is not None:
+        async with serving_socket(app, service.engine.settings.server, socket):
             yield
     else:
         yield
 
 
-def _trace(service: Service) -> None:
+def _enable_traces(service: Service) -> None:
     try:
-        # An extra: most who serve send no traces.
+        # OpenTelemetry is an optional dependency.
         from hybrid_search.api.tracing import exporting, trace_requests  # noqa: PLC0415
     except ImportError:
         raise InvalidConfig(
@@ -116,7 +119,7 @@ def api(max_body: int) -> list[Operation]:
 
 
 def _cors(origins: Sequence[str]) -> list[Middleware]:
-    """What lets scripts of other origins in; nothing, unless some are named."""
+    """CORS middleware for the configured origins; none by default."""
     if not origins:
         return []
     headers = ["Authorization", "Content-Type", "X-API-Key", "X-Request-Id"]
@@ -132,7 +135,7 @@ def _cors(origins: Sequence[str]) -> list[Middleware]:
 
 
 def _page(name: str) -> Callable[[Request], Awaitable[FileResponse]]:
-    """What answers with that file of the page."""
+    """An endpoint that returns that file of the page."""
 
     async def page(request: Request) -> FileResponse:
         return FileResponse(PAGE / name)

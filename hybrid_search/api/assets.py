@@ -1,4 +1,4 @@
-"""Assets as they are stored: fields, pictures, versions and copies."""
+"""Routes that read stored assets: fields, pictures, versions and duplicates."""
 
 from __future__ import annotations
 
@@ -11,37 +11,41 @@ from starlette.responses import Response
 
 from hybrid_search.api.operations import Operation, Parameter
 from hybrid_search.api.responses import cached, json_response
-from hybrid_search.api.schemas.results import (
+from hybrid_search.api.schemas.assets import (
     DuplicatesJson,
     StoredAssetJson,
     VersionsJson,
+    duplicate_to_json,
     stored_to_json,
 )
 from hybrid_search.api.service import service_of
 from hybrid_search.core import AssetId, Ordinal, PictureFacts, StoredAsset
 from hybrid_search.core.errors import InvalidQuery, UnknownAsset
 from hybrid_search.engine.engine import Engine
-from hybrid_search.images.near_duplicates import duplicate_to_json
 
 ONE = "/v1/assets/{id:path}"
-"""Path of an asset, whose id may hold slashes."""
+"""Path of one asset; its id may contain slashes."""
 _VERSION = (
-    Parameter("v", "The picture's digest: the answer may then be kept.", {"type": "string"}),
-    Parameter("ordinal", "Of an earlier version that is wanted.", {"type": "integer"}),
+    Parameter(
+        "v",
+        "The first characters of the picture's digest; the response may then be cached for ever.",
+        {"type": "string"},
+    ),
+    Parameter("ordinal", "The ``ordinal`` of an earlier version.", {"type": "integer"}),
 )
 MAX_VERSIONS = 50
-"""Versions of an asset that are shown."""
+"""Versions of an asset that are returned."""
 
 
 def operations() -> list[Operation]:
-    """The routes that read; those that end in a fixed name stand before the bare id."""
+    """The routes that read assets; the bare id comes last, since it matches the others too."""
     show = (404, 500, 503)
     return [
         Operation(
             "GET",
             f"{ONE}/image",
             "image",
-            "The picture as it was given.",
+            "Read the original picture.",
             image,
             media="image/*",
             parameters=_VERSION,
@@ -51,7 +55,7 @@ def operations() -> list[Operation]:
             "GET",
             f"{ONE}/thumbnail",
             "thumbnail",
-            "The picture, small, as WebP.",
+            "Read the picture as a WebP thumbnail.",
             thumbnail,
             media="image/webp",
             parameters=_VERSION,
@@ -61,7 +65,7 @@ def operations() -> list[Operation]:
             "GET",
             f"{ONE}/versions",
             "versions",
-            "What was stored under this id, newest first.",
+            "List the versions stored under this id, newest first.",
             versions,
             VersionsJson,
             problems=show,
@@ -70,12 +74,14 @@ def operations() -> list[Operation]:
             "GET",
             f"{ONE}/duplicates",
             "duplicates",
-            "Assets with a copy of its picture.",
+            "List the assets with a duplicate of its picture.",
             duplicates,
             DuplicatesJson,
             problems=show,
         ),
-        Operation("GET", ONE, "asset", "The asset.", read_asset, StoredAssetJson, problems=show),
+        Operation(
+            "GET", ONE, "asset", "Read an asset.", read_asset, StoredAssetJson, problems=show
+        ),
     ]
 
 
@@ -86,7 +92,7 @@ async def read_asset(request: Request) -> Response:
 
 
 async def versions(request: Request) -> Response:
-    """All that was stored under an id."""
+    """The versions of an asset."""
 
     def work(engine: Engine, asset_id: AssetId) -> VersionsJson:
         known = engine.catalog.versions(asset_id, MAX_VERSIONS)
@@ -99,7 +105,7 @@ async def versions(request: Request) -> Response:
 
 
 async def duplicates(request: Request) -> Response:
-    """Copies of the picture of an asset."""
+    """Duplicates of the picture of an asset."""
 
     def work(engine: Engine, asset_id: AssetId) -> DuplicatesJson:
         copies = engine.copies_of(_find(engine, asset_id))
@@ -121,7 +127,7 @@ async def image(request: Request) -> Response:
 
 
 async def thumbnail(request: Request) -> Response:
-    """A small picture, made on the first request."""
+    """A thumbnail, created on the first request."""
     wanted = _ordinal(request)
 
     def work(engine: Engine, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
@@ -145,12 +151,12 @@ def _find(engine: Engine, asset_id: AssetId) -> StoredAsset:
 
 
 def _ordinal(request: Request) -> Ordinal | None:
-    """The earlier version that is asked for, if one is."""
+    """The requested earlier version, if any."""
     given = request.query_params.get("ordinal")
     if given is None:
         return None
     if not re.fullmatch(r"[0-9]{1,18}", given):
-        raise InvalidQuery(f"ordinal: {given[:60]!r} is no version's number")
+        raise InvalidQuery(f"ordinal: {given[:60]!r} is not an ordinal")
     return Ordinal(int(given))
 
 
@@ -171,5 +177,5 @@ def _version(engine: Engine, asset_id: AssetId, wanted: Ordinal | None) -> Store
 
 
 def unknown(asset_id: AssetId) -> UnknownAsset:
-    """The refusal for an id that nothing is stored under."""
+    """The error for an id without an asset."""
     return UnknownAsset(f"no asset has the id {asset_id[:100]!r}")

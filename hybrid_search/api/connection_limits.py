@@ -1,4 +1,4 @@
-"""What uvicorn leaves open: how long and how large a request's headers may be, how many connect."""
+"""Limits that uvicorn lacks: time and size of request headers, and number of connections."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from hybrid_search.api.problems import MEDIA_TYPE, problem
 from hybrid_search.settings.sections import ServerSection
 
 _Late = Literal["headers", "rest", "answer"]
-"""What may be late: headers, the rest of a body that was answered, who reads an answer."""
+"""What a timer waits for: headers, the rest of a body after its response, or a slow reader."""
 
 
 class LimitedConfig(uvicorn.Config):
-    """Uvicorn's, with the limits of the settings for each connection."""
+    """Uvicorn's configuration with the connection limits of the settings."""
 
     def __init__(self, app: Any, limits: ServerSection, **options: Any) -> None:
         super().__init__(
             app,
-            http=_Guarded,
+            http=_LimitedProtocol,
             ws="none",
             log_config=None,
             log_level="warning",
@@ -35,18 +35,18 @@ class LimitedConfig(uvicorn.Config):
         self.limits = limits
 
 
-class _Guarded(HttpToolsProtocol):
-    """Refuses with 431, 408 and 503 what takes too much, before a request has come to be."""
+class _LimitedProtocol(HttpToolsProtocol):
+    """Rejects connections and headers over a limit with 431, 408 or 503, before any routing."""
 
     config: LimitedConfig
     _unfinished = 0
-    """Bytes since the last request that were no whole headers yet."""
+    """Bytes of incomplete headers since the last request."""
     _taken = 0
-    """Bytes of the headers of this request; those behind a body count as well."""
+    """Bytes of this request's headers, trailers included."""
 
     @property
     def limits(self) -> ServerSection:
-        """Those of the settings."""
+        """The limits of the settings."""
         return self.config.limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -112,7 +112,7 @@ class _Guarded(HttpToolsProtocol):
         self._start("headers", self.limits.header_seconds, self._too_slow)
 
     def _watch_rest(self) -> None:
-        """A body that goes on after its answer has no end that uvicorn waits for."""
+        """Bound a body that goes on after its response; uvicorn would read it without end."""
         if self.cycle is not None and self.cycle.response_complete:
             self._start("rest", self.limits.body_seconds, self.transport.close)
 
@@ -127,7 +127,7 @@ class _Guarded(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         seconds = self.limits.header_seconds
-        detail = f"headers: not whole after {seconds} s, the limit"
+        detail = f"headers: incomplete after {seconds} s, the limit"
         self._refuse(408, "Request timeout", f"{detail} (server.header_seconds)")
 
     def _too_large(self) -> str:
@@ -135,7 +135,7 @@ class _Guarded(HttpToolsProtocol):
         return f"headers: larger than {most:,} bytes, the limit (server.max_header_bytes)"
 
     def _refuse(self, status: int, title: str, detail: str) -> None:
-        """Answer and close; nothing, where an answer is under way already."""
+        """Respond and close; only close when a response has already begun."""
         self._stop("headers", "rest")
         if self.transport.is_closing():
             return
@@ -145,6 +145,7 @@ class _Guarded(HttpToolsProtocol):
 
 
 def _raw(status: int, title: str, detail: str) -> bytes:
+    """A whole HTTP response as bytes."""
     answer = problem(status, title, detail)
     retry = "Retry-After: 1\r\n" if status == 503 else ""
     head = (
@@ -155,6 +156,8 @@ def _raw(status: int, title: str, detail: str) -> bytes:
 
 
 def _refusing(status: int, title: str, detail: str) -> Any:
+    """An ASGI application that responds with this problem and closes the connection."""
+
     async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await problem(status, title, detail, {"Connection": "close"})(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""Judgments over HTTP: made on the judging page, read back by whoever measures."""
+"""Routes for relevance judgments and the pools to judge."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from hybrid_search.files.atomic_files import check_room
 
 
 class JudgmentBody(BaseModel):
-    """A grade for an ad as the answer to a query."""
+    """The relevance grade of an asset for a query."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     query: Annotated[str, Field(min_length=1, max_length=512)]
-    """What was asked."""
+    """The text of the query."""
     asset: Annotated[str, Field(min_length=1, max_length=512)]
-    """The ad's id."""
+    """The id of the asset."""
     grade: Annotated[int, Field(ge=GRADES[0], le=GRADES[-1])]
-    """0 beside the point, 1 somewhat, 2 well, 3 exactly."""
+    """0 not relevant, 1 slightly relevant, 2 relevant, 3 exactly what was searched."""
     judge: Annotated[str, Field(max_length=100)] = ""
-    """Who judges; with a key it is the key's name."""
+    """The name of the judge; ignored when the request has a key, whose name counts."""
 
 
 class JudgmentParameters(BaseModel):
-    """Which judgments are wanted."""
+    """Filters of the judgments."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -49,7 +49,7 @@ class JudgmentParameters(BaseModel):
 
 
 class JudgmentJson(TypedDict):
-    """One judge's last word on an ad for a query."""
+    """The latest grade by one judge for an asset and a query."""
 
     query: str
     asset: str
@@ -60,7 +60,7 @@ class JudgmentJson(TypedDict):
 
 
 class AgreementJson(TypedDict):
-    """How far two judges agree: the share of equal grades, and Cohen's weighted kappa."""
+    """Agreement of two judges: the share of equal grades (``same``), and Cohen's weighted kappa."""
 
     judges: list[str]
     pairs: int
@@ -69,14 +69,14 @@ class AgreementJson(TypedDict):
 
 
 class JudgmentsJson(TypedDict):
-    """Judgments in the order in which they were first made."""
+    """Judgments in the order of their first grade."""
 
     judgments: list[JudgmentJson]
     agreement: list[AgreementJson]
 
 
 class PoolJson(TypedDict):
-    """How much is to be judged in a pool."""
+    """The size of a pool: its queries, and its candidates over all queries."""
 
     name: str
     queries: int
@@ -90,26 +90,26 @@ class PoolsJson(TypedDict):
 
 
 class PooledQueryJson(TypedDict):
-    """A query and the ids of what is to be judged for it."""
+    """A query and the ids of its candidates."""
 
     query: str
     assets: list[str]
 
 
 class PooledJson(TypedDict):
-    """A pool."""
+    """The queries of a pool."""
 
     queries: list[PooledQueryJson]
 
 
 def operations(max_body: int) -> list[Operation]:
-    """The routes of judgments."""
+    """The routes for judgments and pools."""
     return [
         Operation(
             "GET",
             "/v1/pools",
             "pools",
-            "What is to be judged.",
+            "List the pools of candidates to judge.",
             pools,
             PoolsJson,
             problems=(500, 503),
@@ -118,7 +118,7 @@ def operations(max_body: int) -> list[Operation]:
             "GET",
             "/v1/pools/{name}",
             "pool",
-            "The queries of a pool, and their candidates.",
+            "Read the queries of a pool and the ids of their candidates.",
             pool,
             PooledJson,
             problems=(404, 500, 503),
@@ -127,7 +127,7 @@ def operations(max_body: int) -> list[Operation]:
             "GET",
             "/v1/judgments",
             "judgments",
-            "What people judged.",
+            "List judgments, and how far the judges agree.",
             judgments,
             JudgmentsJson,
             parameters=parameters_of(JudgmentParameters),
@@ -137,7 +137,7 @@ def operations(max_body: int) -> list[Operation]:
             "PUT",
             "/v1/judgments",
             "judge",
-            "Judge an ad as the answer to a query; the judge's last word counts.",
+            "Grade an asset for a query; a later grade by the same judge replaces it.",
             judge,
             JudgmentJson,
             bodies=(("application/json", JudgmentBody),),
@@ -149,14 +149,14 @@ def operations(max_body: int) -> list[Operation]:
 
 
 async def judgments(request: Request) -> Response:
-    """The last words, and how far judges agree."""
+    """The latest grade of each judge, and how far judges agree."""
     asked = parse_model(JudgmentParameters, dict(request.query_params), InvalidQuery)
     service = service_of(request)
 
     def work() -> JudgmentsJson:
         known = [
             one
-            for one in _kept(service).current()
+            for one in _judgments(service).current()
             if asked.query in {"", one.query} and asked.judge in {"", one.judge}
         ]
         return {
@@ -176,7 +176,7 @@ async def judgments(request: Request) -> Response:
 
 
 async def judge(request: Request) -> Response:
-    """Keep one judgment."""
+    """Store one judgment."""
     service, caller = service_of(request), request.scope["caller"]
     body = await json_body(request, JudgmentBody)
     name = caller.name if caller.keyed else body.judge or caller.name
@@ -184,12 +184,12 @@ async def judge(request: Request) -> Response:
 
     def work() -> None:
         if service.engine.indexer is None:
-            raise HTTPException(403, "this service only reads; judge through the one that writes")
+            raise HTTPException(403, "this service is read-only")
         if service.engine.catalog.find(AssetId(body.asset)) is None:
             raise UnknownAsset(f"no asset has the id {body.asset[:100]!r}")
         settings = service.engine.settings
         check_room(settings.data_dir, settings.storage.reserve_mb)
-        _kept(service).add([made])
+        _judgments(service).add([made])
 
     await service.write(work, request)
     return json_response(_json(made))
@@ -217,19 +217,19 @@ async def pools(request: Request) -> Response:
 
 
 async def pool(request: Request) -> Response:
-    """One of them."""
+    """One pool."""
     service, name = service_of(request), request.path_params["name"]
 
     def work() -> PooledJson:
         found = Pools(service.engine.settings.data_dir).read(name)
         if found is None:
-            raise HTTPException(404, f"no pool is called {name[:60]!r}")
+            raise HTTPException(404, f"no pool has the name {name[:60]!r}")
         return {"queries": [{"query": one.query, "assets": list(one.assets)} for one in found]}
 
     return json_response(await service.read(work, request))
 
 
-def _kept(service: Service) -> Judgments:
+def _judgments(service: Service) -> Judgments:
     return Judgments(service.engine.settings.data_dir)
 
 

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line for machines, something readable for a terminal."""
+"""Log format: one JSON object a line, or readable text on a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHARED: tuple[Any, ...] = (
 
 
 def configure_logs(level: str) -> None:
-    """Send everything that this process logs, its libraries included, to standard error."""
+    """Send the logs of this process and its libraries to standard error."""
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

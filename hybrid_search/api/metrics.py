@@ -1,4 +1,4 @@
-"""What monitors read: counts and times of requests, and the state of the engine."""
+"""Prometheus metrics: requests, stages of a search, and the state of the engine."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from hybrid_search.core.ports import VectorStatus
 from hybrid_search.engine.engine import Engine
 
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"
-"""Where Prometheus' own client adds up what several processes count."""
+"""The variable by which the Prometheus client shares counts between processes."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STAGE_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _VECTOR_GAUGES: dict[str, tuple[str, Callable[[VectorStatus], float]]] = {
-    "sealed": ("Vectors in the sealed index.", lambda v: v.segment),
-    "tail": ("Vectors in the exact tail.", lambda v: v.write_buffer),
-    "tombstones": ("Dead vectors not yet removed.", lambda v: v.tombstones),
-    "inserted": ("Vectors inserted since the index was built.", lambda v: v.inserted),
-    "bytes": ("Memory that vector searches read.", lambda v: v.bytes),
-    "disk_bytes": ("The vector index on disk.", lambda v: v.disk),
+    "sealed": ("Vectors in the segment.", lambda v: v.segment),
+    "tail": ("Vectors in the write buffer, which is scanned exactly.", lambda v: v.write_buffer),
+    "tombstones": ("Deleted vectors that were not removed yet.", lambda v: v.tombstones),
+    "inserted": ("Vectors inserted after the index was built.", lambda v: v.inserted),
+    "bytes": ("Bytes that a vector search reads from memory.", lambda v: v.bytes),
+    "disk_bytes": ("Bytes of the vector index on disk.", lambda v: v.disk),
     "drift": (
-        "By what share the vector index has drifted, by its worst measure.",
+        "Drift of the vector index: the largest of its measures, as a share.",
         lambda v: max(v.drift.values(), default=0.0),
     ),
 }
 
 
 class Metrics:
-    """A registry of its own, so that two services in one process do not mix."""
+    """The metrics of one service, in a registry of its own."""
 
     def __init__(self, engine: Engine) -> None:
         self._registry = CollectorRegistry()
@@ -46,29 +46,29 @@ class Metrics:
         )
         self.seconds = Histogram(
             "hybrid_search_request_seconds",
-            "Time from the first byte of a request to the last of its answer.",
+            "Time from the first byte of a request to the last byte of its response.",
             ("operation",),
             buckets=_BUCKETS,
             registry=self._registry,
         )
         self.in_flight = Gauge(
             "hybrid_search_in_flight",
-            "Requests being worked on.",
+            "Requests in progress.",
             multiprocess_mode="livesum",
             registry=self._registry,
         )
         self.stages = Histogram(
             "hybrid_search_stage_seconds",
-            "Time of each stage of a search.",
+            "Duration of each stage of a search.",
             ("stage",),
             buckets=_STAGE_BUCKETS,
             registry=self._registry,
         )
-        # Prometheus' own look-up takes longer than all the rest of a stage's bookkeeping.
+        # Looking a label up costs more than observing it.
         self._stage_observers = cache(lambda stage: self.stages.labels(stage).observe)
         self.waiting = Gauge(
             "hybrid_search_waiting",
-            "Requests that wait for their turn.",
+            "Requests that wait in a queue.",
             ("lane",),
             multiprocess_mode="livesum",
             registry=self._registry,
@@ -86,11 +86,11 @@ class Metrics:
         self._stage_observers(stage)(seconds)
 
     def text(self) -> bytes:
-        """Everything in the text format of Prometheus, the requests of all processes together."""
+        """All metrics in the Prometheus text format; requests are summed over all processes."""
         return generate_latest(self._counted()) + generate_latest(self._engine)
 
     def _counted(self) -> CollectorRegistry:
-        """What is counted here, or by all processes where there are several."""
+        """The registry of this process, or one that sums over all processes."""
         if COUNTS not in os.environ:
             return self._registry
         together = CollectorRegistry()
@@ -99,7 +99,7 @@ class Metrics:
 
 
 class _EngineCollector(Collector):
-    """Reads the engine when asked, so that nothing is counted twice."""
+    """Reads the engine at each scrape."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -109,15 +109,18 @@ class _EngineCollector(Collector):
         counts = self._engine.encoder.counts()
         gauges = {
             "assets": ("Live assets.", self._engine.catalog.count()),
-            "writable": ("Whether this process writes.", self._engine.indexer is not None),
+            "writable": ("1 in the process that writes, else 0.", self._engine.indexer is not None),
             "troubled": (
-                "Whether the last generation could not serve.",
+                "1 when the latest generation could not be opened, else 0.",
                 bool(self._engine.trouble),
             ),
-            "repairs": ("What was found damaged at the start.", len(self._engine.repairs)),
-            "sequence": ("The catalog's last operation.", self._engine.catalog.last_sequence()),
+            "repairs": ("Repairs made at the start.", len(self._engine.repairs)),
+            "sequence": (
+                "The sequence number of the last write in the catalog.",
+                self._engine.catalog.last_sequence(),
+            ),
             "lexical_watermark": (
-                "The last operation in the inverted index.",
+                "The sequence number of the last write in the inverted index.",
                 self._engine.lexical.watermark,
             ),
         }
@@ -126,14 +129,14 @@ class _EngineCollector(Collector):
         yield from self._vectors()
         totals = {
             "query_cache_hits": ("Query embeddings found in the cache.", counts.hits),
-            "query_cache_misses": ("Query embeddings that were encoded.", counts.misses),
+            "query_cache_misses": ("Query embeddings not found in the cache.", counts.misses),
             "encode_batches": ("Forward passes for query texts.", counts.batches),
         }
         for name, (text, value) in totals.items():
             yield CounterMetricFamily(f"hybrid_search_{name}", text, value)
 
     def _vectors(self) -> Iterator[Metric]:
-        """The measures of each vector index, by what its vectors are of."""
+        """The gauges of each vector index, with a label for what its vectors describe."""
         indexes = {"picture": self._engine.vectors, "copy": self._engine.copy_vectors}
         facts = {subject: index.describe() for subject, index in indexes.items() if index}
         for name, (text, measure) in _VECTOR_GAUGES.items():

@@ -1,4 +1,4 @@
-"""What monitors and operators ask: alive, ready, how much, how fast, and the API's document."""
+"""Routes for monitoring: health, readiness, metrics, status, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from hybrid_search.engine.status import StatusJson, engine_status
 
 
 class HealthJson(TypedDict):
-    """That the service answers."""
+    """The health of the process."""
 
     status: str
 
 
 class ServiceStatusJson(StatusJson):
-    """The state of an engine, and of the process that serves it."""
+    """The state of the index, and of the process that serves it."""
 
     service: LoadJson
 
 
 def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
-    """The routes for monitors; ``document`` gives the OpenAPI document."""
+    """The routes for monitoring; ``document`` returns the OpenAPI document."""
 
     async def openapi(request: Request) -> Response:
         return json_response(document())
@@ -40,7 +40,7 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
             "GET",
             "/healthz",
             "health",
-            "Is the process alive?",
+            "Check that the process is alive.",
             health,
             HealthJson,
             limited=False,
@@ -50,7 +50,7 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
             "GET",
             "/readyz",
             "ready",
-            "Can it answer searches at full speed?",
+            "Check that the index is open and the model is loaded.",
             ready,
             HealthJson,
             problems=(503,),
@@ -61,7 +61,7 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
             "GET",
             "/metrics",
             "metrics",
-            "Counts and times, in the text format of Prometheus.",
+            "Read metrics in the Prometheus text format.",
             metrics,
             media="text/plain",
             limited=False,
@@ -71,7 +71,7 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
             "GET",
             "/v1/status",
             "status",
-            "What is indexed, and how.",
+            "Read the state of the index and of the service.",
             status,
             ServiceStatusJson,
             problems=(500, 503),
@@ -82,7 +82,7 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
             "GET",
             "/openapi.json",
             "openapi",
-            "This document.",
+            "Read this OpenAPI document.",
             openapi,
             dict[str, Any],
             limited=False,
@@ -92,28 +92,28 @@ def operations(document: Callable[[], dict[str, Any]]) -> list[Operation]:
 
 
 async def health(request: Request) -> Response:
-    """Always well, while anything is answered at all."""
+    """Always 200 while the process responds."""
     return json_response({"status": "ok"})
 
 
 async def ready(request: Request) -> Response:
-    """Ready once model and dictionary are loaded and the stores answer."""
+    """200 once model and dictionary are loaded and the catalog responds."""
     service = service_of(request)
     if (reason := service.not_ready()) is not None:
         return problem(503, "Not ready", reason, {"Retry-After": RETRY_SECONDS})
-    await service.look(service.engine.catalog.last_sequence)
+    await service.monitor(service.engine.catalog.last_sequence)
     return json_response({"status": "ready"})
 
 
 async def metrics(request: Request) -> Response:
-    """The metrics of requests and engine."""
+    """The metrics of requests and of the engine."""
     service = service_of(request)
-    return Response(await service.look(service.metrics.text), media_type=CONTENT_TYPE)
+    return Response(await service.monitor(service.metrics.text), media_type=CONTENT_TYPE)
 
 
 async def status(request: Request) -> Response:
-    """The state of the engine, and of the service around it."""
+    """The state of the index, and of this service."""
     service = service_of(request)
-    known = await service.look(lambda: engine_status(service.engine))
-    told: ServiceStatusJson = {**known, "service": service.load()}
-    return json_response(told)
+    index = await service.monitor(lambda: engine_status(service.engine))
+    content: ServiceStatusJson = {**index, "service": service.load()}
+    return json_response(content)

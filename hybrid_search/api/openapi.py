@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the operations and from the models that validate."""
+"""The OpenAPI document, generated from the operations and their models."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _KEYS = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
 }
-"""The ways in which a key may come; it is asked for as soon as the data folder has any."""
+"""Where a key may be sent. A key is required as soon as the data folder has one."""
 _GUARDED = (401, 403, 421, 429)
-"""What a request that needs a key may be refused with."""
+"""Statuses that every operation with a role may respond with."""
 _REFERENCES = "#/components/schemas/{model}"
 
 
@@ -37,7 +37,7 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
         "info": {
             "title": "hybrid_search",
             "version": version,
-            "description": "Find advertising assets by exact words, by meaning and by likeness.",
+            "description": "Search advertising assets by words, meaning and pictures.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
@@ -49,11 +49,11 @@ _Schemas = dict[tuple[Any, JsonSchemaMode], dict[str, Any]]
 
 
 def _schemas(operations: Sequence[Operation]) -> tuple[_Schemas, dict[str, Any]]:
-    """The schema of every type that is taken or given, and the definitions they refer to."""
-    taken = [kind for o in operations for _, kind in o.bodies if kind is not bytes]
-    given = [o.answer for o in operations if o.answer is not None]
-    wanted: list[tuple[Any, JsonSchemaMode]] = [(kind, "validation") for kind in taken]
-    wanted += [(kind, "serialization") for kind in (*given, ProblemJson)]
+    """Schemas of all request and response types, and the definitions they refer to."""
+    bodies = [kind for o in operations for _, kind in o.bodies if kind is not bytes]
+    answers = [o.answer for o in operations if o.answer is not None]
+    wanted: list[tuple[Any, JsonSchemaMode]] = [(kind, "validation") for kind in bodies]
+    wanted += [(kind, "serialization") for kind in (*answers, ProblemJson)]
     inputs = [(kind, mode, TypeAdapter(kind)) for kind, mode in dict.fromkeys(wanted)]
     found, definitions = TypeAdapter.json_schemas(inputs, ref_template=_REFERENCES)
     return dict(found), definitions.get("$defs", {})
@@ -90,21 +90,21 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": parameter.place,
-        "description": parameter.says,
+        "description": parameter.description,
         "schema": parameter.schema,
     }
 
 
 def _answer(status: int, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
-    said = HTTPStatus(status).phrase
+    phrase = HTTPStatus(status).phrase
     if status == HTTPStatus.NO_CONTENT:
-        return {"description": said}
+        return {"description": phrase}
     schema = (
         schemas[operation.answer, "serialization"]
         if operation.answer is not None
         else {"type": "string"}
     )
-    return {"description": said, "content": {operation.media: {"schema": schema}}}
+    return {"description": phrase, "content": {operation.media: {"schema": schema}}}
 
 
 def _bodies(operation: Operation, schemas: _Schemas) -> dict[str, Any]:

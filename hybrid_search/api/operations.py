@@ -1,4 +1,4 @@
-"""Routes and their description in one: what is served is what the OpenAPI document says."""
+"""Operations: one record defines both a route and its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from starlette.types import Message
 from hybrid_search.api.service import Service, service_of
 from hybrid_search.engine.access.api_keys import Role
 
-LEAST_RATE = 1024
-"""Bytes a second that a body must come at, after a pause that is granted once."""
+MIN_BYTES_PER_SECOND = 1024
+"""The lowest rate of a body in bytes a second; the time limit of a pause is granted on top."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -30,7 +30,7 @@ class Parameter:
     """A parameter of the query string, or a header."""
 
     name: str
-    says: str
+    description: str
     schema: dict[str, Any]
     place: str = "query"
 
@@ -41,27 +41,27 @@ class Operation:
 
     method: str
     path: str
-    """In Starlette's spelling; ``{id:path}`` lets an id hold slashes."""
+    """A Starlette path; ``{id:path}`` matches ids with slashes."""
     name: str
     summary: str
     endpoint: Endpoint
     answer: Any = None
-    """The type of the JSON answer; ``None`` where ``media`` says what comes."""
+    """The type of the JSON response; ``None`` for other media."""
     media: str = "application/json"
     statuses: tuple[int, ...] = (200,)
-    """What success is answered with."""
+    """Statuses of success."""
     parameters: tuple[Parameter, ...] = ()
     bodies: tuple[tuple[str, Any], ...] = ()
-    """(media type, type of its JSON or ``bytes``) of each body that is taken."""
+    """(media type, type of its JSON or ``bytes``) of each accepted body."""
     problems: tuple[int, ...] = ()
     max_body: int | None = None
-    """Bytes of a body; ``None`` where the endpoint sets its own limits."""
+    """Largest body in bytes; ``None`` where the endpoint has its own limits."""
     limited: bool = True
-    """Whether it counts among the requests in flight; monitors are always let in."""
+    """Whether the limit of requests in flight applies; it does not for monitoring."""
     by_writer: bool = False
-    """Whether the process that writes answers it, though it changes nothing."""
+    """Whether the writing process answers it, although it only reads."""
     role: Role | None = "read"
-    """What a caller's key must allow; ``None`` asks for no key."""
+    """The role that a key needs; ``None`` needs no key."""
 
     @property
     def writes(self) -> bool:
@@ -70,7 +70,7 @@ class Operation:
 
 
 def routes(operations: Sequence[Operation]) -> list[Route]:
-    """One route a path, its operations by method, in the order of their first mention."""
+    """One route for each path, in the order of the first operation with that path."""
     places = {path: at for at, path in reversed(list(enumerate(o.path for o in operations)))}
     ordered = sorted(operations, key=lambda operation: places[operation.path])
     return [_route(path, list(same)) for path, same in groupby(ordered, lambda o: o.path)]
@@ -85,13 +85,13 @@ def _route(path: str, operations: list[Operation]) -> Route:
         service = service_of(request)
         if service.writer is not None and (operation.writes or operation.by_writer):
             request.scope["forwarded"] = True
-            with _place(service, operation):
+            with _counted(service, operation):
                 return await service.writer.answer(request, writes=operation.writes)
         caller = service.access.admit(request, operation.role)
         request.scope["caller"] = caller
         if operation.bodies or operation.max_body is not None:
-            request = _received(request, operation.max_body)
-        with _place(service, operation):
+            request = _bounded(request, operation.max_body)
+        with _counted(service, operation):
             if operation.writes:
                 return await _audited(request, operation)
             return await operation.endpoint(request)
@@ -99,13 +99,13 @@ def _route(path: str, operations: list[Operation]) -> Route:
     return Route(path, serve, methods=list(by_method))
 
 
-def _place(service: Service, operation: Operation) -> AbstractContextManager[None]:
-    """A place among the requests in flight, for those that are counted."""
+def _counted(service: Service, operation: Operation) -> AbstractContextManager[None]:
+    """Count the request among those in flight, where the limit applies."""
     return service.admitted(bool(operation.bodies)) if operation.limited else nullcontext()
 
 
 async def _audited(request: Request, operation: Operation) -> Response:
-    """The answer, once the log of writes has a line of it."""
+    """The response, after the audit log has recorded the request."""
     service, caller, status = service_of(request), request.scope["caller"], 0
     try:
         response = await operation.endpoint(request)
@@ -130,39 +130,41 @@ async def _audited(request: Request, operation: Operation) -> Response:
 def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
     """Every field of the model as a parameter."""
     fields = model.model_json_schema()["properties"]
-    return tuple(Parameter(n, told.get("description", ""), told) for n, told in fields.items())
+    return tuple(Parameter(n, one.get("description", ""), one) for n, one in fields.items())
 
 
-def _received(request: Request, limit: int | None) -> Request:
-    """The request, whose body is refused as soon as it is too large, or too slow to come."""
-    announced, taken, waited = _announced(request), 0, 0.0
+def _bounded(request: Request, limit: int | None) -> Request:
+    """The request with a body that fails with 413 or 408 once it is too large or too slow."""
+    declared, received, waited = _declared_length(request), 0, 0.0
     seconds = service_of(request).engine.settings.server.body_seconds
 
     async def receive() -> Message:
-        nonlocal taken, waited
+        nonlocal received, waited
         began = time.perf_counter()
         try:
             with fail_after(seconds):
                 message = await request.receive()
         except TimeoutError:
-            raise cut(408, f"body: nothing came for {seconds:g} s, the limit") from None
-        # Only the client's pauses: while an upload is stored here, its body waits for us.
+            raise closing_error(408, f"body: no data for {seconds:g} s, the limit") from None
+        # Only the time spent waiting for the client counts.
         waited += time.perf_counter() - began
-        taken += len(message.get("body", b""))
-        if limit is not None and max(announced, taken) > limit:
-            raise cut(413, f"body: larger than {limit:,} bytes, the limit")
-        if waited > seconds + taken / LEAST_RATE:
-            raise cut(408, f"body: slower than {LEAST_RATE:,} bytes a second, the limit")
+        received += len(message.get("body", b""))
+        if limit is not None and max(declared, received) > limit:
+            raise closing_error(413, f"body: larger than {limit:,} bytes, the limit")
+        if waited > seconds + received / MIN_BYTES_PER_SECOND:
+            raise closing_error(
+                408, f"body: slower than {MIN_BYTES_PER_SECOND:,} bytes a second, the limit"
+            )
         return message
 
     return Request(request.scope, receive)
 
 
-def cut(status: int, detail: str) -> HTTPException:
-    """A refusal after which the connection is closed: the rest of the body is not waited for."""
+def closing_error(status: int, detail: str) -> HTTPException:
+    """An error that also closes the connection, because the body was not read to its end."""
     return HTTPException(status, detail, {"Connection": "close"})
 
 
-def _announced(request: Request) -> int:
-    """The length that the headers tell; the parser lets none but digits through."""
+def _declared_length(request: Request) -> int:
+    """The declared length of the body; the parser accepts digits only."""
     return int(request.headers.get("content-length", "0"))

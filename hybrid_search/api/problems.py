@@ -31,7 +31,7 @@ _log = logging.getLogger("hybrid_search.web")
 
 
 class ProblemJson(TypedDict):
-    """What went wrong (RFC 9457)."""
+    """Problem details (RFC 9457)."""
 
     type: str
     title: str
@@ -43,7 +43,7 @@ class ProblemJson(TypedDict):
 def problem(
     status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A problem details response; its type is a name made from the title."""
+    """A problem details response; its ``type`` is derived from the title."""
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
     content: ProblemJson = {
         "type": f"urn:hybrid-search:{name}",
@@ -57,28 +57,28 @@ def problem(
 
 
 def handlers() -> dict[int | type[Exception], ExceptionHandler]:
-    """The handlers that an application takes; the nearest branch of an error counts."""
+    """Exception handlers by class; the most specific class is used."""
     return {
         InvalidInput: _invalid_input,
         UnknownAsset: _unknown_asset,
-        Overloaded: _remembered(_overloaded),
-        StorageFull: _remembered(_storage_full),
-        IndexUnusable: _remembered(_index_unusable),
-        SearchError: _remembered(_engine_failure),
+        Overloaded: _recorded(_overloaded),
+        StorageFull: _recorded(_storage_full),
+        IndexUnusable: _recorded(_index_unusable),
+        SearchError: _recorded(_engine_failure),
         HTTPException: _http_exception,
-        ClientDisconnect: _gone,
+        ClientDisconnect: _client_disconnect,
         Exception: _unexpected,
     }
 
 
-def _remembered(handler: Callable[[Request, Exception], Response]) -> ExceptionHandler:
-    """The handler, with what went wrong left where the status of the service can tell of it."""
+def _recorded(handler: Callable[[Request, Exception], Response]) -> ExceptionHandler:
+    """The handler, which also keeps the message for the status of the service."""
 
-    def answer(request: Request, failure: Exception) -> Response:
+    def record(request: Request, failure: Exception) -> Response:
         request.scope["failure"] = str(failure)[:300]
         return handler(request, failure)
 
-    return answer
+    return record
 
 
 def _invalid_input(request: Request, failure: Exception) -> Response:
@@ -116,11 +116,11 @@ def _http_exception(request: Request, failure: Exception) -> Response:
     return problem(refused.status_code, title, refused.detail, refused.headers)
 
 
-def _gone(request: Request, failure: Exception) -> Response:
-    """Nobody hears this: the client closed the connection."""
+def _client_disconnect(request: Request, failure: Exception) -> Response:
+    """A response that nobody receives: the client has closed the connection."""
     return Response(status_code=400)
 
 
 def _unexpected(request: Request, failure: Exception) -> Response:
-    # Starlette logs the trace; the caller learns nothing of the inside.
-    return problem(500, "Internal error", "the request failed; the service's log has the cause")
+    # Starlette logs the traceback; the client gets no internals.
+    return problem(500, "Internal error", "the request failed; see the log of the service")

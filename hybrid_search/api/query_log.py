@@ -1,4 +1,4 @@
-"""What was searched and clicked: kept where that is wanted, and told as counts."""
+"""Routes for clicks, and for results of the query log."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ from typing_extensions import TypedDict
 from hybrid_search.api.operations import Operation
 from hybrid_search.api.request_bodies import json_body
 from hybrid_search.api.responses import json_response
+from hybrid_search.api.schemas.interleaving import InterleavedJson, interleaved_to_json
 from hybrid_search.api.schemas.queries import SearchId
 from hybrid_search.api.service import Service, service_of
 from hybrid_search.core import Answer, AssetId, Note, Query
 from hybrid_search.engine.parts import open_query_log
-from hybrid_search.search.query_logger import InterleavedJson, interleaved
+from hybrid_search.search.query_logger import interleaved
 
-_NO_LOG = "this service keeps no log of searches; set feedback.log = true to keep one"
+_NO_LOG = "this service keeps no query log; set feedback.log = true to keep one"
 
 
 class ClickBody(BaseModel):
-    """A hit that was opened."""
+    """A click on a hit."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     search_id: SearchId
-    """The ``search_id`` of the answer that it was in."""
+    """The ``search_id`` of the answer with the hit."""
     asset: Annotated[str, Field(min_length=1, max_length=512)]
-    """The ad's id."""
+    """The id of the asset."""
 
 
 class ClickJson(TypedDict):
-    """A click that was taken."""
+    """An accepted click."""
 
     search_id: str
     asset: str
 
 
 class FeedbackJson(TypedDict):
-    """How much is logged, and what it says of configurations that were mixed."""
+    """The size of the query log, and the results of interleaving."""
 
     log: bool
     searches: int
@@ -52,13 +53,13 @@ class FeedbackJson(TypedDict):
 
 
 def operations(max_body: int) -> list[Operation]:
-    """The routes of the log."""
+    """The routes of the query log."""
     return [
         Operation(
             "POST",
             "/v1/clicks",
             "click",
-            "Keep that a hit was opened, without by whom.",
+            "Log a click on a hit, without the user.",
             click,
             ClickJson,
             statuses=(202,),
@@ -70,7 +71,7 @@ def operations(max_body: int) -> list[Operation]:
             "GET",
             "/v1/feedback",
             "feedback",
-            "How much is logged, and which of two configurations is clicked more.",
+            "Read the size of the query log, and which of two configurations gets more clicks.",
             feedback,
             FeedbackJson,
             problems=(500, 503),
@@ -79,18 +80,18 @@ def operations(max_body: int) -> list[Operation]:
 
 
 async def click(request: Request) -> Response:
-    """Take a click; it is written within a second or two."""
+    """Accept a click; it is written within two seconds."""
     body = await json_body(request, ClickBody)
-    kept = service_of(request).feedback
-    if kept is None:
+    log = service_of(request).feedback
+    if log is None:
         raise HTTPException(403, _NO_LOG)
-    kept.clicked(body.search_id, AssetId(body.asset))
-    told: ClickJson = {"search_id": body.search_id, "asset": body.asset}
-    return json_response(told, 202)
+    log.clicked(body.search_id, AssetId(body.asset))
+    click: ClickJson = {"search_id": body.search_id, "asset": body.asset}
+    return json_response(click, 202)
 
 
 async def feedback(request: Request) -> Response:
-    """Counts of the log."""
+    """The state of the query log."""
     service = service_of(request)
 
     def work() -> FeedbackJson:
@@ -98,22 +99,24 @@ async def feedback(request: Request) -> Response:
             return {
                 "log": service.feedback is not None,
                 "searches": log.count(),
-                "interleaving": [one.as_json() for one in interleaved(log.searches(mixed=True))],
+                "interleaving": [
+                    interleaved_to_json(one) for one in interleaved(log.searches(mixed=True))
+                ],
             }
 
     return json_response(await service.read(work, request))
 
 
-def named(service: Service, query: Query) -> Query:
-    """The query with a name for the log, where one is kept, and else without."""
+def with_search_id(service: Service, query: Query) -> Query:
+    """The query with an id for the log; without one when there is no log."""
     if service.feedback is None:
         return replace(query, search_id=None)
     fresh = query.search_id is None and query.cursor is None
     return replace(query, search_id=uuid4().hex) if fresh else query
 
 
-def remember(service: Service, query: Query, answer: Answer) -> Answer:
-    """Log the search if the query asks for it; the answer has a note where there is no log."""
+def log_search(service: Service, query: Query, answer: Answer) -> Answer:
+    """Log the search if the query asks for it; the answer has a note when there is no log."""
     if not query.log:
         return answer
     if service.feedback is None:

@@ -1,4 +1,4 @@
-"""Bodies that several endpoints take."""
+"""Request bodies."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def media_type(request: Request) -> str:
-    """What the body is, without its parameters; empty where that is not said."""
+    """The media type of the body, without parameters; empty without a Content-Type."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def json_body(request: Request, model: type[_Model]) -> _Model:
-    """The body, checked; 415 for another media type, ``InvalidQuery`` that names what is wrong."""
+    """The validated body; raises 415 for other media types, and ``InvalidQuery``."""
     media = media_type(request)
     if media != "application/json":
         raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not application/json")

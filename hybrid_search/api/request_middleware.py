@@ -1,4 +1,4 @@
-"""What happens around every request: an id, its time, a line in the log, headers that protect."""
+"""Middleware: request ids, timing, access log, and security headers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""What a page of this service may load: its own files and nothing else."""
+"""A page may load the files of this service only."""
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -38,8 +38,8 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger("hybrid_search.requests")
 
 
-class Observed:
-    """Names, times and logs every request, and protects every answer."""
+class RequestMiddleware:
+    """Gives each request an id, measures and logs it, and adds security headers."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
@@ -47,7 +47,7 @@ class Observed:
         self._logged = service.engine.settings.server.log_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -56,9 +56,9 @@ class Observed:
         named = structlog.contextvars.bound_contextvars(request_id=scope["request_id"])
         with named, self._service.around(scope):
             try:
-                await self._app(scope, receive, _guarded(send, seen, scope))
+                await self._app(scope, receive, _with_headers(send, seen, scope))
             except Exception as failure:
-                # Starlette answers what nobody foresaw outside of here.
+                # Starlette answers unexpected errors outside of this middleware.
                 seen[0] = seen[0] or 500
                 scope["failure"] = type(failure).__name__
                 raise
@@ -69,10 +69,10 @@ class Observed:
         name = scope.get("operation", "page")
         scope["status"] = status
         if "forwarded" in scope:
-            return  # counted and logged where it was answered
+            return  # counted and logged by the writing process
         self._service.metrics.observe(name, status, seconds)
         if status >= 500 and "failure" in scope:
-            self._service.failed(scope, name, status)
+            self._service.record_failure(scope, name, status)
         if self._logged:
             caller = scope.get("caller")
             _log.info(
@@ -87,13 +87,15 @@ class Observed:
 
 
 def _id_of(scope: Scope) -> str:
-    """The client's own id of the request where it is a plain one."""
+    """The client's X-Request-Id if it is valid, else a new id."""
     given = Headers(scope=scope).get("x-request-id", "")
     return given if _ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _guarded(send: Send, seen: list[int], scope: Scope) -> Callable[[Message], Any]:
-    async def guarded(message: Message) -> None:
+def _with_headers(send: Send, seen: list[int], scope: Scope) -> Callable[[Message], Any]:
+    """``send`` that adds the headers and stores the status in ``seen``."""
+
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             seen[0] = message["status"]
             headers = MutableHeaders(scope=message)
@@ -105,4 +107,4 @@ def _guarded(send: Send, seen: list[int], scope: Scope) -> Callable[[Message], A
                 headers[name] = value
         await send(message)
 
-    return guarded
+    return send_with_headers

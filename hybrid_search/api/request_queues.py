@@ -1,4 +1,4 @@
-"""Threads for blocking work, and the bounded queues before them."""
+"""Thread pools for blocking work, each with a bounded queue."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hybrid_search.core.errors import DeadlineExceeded, Overloaded
 from hybrid_search.settings.sections import ServerSection
 
 _Result = TypeVar("_Result")
-Gone = Callable[[], Awaitable[bool]]
-"""Whether whoever asked has closed the connection."""
-LONGEST_PAUSE = 60
-"""Seconds after which a client is told to come again, at most."""
+IsDisconnected = Callable[[], Awaitable[bool]]
+"""Whether the client has closed the connection."""
+MAX_RETRY_SECONDS = 60
+"""Upper bound of Retry-After."""
 _SMOOTHING = 8
-"""Pieces of work over which their mean time is remembered."""
+"""Window of the moving average of the time that work takes."""
 
 
 async def _never() -> bool:
@@ -28,7 +28,7 @@ async def _never() -> bool:
 
 
 class Lane:
-    """A few threads, and a queue before them that is bounded in length and in time."""
+    """A thread pool with a queue that is bounded in length and in waiting time."""
 
     def __init__(self, name: str, threads: int, section: ServerSection, waiting: Gauge) -> None:
         self.name = name
@@ -41,25 +41,27 @@ class Lane:
         self._shown = waiting
 
     def waiting(self) -> int:
-        """How many wait for their turn."""
+        """Number of requests in the queue."""
         return self._turns.statistics().tasks_waiting
 
     def retry_seconds(self) -> int:
-        """When a turn may be had: after all that wait, at the pace of the last work."""
+        """Seconds until the queue is empty, at the average speed of recent work."""
         pace = (self.waiting() + 1) * self._mean / self._count
-        return min(LONGEST_PAUSE, max(1, math.ceil(pace)))
+        return min(MAX_RETRY_SECONDS, max(1, math.ceil(pace)))
 
-    async def run(self, work: Callable[[], _Result], gone: Gone = _never) -> _Result:
-        """What ``work`` returns, run in a thread.
+    async def run(
+        self, work: Callable[[], _Result], is_disconnected: IsDisconnected = _never
+    ) -> _Result:
+        """Run ``work`` in a thread and return its result.
 
-        Raises ``Overloaded`` when too many wait already, ``DeadlineExceeded`` when its turn does
-        not come in time, and ``ClientDisconnect`` when nobody waits for it by then: it is not run.
+        Raises ``Overloaded`` when the queue is full, ``DeadlineExceeded`` after waiting too long,
+        and ``ClientDisconnect`` when the client is gone before the work begins.
         """
         turn = object()
         await self._take(turn)
         began = time.perf_counter()
         try:
-            if await gone():
+            if await is_disconnected():
                 raise ClientDisconnect
             return await to_thread.run_sync(work, limiter=self._threads)
         finally:
@@ -68,11 +70,11 @@ class Lane:
 
     async def _take(self, turn: object) -> None:
         if self._turns.available_tokens < 1 and self.waiting() >= self._most:
-            told = f"{self._most} {self.name} wait, the limit; try again"
-            raise Overloaded(told, self.retry_seconds())
+            detail = f"{self._most} {self.name} are waiting, the limit; try again"
+            raise Overloaded(detail, self.retry_seconds())
         try:
             with self._shown.track_inprogress(), fail_after(self._seconds):
                 await self._turns.acquire_on_behalf_of(turn)
         except TimeoutError:
-            told = f"{self.name}: no turn in {self._seconds:g} s, the limit; try again"
-            raise DeadlineExceeded(told, self.retry_seconds()) from None
+            detail = f"{self.name}: waited {self._seconds:g} s, the limit; try again"
+            raise DeadlineExceeded(detail, self.retry_seconds()) from None

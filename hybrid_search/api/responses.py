@@ -1,4 +1,4 @@
-"""Responses that several endpoints give."""
+"""Responses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 
 def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """The data as JSON."""
+    """A JSON response."""
     return Response(orjson.dumps(data), status, headers, "application/json")
 
 
 def cached(request: Request, data: bytes, media: str, version: str) -> Response:
-    """Bytes with a tag of their version; 304 without them when the client has that version.
+    """Bytes with an ETag of their version; 304 when the client has that version.
 
-    A client that names the version in ``v`` may keep them for ever.
+    With the version in the parameter ``v`` the response may be cached without revalidation.
     """
     tag = f'"{hashlib.sha256(version.encode()).hexdigest()[:32]}"'
     named = request.query_params.get("v", "")
@@ -26,7 +26,7 @@ def cached(request: Request, data: bytes, media: str, version: str) -> Response:
     headers = {
         "ETag": tag,
         "Cache-Control": f"private, {keep}",
-        # A picture is shown, never run: whatever its bytes hold.
+        # An uploaded picture must not run scripts.
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     if tag in request.headers.get("if-none-match", ""):

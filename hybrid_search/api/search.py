@@ -1,4 +1,4 @@
-"""Searches: words, pictures, or both, as parameters, JSON, raw bytes or a form."""
+"""Routes that search: by parameters, JSON, a picture's bytes or a form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hybrid_search.api.operations import Operation, Parameter, parameters_of
-from hybrid_search.api.query_log import named, remember
+from hybrid_search.api.query_log import log_search, with_search_id
 from hybrid_search.api.request_bodies import media_type
 from hybrid_search.api.responses import json_response
 from hybrid_search.api.schemas.explanations import ExplanationJson, explanation_to_json
@@ -20,12 +20,13 @@ from hybrid_search.api.schemas.parameters import (
     BY_LIST,
     REPEATED,
     SINGLE,
-    WEIGHED,
+    WEIGHTED,
     query_from_parameters,
     weight_in,
 )
 from hybrid_search.api.schemas.queries import MAX_EXAMPLES, SearchBody, query_from_json
-from hybrid_search.api.schemas.results import AnswerJson, SuggestionsJson, answer_to_json
+from hybrid_search.api.schemas.results import AnswerJson, answer_to_json
+from hybrid_search.api.schemas.suggestions import SuggestionsJson, suggestions_to_json
 from hybrid_search.api.service import Service, service_of
 from hybrid_search.core import AssetId, Example, Query
 from hybrid_search.core.errors import InvalidQuery, UnknownAsset
@@ -54,7 +55,7 @@ def _searches(parameters: tuple[Parameter, ...], max_body: int) -> list[Operatio
             "GET",
             "/v1/search",
             "search",
-            "Find assets by words, or like indexed ones.",
+            "Search by words, or by indexed assets as examples.",
             search_by_parameters,
             AnswerJson,
             parameters=parameters,
@@ -64,7 +65,7 @@ def _searches(parameters: tuple[Parameter, ...], max_body: int) -> list[Operatio
             "POST",
             "/v1/search",
             "searchByBody",
-            "Find assets by words, by pictures, or by both.",
+            "Search by words, by pictures, or by both.",
             search_by_body,
             AnswerJson,
             parameters=parameters,
@@ -91,7 +92,7 @@ def _explanations(parameters: tuple[Parameter, ...], max_body: int) -> list[Oper
             "GET",
             _EXPLAIN,
             "explain",
-            "Say why this asset stands where it does for a search, or does not.",
+            "Explain the rank of this asset in a search, or why it is not found.",
             explain_by_parameters,
             ExplanationJson,
             parameters=parameters,
@@ -101,7 +102,7 @@ def _explanations(parameters: tuple[Parameter, ...], max_body: int) -> list[Oper
             "POST",
             _EXPLAIN,
             "explainByBody",
-            "Say the same for a search by a body.",
+            "Explain the rank of this asset in a search that is sent as a body.",
             explain_by_body,
             ExplanationJson,
             parameters=parameters,
@@ -117,7 +118,7 @@ def _suggestions() -> Operation:
         "GET",
         "/v1/suggest",
         "suggest",
-        "Complete what is being typed, and correct it.",
+        "Complete and correct a text while it is typed.",
         suggest,
         SuggestionsJson,
         parameters=parameters_of(SuggestParameters),
@@ -129,25 +130,25 @@ _ToQuery = Callable[[Service], Query]
 
 
 class SuggestParameters(BaseModel):
-    """What is completed."""
+    """Parameters of a suggestion."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     q: str
-    """What was typed so far: words, unfinished syllables, initial consonants."""
+    """The text typed so far: words, incomplete syllables, initial consonants."""
     size: Annotated[int, Field(ge=1, le=50)] = 10
-    """Completions wanted."""
+    """Largest number of completions."""
 
 
 def search_parameters() -> tuple[Parameter, ...]:
-    """What a query string can say, with the schemas of the model that checks it."""
+    """The parameters of a search, with the schemas of ``SearchBody``."""
     fields = SearchBody.model_json_schema()["properties"]
     single = [Parameter(n, fields[n].get("description", ""), fields[n]) for n in SINGLE]
     texts = {"type": "array", "items": {"type": "string"}}
-    repeated = [Parameter(name, says, texts) for name, says in REPEATED.items()]
-    lists = [Parameter(f"{n}.LIST", says, {"type": "number"}) for n, says in BY_LIST.items()]
-    weighed = Parameter("like.WEIGHT", WEIGHED, texts)
-    return (*single, *repeated, weighed, *lists)
+    repeated = [Parameter(name, text, texts) for name, text in REPEATED.items()]
+    lists = [Parameter(f"{n}.LIST", text, {"type": "number"}) for n, text in BY_LIST.items()]
+    weighted = Parameter("like.WEIGHT", WEIGHTED, texts)
+    return (*single, *repeated, weighted, *lists)
 
 
 async def search_by_parameters(request: Request) -> Response:
@@ -161,12 +162,12 @@ async def search_by_body(request: Request) -> Response:
 
 
 async def explain_by_parameters(request: Request) -> Response:
-    """Explain one asset's place in a search by the query string."""
+    """Explain the rank of one asset in a search by the query string."""
     return await _explain(request, _in_parameters(request))
 
 
 async def explain_by_body(request: Request) -> Response:
-    """Explain one asset's place in a search by a body."""
+    """Explain the rank of one asset in a search by a body."""
     return await _explain(request, await _in_body(request))
 
 
@@ -187,18 +188,18 @@ async def _in_body(request: Request) -> _ToQuery:
         async with request.form(max_files=MAX_EXAMPLES, max_fields=MAX_FIELDS) as form:
             fields, pictures = await _parts(form)
         return lambda service: _from_pairs(service, fields, pictures)
-    taken = "application/json, image/*, multipart/form-data"
-    raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not taken; one of {taken} is")
+    supported = "application/json, image/* or multipart/form-data"
+    raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not supported; use {supported}")
 
 
 async def suggest(request: Request) -> Response:
-    """Complete and correct what is being typed."""
+    """Complete and correct a text."""
     service, given = service_of(request), dict(request.query_params)
     body = parse_model(SuggestParameters, given, InvalidQuery)
 
     searcher = service.engine.searcher
     found = await service.read(lambda: searcher.suggest(body.q, body.size), request)
-    return json_response(found.as_json())
+    return json_response(suggestions_to_json(found))
 
 
 async def similar(request: Request) -> Response:
@@ -209,13 +210,13 @@ async def similar(request: Request) -> Response:
 
 
 async def _answer(request: Request, to_query: _ToQuery) -> Response:
-    """Parse, search and render in one thread: a slow encode never holds up the others."""
+    """Parse, search and render in a thread, so that the event loop stays free."""
     service = service_of(request)
 
     def work() -> Response:
-        query = named(service, to_query(service))
+        query = with_search_id(service, to_query(service))
         answer = service.engine.searcher.search(query)
-        return json_response(answer_to_json(remember(service, query, answer)))
+        return json_response(answer_to_json(log_search(service, query, answer)))
 
     return await service.read(work, request)
 
@@ -245,16 +246,16 @@ def _from_pairs(
 
 
 async def _parts(form: FormData) -> tuple[list[tuple[str, str]], list[Example]]:
-    """A form's fields, and its files, which must be named ``image`` or ``image.WEIGHT``."""
+    """The fields and the pictures of a form; files are named ``image`` or ``image.WEIGHT``."""
     pairs, pictures = [], []
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             if name.partition(".")[0] != "image":
-                raise InvalidQuery(f"{name[:60]!r}: files of a form must be named image")
+                raise InvalidQuery(f"{name[:60]!r}: a file of a form must be named image")
             pictures.append(Example(picture=await value.read(), weight=weight_in(name)))
         else:
             pairs.append((name, value))
     if not pairs and not pictures:
-        # What a broken form looks like once it was parsed.
-        raise HTTPException(400, "form: holds no whole part")
+        # The parser returns nothing for a malformed form.
+        raise HTTPException(400, "form: has no complete part")
     return pairs, pictures

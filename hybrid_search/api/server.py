@@ -1,4 +1,4 @@
-"""The service of one data folder, by one process or several."""
+"""Runs the HTTP service of one data folder, in one process or several."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hybrid_search.api.app import create_app
 from hybrid_search.api.auth import check_address
 from hybrid_search.api.connection_limits import LimitedConfig
 from hybrid_search.api.log_format import configure_logs
-from hybrid_search.api.startup import answering_meanwhile
+from hybrid_search.api.startup import answering_not_ready
 from hybrid_search.api.workers import serve_together
 from hybrid_search.core.errors import InvalidConfig
 from hybrid_search.engine.factory import open_engine
@@ -26,29 +26,29 @@ _log = logging.getLogger("hybrid_search.web")
 
 
 def serve(settings: Settings, *, write: bool, announce: Callable[[str], None]) -> None:
-    """Serve until a signal to stop; running requests may finish.
+    """Serve until a stop signal; requests in progress may finish.
 
-    ``announce`` is told the address: by one process once the index is open, until when every
-    request but that for health is answered 503; by several at once. Raises ``InvalidConfig`` for
-    an address that cannot be listened on, and what opening the engine raises.
+    ``announce`` receives the address. A single process calls it once the index is open; before
+    that every request except ``/healthz`` is answered 503. Several processes call it at once.
+    Raises ``InvalidConfig`` for an address that cannot be bound, and the errors of ``open_engine``.
     """
     section = settings.server
     configure_logs(section.log_level)
     if warning := check_address(settings):
         _log.warning(warning)
     with _listen(section.host, section.port) as listener:
-        told = partial(announce, _address(listener))
+        announce_address = partial(announce, _address(listener))
         if section.workers > 1:
-            serve_together(settings, listener, write=write, announce=told)
+            serve_together(settings, listener, write=write, announce=announce_address)
             return
-        with answering_meanwhile(listener, section):
+        with answering_not_ready(listener, section):
             app = create_app(open_engine(settings, write=write, maintenance="thread"))
-        told()
+        announce_address()
         _run(uvicorn.Server(LimitedConfig(app, section)), listener)
 
 
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:
-    # Uvicorn sends itself the signal again once it has stopped: by then all is done.
+    # Uvicorn raises the signal again after its shutdown; then there is nothing left to do.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     server.run(sockets=[listener])

@@ -1,4 +1,4 @@
-"""What every endpoint needs: the engine, threads for blocking work, and limits."""
+"""What endpoints share: the engine, thread pools, limits, access and metrics."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from hybrid_search.search.query_logger import Feedback
 from hybrid_search.settings.settings import Settings
 
 _Result = TypeVar("_Result")
-WRITERS = 4
-"""Threads that writes may hold: they queue for one lock, and searches must not wait behind."""
-UPLOADS = 4
-"""Threads that uploads in bulk may hold, each as long as its client sends: writes have others."""
-MONITORS = 2
-"""Threads for monitors, who must hear how things are when all others are busy."""
+WRITE_THREADS = 4
+"""Writes wait for one lock; own threads keep them from blocking searches."""
+UPLOAD_THREADS = 4
+"""A bulk upload holds its thread as long as its client sends; own threads keep writes free."""
+MONITOR_THREADS = 2
+"""Monitoring must respond while all other threads are busy."""
 FAILURES_KEPT = 20
-"""Failures that are remembered for whoever asks how the service is."""
+"""Failures that the status lists."""
 _KINDS = {False: "without a body", True: "with a body"}
 
 
 class FailureJson(TypedDict):
-    """A request that failed by no fault of whoever asked."""
+    """A request that failed with a status of 500 or above."""
 
     at: str
     operation: str
@@ -50,7 +50,7 @@ class FailureJson(TypedDict):
 
 
 class LoadJson(TypedDict):
-    """What this process of the service is busy with, and its last failures, newest first."""
+    """The load of this process, and its last failures, newest first."""
 
     in_flight: int
     waiting: dict[str, int]
@@ -63,35 +63,35 @@ class Service:
     def __init__(self, engine: Engine, writer: Writer | None = None) -> None:
         self.engine = engine
         self.writer = writer
-        """The process that writes, where another one of this service does."""
+        """Client of the writing process, where that is another process."""
         self.metrics = Metrics(engine)
         self.access = Access(engine.settings)
         self.feedback = _feedback(engine.settings)
-        """The log of searches, where one is wanted and can be written."""
+        """The query log, where it is enabled and can be written."""
         self.observers: list[Observer] = [self.metrics.observe_stage]
-        """Who is told of each stage of a read."""
+        """Called with name and duration of each stage of a search."""
         self.around: Callable[[Scope], AbstractContextManager[object]] = nullcontext
-        """Entered for the time of each request."""
+        """A context that wraps each request."""
         settings = engine.settings
         self.audit = AuditLog(settings.data_dir / AUDIT, settings.server.audit_mb)
         section = settings.server
         self._limit = section.max_in_flight + section.max_waiting
         self._deadline = section.deadline_seconds
         self._readers = self._lane("reads", section.max_in_flight)
-        self._writers = self._lane("writes", WRITERS)
-        self._uploads = self._lane("uploads", UPLOADS)
-        self._monitors = self._lane("monitors", MONITORS)
+        self._writers = self._lane("writes", WRITE_THREADS)
+        self._uploads = self._lane("uploads", UPLOAD_THREADS)
+        self._monitors = self._lane("monitors", MONITOR_THREADS)
         self._in_flight = {False: 0, True: 0}
         self.failures: deque[FailureJson] = deque(maxlen=FAILURES_KEPT)
-        """The last requests that failed by no fault of whoever asked, oldest first."""
-        self._lacking: str | None = "the model is being loaded"
+        """The last requests that failed with a status of 500 or above, oldest first."""
+        self._not_ready: str | None = "the model is being loaded"
 
     def _lane(self, name: str, threads: int) -> Lane:
         waiting = self.metrics.waiting.labels(name)
         return Lane(name, threads, self.engine.settings.server, waiting)
 
     async def read(self, work: Callable[[], _Result], request: Request) -> _Result:
-        """What ``work`` returns, run in a thread; not once it is late or nobody waits for it."""
+        """Run ``work`` in a thread, unless the deadline has passed or the client is gone."""
         began = time.perf_counter()
 
         def run() -> _Result:
@@ -105,31 +105,31 @@ class Service:
             observe(stage, seconds)
 
     async def write(self, work: Callable[[], _Result], request: Request | None = None) -> _Result:
-        """What ``work`` returns, run in one of the few threads for writes; once begun, it ends.
+        """Run ``work`` in a thread for writes; it is never interrupted.
 
-        With a ``request`` it is not begun once nobody waits for it.
+        With a ``request`` it is not begun when the client is gone.
         """
         if request is None:
             return await self._writers.run(work)
         return await self._writers.run(work, request.is_disconnected)
 
     async def upload(self, work: Callable[[], _Result]) -> _Result:
-        """What ``work`` returns, which reads a body while it comes."""
+        """Run ``work``, which reads a body while it arrives."""
         return await self._uploads.run(work)
 
-    async def look(self, work: Callable[[], _Result]) -> _Result:
-        """What ``work`` returns, which a monitor wants to know however busy the service is."""
+    async def monitor(self, work: Callable[[], _Result]) -> _Result:
+        """Run ``work`` in a thread for monitoring, however busy the others are."""
         return await self._monitors.run(work)
 
     @contextmanager
     def admitted(self, with_body: bool) -> Iterator[None]:
-        """A place among the requests in flight; raises ``Overloaded`` when all are taken.
+        """Count a request in flight; raises ``Overloaded`` at the limit.
 
-        Those with a body have their own: it may be long in coming, and is held in memory.
+        Requests with a body have a limit of their own, since bodies arrive slowly and use memory.
         """
         if self._in_flight[with_body] >= self._limit:
-            told = f"{self._limit} requests {_KINDS[with_body]} are here, the limit; try again"
-            raise Overloaded(told, self._readers.retry_seconds())
+            detail = f"{self._limit} requests {_KINDS[with_body]} in flight, the limit; try again"
+            raise Overloaded(detail, self._readers.retry_seconds())
         self._count(with_body, 1)
         try:
             yield
@@ -140,19 +140,19 @@ class Service:
         self._in_flight[with_body] += more
         self.metrics.in_flight.inc(more)
 
-    def failed(self, scope: Scope, operation: str, status: int) -> None:
-        """Remember a request that failed by no fault of whoever asked."""
-        told: FailureJson = {
+    def record_failure(self, scope: Scope, operation: str, status: int) -> None:
+        """Keep a request that failed with a status of 500 or above, for the status."""
+        failure: FailureJson = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "operation": operation,
             "status": status,
             "detail": scope.get("failure", ""),
             "request_id": scope["request_id"],
         }
-        self.failures.append(told)
+        self.failures.append(failure)
 
     def load(self) -> LoadJson:
-        """What it is busy with, as a JSON object."""
+        """The load of this process as a JSON object."""
         lanes = (self._readers, self._writers, self._uploads, self._monitors)
         return {
             "in_flight": sum(self._in_flight.values()),
@@ -161,25 +161,25 @@ class Service:
         }
 
     def close(self) -> None:
-        """Write what waits."""
+        """Write the query log."""
         if self.feedback is not None:
             self.feedback.close()
 
     def warm_up(self) -> None:
-        """Load model and dictionary aside, so that the first search need not wait."""
+        """Load model and dictionary in the background."""
         threading.Thread(target=self._load, name="warm-up", daemon=True).start()
 
     def not_ready(self) -> str | None:
-        """Why the service cannot answer at full speed yet; ``None`` when it can."""
-        return self._lacking
+        """Why the service is not ready; ``None`` when it is."""
+        return self._not_ready
 
     def _load(self) -> None:
         try:
             self.engine.warm_up()
         except SearchError as failure:
-            self._lacking = str(failure)
+            self._not_ready = str(failure)
         else:
-            self._lacking = None
+            self._not_ready = None
 
 
 def _feedback(settings: Settings) -> Feedback | None:
@@ -190,6 +190,6 @@ def _feedback(settings: Settings) -> Feedback | None:
 
 
 def service_of(request: Request) -> Service:
-    """The service that the application of this request was made with."""
+    """The service of the application that handles this request."""
     service: Service = request.app.state.service
     return service

@@ -1,4 +1,7 @@
-"""Signing in from a browser, which cannot send a key with a picture; and the log of writes."""
+"""Routes for browser sessions, and for the audit log.
+
+A browser cannot send a header with ``<img>``, so it keeps the key in a cookie.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _DAYS = 30
 
 
 class SessionBody(BaseModel):
-    """What signs a browser in."""
+    """A sign-in."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -30,9 +33,9 @@ class SessionBody(BaseModel):
 
 
 class SessionJson(TypedDict):
-    """Who asks, and what they may do.
+    """The caller and its role.
 
-    ``keyed`` is false where no key is asked for: then everybody on the machine may do everything.
+    ``keyed`` is false where no API keys exist: then every user of the machine is ``admin``.
     """
 
     name: str
@@ -41,28 +44,28 @@ class SessionJson(TypedDict):
 
 
 class AuditParameters(BaseModel):
-    """How much of the log is wanted."""
+    """Parameters of the audit log."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     size: Annotated[int, Field(ge=1, le=1000)] = 100
-    """Lines, newest first."""
+    """Number of lines."""
 
 
 class AuditJson(TypedDict):
-    """The last writes, newest first."""
+    """The last lines of the audit log, newest first."""
 
     lines: list[dict[str, Any]]
 
 
 def operations() -> list[Operation]:
-    """The routes of sessions and of the log."""
+    """The routes for sessions and for the audit log."""
     return [
         Operation(
             "POST",
             "/v1/session",
             "signIn",
-            "Let a browser in by a key; answers with a cookie.",
+            "Sign a browser in: sets a cookie with the API key.",
             sign_in,
             SessionJson,
             bodies=(("application/json", SessionBody),),
@@ -74,7 +77,7 @@ def operations() -> list[Operation]:
             "GET",
             "/v1/session",
             "session",
-            "Who asks, and what they may do.",
+            "Read the name and the role of the caller.",
             session,
             SessionJson,
             problems=(500, 503),
@@ -83,7 +86,7 @@ def operations() -> list[Operation]:
             "DELETE",
             "/v1/session",
             "signOut",
-            "Forget the browser.",
+            "Sign a browser out: clears the cookie.",
             sign_out,
             statuses=(204,),
             role=None,
@@ -92,7 +95,7 @@ def operations() -> list[Operation]:
             "GET",
             "/v1/audit",
             "audit",
-            "Who wrote what, newest first.",
+            "List the last writes, newest first.",
             audit,
             AuditJson,
             parameters=parameters_of(AuditParameters),
@@ -103,7 +106,7 @@ def operations() -> list[Operation]:
 
 
 async def sign_in(request: Request) -> Response:
-    """Check the key, and have the browser keep it where no script can read it."""
+    """Check the key and set it as a cookie that scripts cannot read."""
     body = parse_model(SessionBody, read_json(await request.body()), InvalidQuery)
     address = request.client.host if request.client else ""
     key = service_of(request).access.known(body.key, address)
@@ -121,21 +124,21 @@ async def sign_in(request: Request) -> Response:
 
 
 async def session(request: Request) -> Response:
-    """The caller, by key or by address."""
+    """The caller."""
     caller = request.scope["caller"]
-    told: SessionJson = {"name": caller.name, "role": caller.role, "keyed": caller.keyed}
-    return json_response(told)
+    content: SessionJson = {"name": caller.name, "role": caller.role, "keyed": caller.keyed}
+    return json_response(content)
 
 
 async def sign_out(request: Request) -> Response:
-    """Have the browser forget the key."""
+    """Clear the cookie."""
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
 
 
 async def audit(request: Request) -> Response:
-    """The last lines of the log."""
+    """The last lines of the audit log."""
     service = service_of(request)
     asked = parse_model(AuditParameters, dict(request.query_params), InvalidQuery)
     lines = await service.read(lambda: service.audit.newest(asked.size), request)

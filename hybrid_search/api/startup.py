@@ -1,4 +1,4 @@
-"""What answers while the index is still being opened: alive, and not ready."""
+"""Responses while the index is being opened: healthy, but not ready."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from hybrid_search.settings.sections import ServerSection
 
 
 @contextmanager
-def answering_meanwhile(listener: socket.socket, section: ServerSection) -> Iterator[None]:
-    """Answer in a thread what comes to the listener until the context ends.
+def answering_not_ready(listener: socket.socket, section: ServerSection) -> Iterator[None]:
+    """Answer requests at the listener in a thread until the context ends.
 
-    Nobody then takes what comes: it waits until somebody else does.
+    After that, connections wait in the backlog until another server accepts them.
     """
     server = uvicorn.Server(LimitedConfig(_starting, section))
     with listener.dup() as own:
@@ -30,7 +30,7 @@ def answering_meanwhile(listener: socket.socket, section: ServerSection) -> Iter
         try:
             yield
         finally:
-            # One that is told to stop before it has begun would leave its connections open.
+            # A server that is stopped before it has started would leave connections open.
             while thread.is_alive() and not server.started:
                 time.sleep(0.01)
             server.should_exit = True
@@ -38,7 +38,7 @@ def answering_meanwhile(listener: socket.socket, section: ServerSection) -> Iter
 
 
 async def _starting(scope: Scope, receive: Receive, send: Send) -> None:
-    """Well, and no use yet."""
+    """200 for ``/healthz``, 503 for everything else."""
     if scope["type"] != "http":
         return
     if scope["path"] == "/healthz":

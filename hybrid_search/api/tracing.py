@@ -1,6 +1,7 @@
-"""Spans of requests and of their stages, for OpenTelemetry.
+"""OpenTelemetry spans for requests and for the stages of a search.
 
-Imported only where they are wanted: the packages are an extra, and this alone sends anything out.
+Imported only when traces are enabled: the packages are optional. No other module of the service
+opens an outbound connection.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from hybrid_search.api.service import Service
 
 
 def exporting() -> TracerProvider:
-    """What sends spans to where the standard ``OTEL_`` variables say, until the process ends."""
+    """A provider that exports spans as the standard ``OTEL_`` variables say."""
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
 
 
 def trace_requests(service: Service, provider: TracerProvider) -> None:
-    """Give each request a span, in the trace of its caller, and below it each stage one."""
+    """Record a span for each request, in the trace of its caller, with one span for each stage."""
     tracer = provider.get_tracer("hybrid_search")
 
     @contextmanager
     def request(scope: Scope) -> Iterator[None]:
-        # An exception's text may hold what was searched for: it is not told.
+        # The text of an exception may contain the query, so it is not recorded.
         with tracer.start_as_current_span(
             "request",
             extract(dict(Headers(scope=scope))),

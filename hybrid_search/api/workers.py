@@ -1,7 +1,7 @@
-"""Several processes behind one address: one writes, the others read along.
+"""Several processes behind one address: one writes, the others read.
 
-Whoever gets the lock of the data folder writes. When that one ends, whatever the reason, the one
-that is started in its place finds the lock free.
+The process that gets the lock of the data folder writes. When it ends, the process that replaces
+it takes the lock.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _log = logging.getLogger("hybrid_search.web")
 def serve_together(
     settings: Settings, listener: socket.socket, *, write: bool, announce: Callable[[], None]
 ) -> None:
-    """Serve by ``server.workers`` processes until a signal to stop.
+    """Serve with ``server.workers`` processes until a stop signal.
 
-    It is announced as soon as it is clear that nobody else writes.
+    ``announce`` is called once no other service holds the lock for writing.
 
     Raises ``IndexLocked`` while another service writes, and ``IndexUnusable`` when a process
-    cannot start at all.
+    cannot start.
     """
     if write:
         with ExitStack() as stack:
@@ -63,15 +63,15 @@ def serve_together(
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Makes the application of one process, in that process."""
+    """Creates the application of one process, in that process."""
 
     settings: Settings
     socket: Path
-    """Where the process that writes takes what the others send."""
+    """Where the writing process accepts requests of the others."""
     write: bool
 
     def __call__(self) -> Starlette:
-        """The application; ends the process where it cannot be made."""
+        """The application; exits the process when it cannot be created."""
         configure_logs(self.settings.server.log_level)
         _end_with_parent()
         try:
@@ -81,7 +81,7 @@ class Worker:
             sys.exit(STARTUP_FAILURE)
 
     def _engine(self) -> Engine:
-        """The one that writes, or one that reads what it has opened."""
+        """An engine that writes if no other process does, else one that reads."""
         while self.write:
             try:
                 return open_engine(self.settings, write=True, maintenance="thread")
@@ -93,18 +93,18 @@ class Worker:
 
 
 class _Workers(Multiprocess):
-    """Uvicorn's, without the signals that would leave nobody to write."""
+    """Uvicorn's supervisor, without the signals that change the number of processes."""
 
     def run(self) -> None:
-        """Until a signal to stop, or until a process cannot start."""
+        """Run until a stop signal, or until a process cannot start."""
         super().run()
         if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
-            raise IndexUnusable("server.workers: a process could not start, for the reason above")
+            raise IndexUnusable("server.workers: a process could not start; the log above says why")
 
     def keep_subprocess_alive(self) -> None:
-        """Start another process for one that has ended.
+        """Replace processes that have ended.
 
-        Uvicorn asks each for a sign of life too, and waits for that of one which ends just then.
+        Unlike uvicorn's, this does not ping them: a ping blocks when a process ends during it.
         """
         for place, process in enumerate(self.processes):
             if process.process.is_alive():
@@ -115,24 +115,26 @@ class _Workers(Multiprocess):
                 self.should_exit.set()
                 return
             _log.warning(
-                "the process %s ended by %s; another is started", process.pid, process.exitcode
+                "process %s ended with exit code %s; starting another",
+                process.pid,
+                process.exitcode,
             )
             self.processes[place] = Process(self.config, self.sockets)
             self.processes[place].start()
 
     def handle_hup(self) -> None:
-        """Nothing: the settings of a service that runs do not change."""
+        """Ignore the signal: settings do not change while the service runs."""
 
     handle_ttin = handle_ttou = handle_hup
 
 
 def _share_of(settings: Settings) -> Settings:
-    """The settings, with a share of the cores for each process's model."""
+    """The settings, with the cores divided among the processes."""
     parts = dict(settings)
     threads = max(1, (os.cpu_count() or 1) // settings.server.workers)
     if not settings.embedding.threads:
         parts["embedding"] = settings.embedding.model_copy(update={"threads": threads})
-    # Those of a file are of a class that no other process knows.
+    # Settings read from a file have a class that cannot be pickled.
     return Settings.model_construct(**parts)
 
 
@@ -142,7 +144,7 @@ def _answers(path: Path) -> bool:
 
 
 def _end_with_parent() -> None:
-    """Stop as by a signal when the parent is gone: nobody else would stop this process."""
+    """Stop this process when its parent has ended."""
     parent = parent_process()
     if parent is None:
         return

@@ -1,4 +1,4 @@
-"""Assets written one by one or in bulk, and deleted."""
+"""Routes that write: store one asset or many, and delete."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from hybrid_search.api.assets import ONE, unknown
-from hybrid_search.api.operations import Operation, cut
+from hybrid_search.api.operations import Operation, closing_error
 from hybrid_search.api.request_bodies import media_type
 from hybrid_search.api.responses import json_response
-from hybrid_search.api.schemas.results import (
-    IngestReportJson,
-    StoredAssetJson,
-    stored_to_json,
-)
+from hybrid_search.api.schemas.assets import StoredAssetJson, stored_to_json
+from hybrid_search.api.schemas.ingest import IngestReportJson, ingest_report_to_json
 from hybrid_search.api.service import Service, service_of
 from hybrid_search.core import AssetId
 from hybrid_search.core.asset_schema import AssetBody
@@ -34,16 +31,16 @@ NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 
 class UploadBody(AssetBody):
-    """An asset with its picture; the id of the path counts."""
+    """An asset with its picture."""
 
     id: str = ""
-    """The id of the path, or nothing."""
+    """Optional; must equal the id in the path."""
     image: str | None = None
     """The bytes of the picture, base64."""
 
 
 class WrittenJson(TypedDict):
-    """What became of a written asset; ``stored`` is null when it was deleted meanwhile."""
+    """The result of storing an asset; ``stored`` is null when it was deleted in the meantime."""
 
     result: Literal["indexed", "updated", "unchanged"]
     stored: StoredAssetJson | None
@@ -56,7 +53,7 @@ def operations(max_body: int) -> list[Operation]:
             "PUT",
             ONE,
             "putAsset",
-            "Store the asset, in place of an earlier version.",
+            "Store an asset; replaces an earlier version.",
             put_asset,
             WrittenJson,
             statuses=(200, 201),
@@ -69,7 +66,7 @@ def operations(max_body: int) -> list[Operation]:
             "DELETE",
             ONE,
             "deleteAsset",
-            "Delete the asset.",
+            "Delete an asset.",
             delete_asset,
             statuses=(204,),
             problems=(403, 404, 500, 503, 507),
@@ -80,7 +77,7 @@ def operations(max_body: int) -> list[Operation]:
             "POST",
             "/v1/assets",
             "bulk",
-            "Store many assets, one JSON object a line; a bad line stops no other.",
+            "Store many assets, one JSON object a line; invalid lines are skipped and reported.",
             bulk,
             IngestReportJson,
             bodies=tuple((media, bytes) for media in NDJSON),
@@ -127,23 +124,25 @@ async def delete_asset(request: Request) -> Response:
 
 
 async def bulk(request: Request) -> Response:
-    """Store the lines of a body as they arrive; batches are durable one by one."""
+    """Store the lines of a body while it arrives; each batch is durable once stored."""
     service = service_of(request)
     media = media_type(request)
     if media not in NDJSON:
-        raise HTTPException(415, f"Content-Type: {media or 'none'!r} is not taken; {NDJSON[0]} is")
+        raise HTTPException(
+            415, f"Content-Type: {media or 'none'!r} is not supported; use {NDJSON[0]}"
+        )
     settings = service.engine.settings
     upload = _Upload(request.stream(), settings.server.max_bulk_bytes)
     lines = read_stream(io.BufferedReader(upload, 1 << 16), settings.pictures.max_bytes)
     rows = _at_most(lines, settings.server.max_bulk_rows)
     report = await service.upload(lambda: _indexer(service).ingest(rows))
-    told = report.as_json()
-    request.scope["audited"] = {**told, "skipped": len(report.skipped)}
-    return json_response(told)
+    content = ingest_report_to_json(report)
+    request.scope["audited"] = {**content, "skipped": len(report.skipped)}
+    return json_response(content)
 
 
 class _Upload(io.RawIOBase):
-    """A request's body as a file, for a worker thread that reads while it arrives."""
+    """A request's body as a file, read by a worker thread while it arrives."""
 
     def __init__(self, chunks: AsyncIterator[bytes], most: int) -> None:
         self._chunks = chunks
@@ -163,7 +162,7 @@ class _Upload(io.RawIOBase):
         return len(part)
 
     def _next(self) -> bytes:
-        # Starlette ends a body with an empty chunk.
+        # Starlette ends a body by an empty chunk.
         chunk: bytes = from_thread.run(anext, self._chunks, b"")
         self._taken += len(chunk)
         if self._taken > self._most:
@@ -172,7 +171,7 @@ class _Upload(io.RawIOBase):
 
 
 def _at_most(rows: Iterator[Row | Skipped], most: int) -> Iterator[Row | Skipped]:
-    """The rows; each is remembered until the answer, so there is an end to them."""
+    """The rows; raises 413 above the limit, since the report keeps every row in memory."""
     for number, row in enumerate(rows):
         if number == most:
             raise _too_much("rows", f"{most:,}", "max_bulk_rows")
@@ -180,20 +179,20 @@ def _at_most(rows: Iterator[Row | Skipped], most: int) -> Iterator[Row | Skipped
 
 
 def _too_much(what: str, most: str, setting: str) -> HTTPException:
-    advice = "earlier batches are stored; send the rest in further requests"
-    return cut(413, f"{what}: more than {most}, the limit (server.{setting}); {advice}")
+    advice = "the batches before are stored; send the rest in another request"
+    return closing_error(413, f"{what}: more than {most}, the limit (server.{setting}); {advice}")
 
 
 async def _fields(request: Request) -> dict[str, Any]:
-    """The asset's fields in a body of JSON, or in a form of ``asset`` and ``image``."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    """The asset's fields from a JSON body, or from a form with ``asset`` and ``image``."""
+    media = media_type(request)
     if media == "application/json":
         return _object(read_json(await request.body(), InvalidAsset))
     if media != "multipart/form-data":
         raise HTTPException(
             415,
-            f"Content-Type: {media or 'none'!r} is not taken;"
-            " one of application/json, multipart/form-data is",
+            f"Content-Type: {media or 'none'!r} is not supported;"
+            " use application/json or multipart/form-data",
         )
     async with request.form(max_files=1, max_fields=1) as form:
         record, picture = form.get("asset", "{}"), form.get("image")
@@ -211,5 +210,5 @@ def _object(data: Any) -> dict[str, Any]:
 
 def _indexer(service: Service) -> Indexer:
     if service.engine.indexer is None:
-        raise HTTPException(403, "this service only reads; write through the one that writes")
+        raise HTTPException(403, "this service is read-only")
     return service.engine.indexer

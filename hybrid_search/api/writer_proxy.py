@@ -1,6 +1,6 @@
-"""Between the processes of one service: requests that only the writing one can answer go to it.
+"""Forwards requests to the writing process of the service.
 
-It listens on a socket in a folder that only this service can enter, beside the common address.
+That process listens on a Unix socket in a private folder, beside the public address.
 """
 
 from __future__ import annotations
@@ -24,26 +24,27 @@ from hybrid_search.core.errors import DeadlineExceeded, Overloaded
 from hybrid_search.settings.sections import ServerSection
 
 _NOT_FORWARDED = {b"connection", b"expect", b"keep-alive", b"te", b"trailer", b"upgrade"}
-"""Headers of one connection. ``Transfer-Encoding`` stays with a request: it frames its body."""
+"""Hop-by-hop headers. A request keeps ``Transfer-Encoding``, which frames its body."""
 _OURS = {b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"}
 _NOT_RETURNED = _NOT_FORWARDED | {b"transfer-encoding", b"date"}
 
 
 class Writer:
-    """The process that writes, as the others see it."""
+    """Client of the writing process."""
 
     def __init__(self, socket: Path, seconds: float) -> None:
         self._seconds = seconds
         self._pool = httpcore.AsyncConnectionPool(uds=str(socket), max_connections=None)
 
     async def answer(self, request: Request, *, writes: bool) -> Response:
-        """Its answer to the request, which is passed on as it comes.
+        """The response of the writing process, streamed.
 
-        Raises ``Overloaded`` while no process writes, as for a moment after one has ended, and
-        where one is too late. What ``writes`` may take as long as it takes, once it has begun.
+        Raises ``Overloaded`` while no process writes, for example just after one has ended, and
+        ``DeadlineExceeded`` for a late response. A request that ``writes`` has no deadline once it
+        has begun.
         """
         waits = ("connect", "pool") if writes else ("connect", "pool", "read")
-        asked = httpcore.Request(
+        forwarded = httpcore.Request(
             request.method,
             "http://writer/",
             headers=_headers(request),
@@ -54,17 +55,17 @@ class Writer:
             },
         )
         try:
-            answer = await self._pool.handle_async_request(asked)
+            answer = await self._pool.handle_async_request(forwarded)
         except httpcore.ConnectError:
-            raise Overloaded("the process that writes is starting; try again") from None
+            raise Overloaded("the writing process is starting; try again") from None
         except httpcore.TimeoutException:
-            told = f"the process that writes did not answer in {self._seconds:g} s, the limit"
-            raise DeadlineExceeded(f"{told} (server.deadline_seconds)") from None
+            late = f"the writing process did not respond in {self._seconds:g} s, the limit"
+            raise DeadlineExceeded(f"{late} (server.deadline_seconds)") from None
         except (httpcore.NetworkError, httpcore.RemoteProtocolError):
-            told = (
-                "the process that writes ended before its answer, perhaps after its work; ask again"
+            lost = (
+                "the writing process ended before it responded; the write may be stored; try again"
             )
-            raise Overloaded(told) from None
+            raise Overloaded(lost) from None
         body = answer.aiter_stream()
         response = StreamingResponse(body, answer.status, background=BackgroundTask(answer.aclose))
         response.raw_headers = [h for h in answer.headers if h[0].lower() not in _NOT_RETURNED]
@@ -76,10 +77,8 @@ class Writer:
 
 
 @asynccontextmanager
-async def taking_forwarded(
-    app: ASGIApp, section: ServerSection, socket: Path
-) -> AsyncIterator[None]:
-    """Answer on that socket too; at the end, once what came by it is answered."""
+async def serving_socket(app: ASGIApp, section: ServerSection, socket: Path) -> AsyncIterator[None]:
+    """Serve the application on that socket too; on exit, wait for its requests."""
     config = LimitedConfig(app, section, lifespan="off", uds=str(socket), forwarded_allow_ips="*")
     server = _Within(config)
     serving = asyncio.create_task(server.serve())
@@ -91,16 +90,16 @@ async def taking_forwarded(
 
 
 class _Within(uvicorn.Server):
-    """A server beside another one in the same process, which takes the signals."""
+    """A server in a process where another server handles the signals."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Nothing is captured."""
+        """Leave signals to the other server."""
         yield
 
 
 def _target(request: Request) -> bytes:
-    """Path and query as they came, still encoded; what should have been is."""
+    """Path and query as received; characters that must be percent-encoded are."""
     path: bytes = request.scope["raw_path"]
     query: bytes = request.scope["query_string"]
     return quote(path + b"?" + query if query else path, safe=punctuation).encode("ascii")

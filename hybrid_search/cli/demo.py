@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hybrid_search.api.schemas.ingest import ingest_report_to_json
 from hybrid_search.api.schemas.results import answer_to_json
 from hybrid_search.cli.hits_table import print_answer
 from hybrid_search.cli.ingest_paths import ingest_paths, print_report
@@ -59,7 +60,7 @@ def fixtures() -> Path:
 def _show(settings: Settings, *, json: bool) -> None:
     folder = fixtures()
     report = ingest_paths(settings, [folder / "assets.jsonl"], quiet=json)
-    shown: dict[str, Any] = {"ingest": report.as_json()}
+    shown: dict[str, Any] = {"ingest": ingest_report_to_json(report)}
     if not json:
         print_report(report)
     with open_engine(settings) as engine:

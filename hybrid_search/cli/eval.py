@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from hybrid_search.api.schemas.queries import restrict
 from hybrid_search.cli.measures_table import print_measures
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.progress import progress_bar
 from hybrid_search.cli.search_options import FusionOption, ModeOption
 from hybrid_search.cli.terminal import print_json
+from hybrid_search.core import restrict
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.relevance.evaluation import evaluate, read_queries
 from hybrid_search.settings.settings import load_settings

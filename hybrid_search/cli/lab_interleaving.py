@@ -6,6 +6,7 @@ from contextlib import closing
 
 from rich.table import Table
 
+from hybrid_search.api.schemas.interleaving import interleaved_to_json
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.engine.parts import open_query_log
@@ -24,7 +25,7 @@ def command(data_dir: DataDir = None, json: Json = False) -> None:
     with closing(open_query_log(load_settings(data_dir), write=False)) as log:
         found = interleaved(log.searches(mixed=True))
     if json:
-        print_json({"interleaving": [one.as_json() for one in found]})
+        print_json({"interleaving": [interleaved_to_json(one) for one in found]})
         return
     if not found:
         console.print("no interleaved searches; set a challenger in [feedback.challenger]")

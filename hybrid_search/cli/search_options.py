@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hybrid_search.api.schemas.queries import Mode
+from hybrid_search.core import Mode
 from hybrid_search.core.queries import FusionMethod
 
 Size = Annotated[int, typer.Option("--size", min=1, max=200, help="Hits to show.")]

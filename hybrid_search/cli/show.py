@@ -5,14 +5,14 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
-from hybrid_search.api.schemas.results import stored_to_json
+from hybrid_search.api.schemas.assets import duplicate_to_json, stored_to_json
 from hybrid_search.cli.asset_argument import AssetArgument, find_asset
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core import StoredAsset
 from hybrid_search.core.asset_schema import asset_to_json
 from hybrid_search.engine.factory import open_engine
-from hybrid_search.images.near_duplicates import Duplicate, duplicate_to_json
+from hybrid_search.images.near_duplicates import Duplicate
 from hybrid_search.settings.settings import load_settings
 
 _VERSIONS = 50

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from hybrid_search.api.schemas.suggestions import suggestions_to_json
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.engine.factory import open_engine
@@ -27,7 +28,7 @@ def command(
     with open_engine(load_settings(data_dir)) as engine:
         found = engine.searcher.suggest(typed, size)
     if json:
-        print_json(found.as_json())
+        print_json(suggestions_to_json(found))
     else:
         _print(found)
 

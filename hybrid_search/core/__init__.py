@@ -34,8 +34,10 @@ from hybrid_search.core.queries import (
     FusionSettings,
     ListName,
     ListSettings,
+    Mode,
     Query,
     Sort,
+    restrict,
 )
 from hybrid_search.core.query_log import Challenger, Click, LoggedSearch, Team
 from hybrid_search.core.results import (
@@ -83,6 +85,7 @@ __all__ = [
     "ListReport",
     "ListSettings",
     "LoggedSearch",
+    "Mode",
     "Not",
     "Note",
     "NoteCode",
@@ -97,4 +100,5 @@ __all__ = [
     "StoredAsset",
     "Team",
     "TextField",
+    "restrict",
 ]

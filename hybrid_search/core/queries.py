@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from hybrid_search.core.assets import AssetId
@@ -74,6 +74,22 @@ class FusionSettings:
         """The same in a line, for a log."""
         weights = (f"{name}={one.weight:g}" for name, one in self.lists.items())
         return f"{self.method} k={self.rank_constant:g} {' '.join(weights)}"
+
+
+Mode = Literal["hybrid", "text", "vector"]
+"""Which candidate lists a search uses: all, those of words, or those of vectors."""
+
+_MODE_LISTS: dict[Mode, tuple[ListName, ...]] = {
+    "hybrid": LIST_NAMES,
+    "text": ("phrase", "lexical"),
+    "vector": ("text_to_image", "copy_semantic", "image_to_image"),
+}
+
+
+def restrict(settings: FusionSettings, mode: Mode) -> FusionSettings:
+    """The settings with only the lists of that mode."""
+    kept = {name: one for name, one in settings.lists.items() if name in _MODE_LISTS[mode]}
+    return replace(settings, lists=kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import Literal
 from cachetools import LRUCache
 from PIL import Image
 
-from hybrid_search.api.schemas.results import DuplicateJson, stored_to_json
 from hybrid_search.core import Digest, StoredAsset
 from hybrid_search.core.errors import IndexCorrupt
 from hybrid_search.core.ports import Catalog, PictureStore, VectorIndex
@@ -81,16 +80,6 @@ class Duplicates:
                 known = difference_hash(small)
             self._hashes[digest] = known
         return known
-
-
-def duplicate_to_json(copy: Duplicate) -> DuplicateJson:
-    """The copy as a JSON object."""
-    return {
-        **stored_to_json(copy.stored),
-        "band": copy.band,
-        "similarity": copy.similarity,
-        "distance": copy.distance,
-    }
 
 
 def _digest(stored: StoredAsset) -> Digest:

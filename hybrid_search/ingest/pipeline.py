@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from hybrid_search.api.schemas.results import IngestReportJson
 from hybrid_search.core import Asset, AssetId, Digest
 from hybrid_search.core.asset_codec import encode_asset
 from hybrid_search.core.errors import InvalidAsset
@@ -68,19 +67,6 @@ class IngestReport:
         self.pictures += other.pictures
         self.embedded += other.embedded
         self.seconds += other.seconds
-
-    def as_json(self) -> IngestReportJson:
-        """The report as a JSON object."""
-        return {
-            "indexed": self.indexed,
-            "unchanged": self.unchanged,
-            "updated": self.updated,
-            "skipped": [{"id": part.id, "reason": part.reason} for part in self.skipped],
-            "pictures": self.pictures,
-            "embedded": self.embedded,
-            "seconds": round(self.seconds, 3),
-            "pictures_per_second": round(self.pictures_per_second, 1),
-        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from hybrid_search.api.schemas.queries import Mode, restrict
-from hybrid_search.core import FusionMethod, FusionSettings, ListName, ListSettings
+from hybrid_search.core import FusionMethod, FusionSettings, ListName, ListSettings, Mode, restrict
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.json_input import parse_model
 from hybrid_search.relevance.metrics import parse_measure

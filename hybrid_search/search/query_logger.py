@@ -12,11 +12,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
-from typing_extensions import TypedDict
-
-from hybrid_search.core import Answer, AssetId, Click, LoggedSearch, Query, Team
+from hybrid_search.core import Answer, AssetId, Click, LoggedSearch, Query
 from hybrid_search.core.errors import SearchError
 from hybrid_search.core.periodic import Periodic
 from hybrid_search.core.ports import QueryLog
@@ -105,32 +102,6 @@ def personal(text: str) -> bool:
     return _PERSONAL.search(text) is not None
 
 
-class InterleavedJson(TypedDict):
-    """What clicks say of the configured ranking and of a challenger that was mixed into it.
-
-    ``p`` is for a number of searches decided beforehand, ``p_anytime`` for whoever looks again and
-    again; ``winner`` goes by the latter.
-    """
-
-    challenger: str
-    configuration: str
-    searches: int
-    since: str
-    won_by_configured: int
-    won_by_challenger: int
-    ties: int
-    p: float
-    p_anytime: float
-    winner: Literal["configured", "challenger"] | None
-
-
-_WINNERS: dict[Team | None, Literal["configured", "challenger"] | None] = {
-    None: None,
-    "a": "configured",
-    "b": "challenger",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Interleaved:
     """What clicks say of two configurations that were mixed."""
@@ -142,21 +113,6 @@ class Interleaved:
     since: str
     """The time of the first of them."""
     verdict: Verdict
-
-    def as_json(self) -> InterleavedJson:
-        """The same as a JSON object."""
-        return {
-            "challenger": self.challenger,
-            "configuration": self.configuration,
-            "searches": self.searches,
-            "since": self.since,
-            "won_by_configured": self.verdict.wins_a,
-            "won_by_challenger": self.verdict.wins_b,
-            "ties": self.verdict.ties,
-            "p": self.verdict.p,
-            "p_anytime": self.verdict.p_anytime,
-            "winner": _WINNERS[self.verdict.winner],
-        }
 
 
 def interleaved(searches: Iterable[LoggedSearch]) -> list[Interleaved]:

@@ -10,7 +10,6 @@ from itertools import islice
 
 from cachetools import LRUCache
 
-from hybrid_search.api.schemas.results import SuggestionsJson
 from hybrid_search.core import (
     Answer,
     CandidateList,
@@ -63,13 +62,6 @@ class Suggested:
 
     completions: tuple[Completion, ...]
     did_you_mean: tuple[str, ...]
-
-    def as_json(self) -> SuggestionsJson:
-        """The suggestions as a JSON object."""
-        return {
-            "completions": [{"text": c.text, "assets": c.assets} for c in self.completions],
-            "did_you_mean": list(self.did_you_mean),
-        }
 
 
 class Searcher:

@@ -72,7 +72,7 @@ def test_headers_that_do_not_come(client: httpx.Client, part: bytes) -> None:
         answer = all_from(link)
         assert time.monotonic() - began < 15
     assert status_of(answer) == 408
-    assert b"not whole after 1.0 s" in answer
+    assert b"incomplete after 1.0 s" in answer
 
 
 def test_headers_that_come_letter_by_letter(client: httpx.Client) -> None:
@@ -91,7 +91,7 @@ def test_headers_that_come_letter_by_letter(client: httpx.Client) -> None:
 def test_a_body_that_does_not_come(client: httpx.Client, head: bytes) -> None:
     answer = answer_to(client, head)
     assert status_of(answer) == 408
-    assert b"nothing came for 1 s" in answer
+    assert b"no data for 1 s" in answer
 
 
 def test_a_body_that_comes_letter_by_letter(client: httpx.Client) -> None:

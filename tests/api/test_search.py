@@ -147,7 +147,7 @@ def test_highlights_point_into_the_copy(client: httpx.Client) -> None:
         ({"offset": "10000"}, "10,000"),
         ({"q": "x" * 513}, "512"),
         ({"mode": "magic"}, "mode"),
-        ({"colour": "red"}, "'colour' is no parameter"),
+        ({"colour": "red"}, "'colour' is not a parameter"),
         ({"q": ["a", "b"]}, "given twice"),
         ({"filter": "brand"}, "FIELD:VALUE"),
         ({"filter": "{"}, "JSON"),

@@ -94,7 +94,7 @@ def test_as_many_as_may_wait_and_one_more(
                 await anyio.sleep(0.01)
             refused = await client.request(method, path, headers=media)
             assert refused.status_code == 503
-            assert f"1 {kept.name} wait, the limit" in refused.json()["detail"]
+            assert f"1 {kept.name} are waiting, the limit" in refused.json()["detail"]
             assert answers == []
             release.set()
         assert answers in ([200], [404])
@@ -114,7 +114,7 @@ def test_beyond_the_limit_a_request_is_told_to_come_again(engine: Engine) -> Non
                 other = await client.post("/v1/search", json={"q": "any"})
             assert (refused.status_code, health.status_code) == (503, 200)
             assert refused.headers["retry-after"] == "1"
-            assert "3 requests without a body are here" in refused.json()["detail"]
+            assert "3 requests without a body in flight" in refused.json()["detail"]
             assert other.status_code == 200
             assert (await client.get("/v1/assets/any")).status_code == 404
 
@@ -126,7 +126,7 @@ def test_a_lane_is_bounded_in_length_and_in_time(engine: Engine) -> None:
     lane, ending, ran = one_at_a_time(section), threading.Event(), list[str]()
 
     async def late() -> None:
-        with pytest.raises(DeadlineExceeded, match=r"no turn in 0.3 s"):
+        with pytest.raises(DeadlineExceeded, match=r"waited 0.3 s"):
             await lane.run(lambda: ran.append("late"))
 
     async def check() -> None:
@@ -136,7 +136,7 @@ def test_a_lane_is_bounded_in_length_and_in_time(engine: Engine) -> None:
             group.start_soon(late)
             await anyio.sleep(0.05)
             assert lane.waiting() == 1
-            with pytest.raises(Overloaded, match="1 reads wait"):
+            with pytest.raises(Overloaded, match="1 reads are waiting"):
                 await lane.run(lambda: ran.append("too many"))
             await anyio.sleep(0.5)
             ending.set()

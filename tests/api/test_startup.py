@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hybrid_search.api.startup import answering_meanwhile
+from hybrid_search.api.startup import answering_not_ready
 from hybrid_search.settings.sections import ServerSection
 
 OPENING = "the index is being opened"
@@ -34,7 +34,7 @@ def test_while_the_index_is_opened_it_is_alive_and_not_ready() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with (
-            answering_meanwhile(listener, ServerSection()),
+            answering_not_ready(listener, ServerSection()),
             httpx.Client(base_url=address) as client,
         ):
             assert client.get("/healthz").status_code == 200
@@ -49,7 +49,7 @@ def test_an_opening_that_fails_ends_it_with_its_error() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         pytest.raises(ValueError, match="no index"),
-        answering_meanwhile(listener, ServerSection()),
+        answering_not_ready(listener, ServerSection()),
     ):
         raise ValueError("no index")
 

@@ -79,7 +79,7 @@ def test_slow_bodies_do_not_keep_others_from_searching(client: httpx.Client) -> 
         assert client.get("/v1/search", params={"q": "words"}).status_code == 200
         refused = client.put("/v1/assets/other", json={"title": "other"})
         assert refused.status_code == 503
-        assert "12 requests with a body are here" in refused.json()["detail"]
+        assert "12 requests with a body in flight" in refused.json()["detail"]
     again = client.put("/v1/assets/other", json={"title": "other"})
     assert again.status_code in {200, 201}, again.text
 

@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 from hybrid_search.analysis.query_parser import parse_query
-from hybrid_search.api.schemas.queries import restrict
 from hybrid_search.core import AnyOf, AssetId, Between, Example, Query
 from hybrid_search.core.errors import (
     IndexLocked,
@@ -24,6 +23,7 @@ from hybrid_search.core.errors import (
     InvalidQuery,
     UnknownAsset,
 )
+from hybrid_search.core.queries import restrict
 from hybrid_search.embedding.clip import ClipEmbedder
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine

@@ -31,7 +31,7 @@ def brought(watched: Watched, state: str, **how: object) -> Page:
         page.locator("#tune").click()
     if state == "asset":
         page.locator(".card .title").first.click()
-        expect(page.locator("#strip-alike img").first).to_be_visible()
+        expect(page.locator("#strip-similar img").first).to_be_visible()
     if state == "add":
         page.locator("#add").click()
         expect(page.locator("#edit form")).to_be_visible()

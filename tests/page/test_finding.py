@@ -91,21 +91,21 @@ def test_a_picture_is_searched_by_and_shared(watched: Watched, page: Page, kind:
     assert "#picture=" in page.url
     other = watched.open(page.url.removeprefix(watched.address), locale="ko-KR")
     assert shown_ids(other) == shown_ids(page)
-    expect(other.locator(".example .name")).to_have_text("내 그림")
+    expect(other.locator(".example .name")).to_have_text("내 이미지")
 
 
 def test_what_is_no_picture_is_said(page: Page) -> None:
     file: FilePayload = {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
     page.locator("#picture").set_input_files(file)
-    expect(page.locator("#said")).to_contain_text("notes.png is no picture")
+    expect(page.locator("#message")).to_contain_text("notes.png cannot be opened")
     expect(page.locator("#board")).to_be_hidden()
 
 
 def test_a_board_takes_likes_dislikes_words_and_weights(watched: Watched, page: Page) -> None:
     look_for(page, "coffee")
-    answered(page, page.get_by_role("button", name="More like").first.click)
+    answered(page, page.get_by_role("button", name="Similar to").first.click)
     before = shown_ids(page)
-    answered(page, page.get_by_role("button", name="Not like").nth(3).click)
+    answered(page, page.get_by_role("button", name="Unlike").nth(3).click)
     page.locator("#board-text").fill("a summer beach")
     answered(page, lambda: page.locator("#board-text").press("Enter"))
     expect(page.locator(".example")).to_have_count(3)
@@ -127,7 +127,7 @@ def test_a_board_takes_likes_dislikes_words_and_weights(watched: Watched, page: 
 
 
 def test_the_link_of_a_board_is_copied(page: Page) -> None:
-    answered(page, page.get_by_role("button", name="More like").first.click)
+    answered(page, page.get_by_role("button", name="Similar to").first.click)
     page.locator("#share").click()
     expect(page.locator("#share")).to_have_text("Copied")
     assert page.evaluate("() => navigator.clipboard.readText()") == page.url
@@ -211,8 +211,8 @@ def test_paging_to_the_end_repeats_and_skips_nothing(page: Page, site: httpx.Cli
 def test_nothing_found_is_said_and_helped(page: Page) -> None:
     answered(page, page.locator("#facets input").first.click)
     look_for(page, "+zzzzqqq")
-    expect(page.locator("#heading")).to_have_text("Nothing found")
-    expect(page.locator("#said")).to_contain_text("Try other words")
+    expect(page.locator("#heading")).to_have_text("No ads found")
+    expect(page.locator("#message")).to_contain_text("Try other words")
     answered(page, page.locator("#rescue button").click)
     expect(page.locator("#chips")).to_be_hidden()
 
@@ -227,8 +227,8 @@ def test_a_failure_is_said_and_can_be_tried_again(watched: Watched, page: Page) 
     watched.expected = ("Failed to load resource",)
     page.route("**/v1/search?*", lambda route: route.abort())
     page.locator("#q").fill("coffee")
-    expect(page.locator("#heading")).to_have_text("That did not work")
-    expect(page.locator("#said")).to_have_text("The service does not answer.")
+    expect(page.locator("#heading")).to_have_text("Something went wrong")
+    expect(page.locator("#message")).to_have_text("The service does not respond.")
     page.unroute("**/v1/search?*")
     answered(page, page.locator("#rescue button").click)
     expect(page.locator(".card .title").first).to_contain_text(re.compile("coffee", re.IGNORECASE))
@@ -237,7 +237,7 @@ def test_a_failure_is_said_and_can_be_tried_again(watched: Watched, page: Page) 
 def test_what_the_service_refuses_is_said(watched: Watched) -> None:
     watched.expected = ("422",)
     page = watched.open("/?q=coffee&rank_constant=0")
-    expect(page.locator("#said")).to_contain_text("rank_constant")
+    expect(page.locator("#message")).to_contain_text("rank_constant")
 
 
 def test_the_language_is_the_browsers_and_can_be_turned(watched: Watched) -> None:

@@ -29,17 +29,17 @@ def test_twenty_pairs_are_judged_by_keyboard_and_nothing_is_lost(
 ) -> None:
     page = opened(watched)
     for number in range(20):
-        expect(page.locator("#said")).to_contain_text(f"{number} of ")
+        expect(page.locator("#message")).to_contain_text(f"{number} of ")
         page.keyboard.press(str(number % 4))
-        expect(page.locator("#said")).to_contain_text(f"{number + 1} of ")
+        expect(page.locator("#message")).to_contain_text(f"{number + 1} of ")
     page.reload()
-    expect(page.locator("#said")).to_contain_text("20 of ")
+    expect(page.locator("#message")).to_contain_text("20 of ")
     page.keyboard.press("ArrowLeft")
     pressed = page.locator(".grades [aria-pressed=true]")
     expect(pressed).to_have_count(1)
-    expect(pressed).to_contain_text("Exactly")
+    expect(pressed).to_contain_text("Exact match")
     page.keyboard.press("0")
-    expect(page.locator("#said")).to_contain_text("20 of ")
+    expect(page.locator("#message")).to_contain_text("20 of ")
 
     kept = site.get("/v1/judgments", params={"query": QUERY, "judge": "kim"}).json()["judgments"]
     assert [one["grade"] for one in kept] == [*(n % 4 for n in range(19)), 0]
@@ -89,21 +89,21 @@ def test_the_pool_of_an_experiment_is_judged_query_by_query(
     page = watched.open("/judge?pool=spring+ads")
     page.locator("#judge-name").fill("choi")
     page.get_by_role("button", name="Start").click()
-    heading = page.locator("#judge-asked")
+    heading = page.locator("#judge-current")
     expect(heading).to_have_text("Query 1 of 2: puppy")
     for number in range(len(first["assets"])):
-        expect(page.locator("#said")).to_contain_text(f"{number} of {len(first['assets'])}")
+        expect(page.locator("#message")).to_contain_text(f"{number} of {len(first['assets'])}")
         page.keyboard.press("2")
     expect(heading).to_have_text("Query 2 of 2: 신발")
     page.keyboard.press("ArrowLeft")
     expect(heading).to_have_text("Query 1 of 2: puppy")
-    expect(page.locator(".grades [aria-pressed=true]")).to_contain_text("Well")
+    expect(page.locator(".grades [aria-pressed=true]")).to_contain_text("Relevant")
     page.reload()
     expect(heading).to_have_text("Query 2 of 2: 신발")
     for number in range(len(second["assets"])):
-        expect(page.locator("#said")).to_contain_text(f"{number} of {len(second['assets'])}")
+        expect(page.locator("#message")).to_contain_text(f"{number} of {len(second['assets'])}")
         page.keyboard.press("0")
-    expect(page.locator("#said")).to_contain_text("Thank you")
+    expect(page.locator("#message")).to_contain_text("Thank you")
     kept = site.get("/v1/judgments", params={"judge": "choi"}).json()["judgments"]
     assert {(one["query"], one["asset"]): one["grade"] for one in kept} == {
         **{("puppy", asset): 2 for asset in first["assets"]},
@@ -114,7 +114,7 @@ def test_the_pool_of_an_experiment_is_judged_query_by_query(
 
 def test_the_pool_is_blind_and_scattered(watched: Watched, site: httpx.Client) -> None:
     page = opened(watched)
-    expect(page.locator("#said")).to_contain_text(" of ")
+    expect(page.locator("#message")).to_contain_text(" of ")
     first = page.locator(".pair h2").inner_text()
     ways: tuple[dict[str, str], ...] = (
         {},
@@ -124,13 +124,13 @@ def test_the_pool_is_blind_and_scattered(watched: Watched, site: httpx.Client) -
     )
     found = [site.get("/v1/search", params={"q": QUERY, "size": 20, **way}).json() for way in ways]
     pool = {hit["id"] for answer in found for hit in answer["hits"]}
-    count = int(page.locator("#said").inner_text().split(" of ")[1].split()[0])
+    count = int(page.locator("#message").inner_text().split(" of ")[1].split()[0])
     assert count >= len(pool) > 20
     for told in ("rank", "score", "vector", "rrf"):
         assert told not in page.locator("#pair").inner_text().lower()
     page.locator("#judge-name").fill("lee")
     page.locator("#judge-query").press("Enter")
-    expect(page.locator("#said")).to_contain_text("0 of ")
+    expect(page.locator("#message")).to_contain_text("0 of ")
     orders = {first, page.locator(".pair h2").inner_text()}
     ranked = [hit["asset"].get("title") for hit in found[0]["hits"]]
     assert orders != {ranked[0]}
@@ -142,4 +142,4 @@ def test_the_judging_page_is_for_everyone(watched: Watched) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
     page.locator(".grades button").nth(2).click()
-    expect(page.locator("#said")).to_contain_text("평가")
+    expect(page.locator("#message")).to_contain_text("평가")

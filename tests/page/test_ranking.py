@@ -76,7 +76,7 @@ def test_sliders_fuse_anew_without_searching_again(found: Page, site: httpx.Clie
     copied = found.evaluate("() => navigator.clipboard.readText()")
     assert 'method = "rrf"\nrank_constant = 5\n' in copied
     assert "[fusion.lexical]\nweight = 0\n" in copied
-    answered(found, found.get_by_role("button", name="Back to the configured").click)
+    answered(found, found.get_by_role("button", name="Reset").click)
     assert shown_ids(found) == before
 
 

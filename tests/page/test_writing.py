@@ -35,17 +35,17 @@ def save(page: Page) -> None:
 def test_ads_are_added_with_their_pictures(page: Page, site: httpx.Client) -> None:
     page.locator("#add").click()
     page.locator("#edit [type=submit]").click()
-    expect(page.locator("#edit-said")).to_have_text("Choose a picture or write a title.")
+    expect(page.locator("#edit-message")).to_have_text("Choose a picture or enter a title.")
     page.locator("#edit [name=picture]").set_input_files([picture("teal"), picture("orchid")])
     page.locator("#edit [name=brand]").fill("새로운가게")
     page.locator("#edit [name=tags]").fill("개업, opening ,")
     page.locator("#edit [name=starts]").fill("2026-12-01")
     page.locator("#edit [name=further]").fill("[1]")
     page.locator("#edit [type=submit]").click()
-    expect(page.locator("#edit-said")).to_have_text("Further fields: not a JSON object")
+    expect(page.locator("#edit-message")).to_have_text("Other fields: not a JSON object")
     page.locator("#edit [name=further]").fill('{"price": 9900}')
     save(page)
-    expect(page.locator("#said")).to_have_text("Saved 2 ads")
+    expect(page.locator("#message")).to_have_text("Saved 2 ads")
     found = stored(site, "brand:새로운가게")
     assert {asset["title"] for asset in found} == {"teal", "orchid"}
     for asset in found:
@@ -77,7 +77,7 @@ def test_what_cannot_be_stored_is_said_and_nothing_is_lost(watched: Watched, pag
         {"name": "broken.png", "mimeType": "image/png", "buffer": b"broken"}
     )
     page.locator("#edit [type=submit]").click()
-    expect(page.locator("#edit-said")).to_contain_text("picture")
+    expect(page.locator("#edit-message")).to_contain_text("picture")
     expect(page.locator("#edit [name=title]")).to_have_value("wrong")
     expect(page.locator("#edit [type=submit]")).to_be_enabled()
 
@@ -89,10 +89,10 @@ def test_copies_are_shown_and_a_deleted_ad_is_gone(page: Page, site: httpx.Clien
     assert site.put("/v1/assets/twin", files=files, data=form).status_code == 201
     look_for(page, "Twin of the mug")
     page.locator(".card .title").filter(has_text="Twin of the mug").click()
-    expect(page.locator("#strip-copies")).to_contain_text("identical · copperfinch-mug-bare")
+    expect(page.locator("#strip-duplicates")).to_contain_text("identical · copperfinch-mug-bare")
     answered(page, page.get_by_role("button", name="Delete", exact=True).click)
     expect(page.locator("#asset")).to_be_hidden()
-    expect(page.locator("#said")).to_have_text("Deleted Twin of the mug")
+    expect(page.locator("#message")).to_have_text("Deleted Twin of the mug")
     expect(page.locator(".card").filter(has_text="Twin of the mug")).to_have_count(0)
     assert site.get("/v1/assets/twin").status_code == 404
 
@@ -119,7 +119,7 @@ def test_a_key_decides_what_the_page_offers(
     expect(page.locator("#sign-in")).to_be_visible()
     page.locator("#key").fill("hs_wrong")
     page.locator("#key").press("Enter")
-    expect(page.locator("#sign-in-said")).to_contain_text("not known")
+    expect(page.locator("#sign-in-message")).to_contain_text("Unknown API key")
     for role, offered in (("read", False), ("write", True)):
         page.locator("#key").fill(keys[role])
         answered(page, lambda: page.locator("#key").press("Enter"))

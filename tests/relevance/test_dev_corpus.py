@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.api.schemas.queries import Mode, restrict
 from hybrid_search.core import FusionSettings, ListName, ListSettings, Query
+from hybrid_search.core.queries import Mode, restrict
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.ingest.manifests import read_assets

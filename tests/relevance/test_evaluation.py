@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_search.api.schemas.queries import restrict
 from hybrid_search.core import FusionSettings, ListSettings
 from hybrid_search.core.errors import InvalidInput
+from hybrid_search.core.queries import restrict
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.ingest.manifests import read_assets

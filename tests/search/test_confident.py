@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from hybrid_search.api.schemas.queries import Mode, restrict
 from hybrid_search.api.schemas.results import answer_to_json
 from hybrid_search.core import FusionSettings, Query
+from hybrid_search.core.queries import Mode, restrict
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.status import engine_status

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from hybrid_search.analysis.normalize import normalise
+from hybrid_search.api.schemas.interleaving import interleaved_to_json
 from hybrid_search.cli.main import app
 from hybrid_search.core import Click, FusedHit, LoggedSearch, Ordinal, Query, Sort
 from hybrid_search.core.errors import EngineFailure
@@ -232,7 +233,7 @@ def test_the_better_of_two_configurations_is_found_by_clicks(
     assert told.verdict.winner == "a"
     command = ["lab", "interleaving", "--data-dir", str(data)]
     shown = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)["interleaving"]
-    assert shown == [told.as_json()]
+    assert shown == [interleaved_to_json(told)]
     assert shown[0]["winner"] == "configured"
     assert "the configured ranking is better" in CliRunner().invoke(app, command).stdout
 

@@ -1,11 +1,13 @@
-// Requests to the service. What it refuses is thrown with the sentence that it says.
+// Requests to the service. An error response is thrown as a ServiceError.
 import { decoded } from "./pictures.js";
-import { asked, pictures } from "./state.js";
-import { t } from "./words.js";
+import { pictures, searchParameters } from "./state.js";
+import { t, textOr } from "./words.js";
 
-export class Refused extends Error {
+// Its message is in the language of the page where there is a text for the status; else it is the
+// detail of the service.
+export class ServiceError extends Error {
   constructor(status, detail) {
-    super(detail);
+    super(textOr(`error_${status}`, detail));
     this.status = status;
   }
 }
@@ -16,23 +18,24 @@ export async function call(path, options = {}) {
     response = await fetch(path, options);
   } catch (failure) {
     if (failure.name === "AbortError") throw failure;
-    throw new Refused(0, t("offline"));
+    throw new ServiceError(0, t("offline"));
   }
   const text = await response.text();
-  const answer = text && response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : null;
-  if (response.ok) return answer;
+  const isJson = response.headers.get("content-type")?.includes("json");
+  const content = text && isJson ? JSON.parse(text) : null;
+  if (response.ok) return content;
   if (response.status === 401) dispatchEvent(new Event("signed-out"));
-  throw new Refused(response.status, answer?.detail ?? response.statusText);
+  throw new ServiceError(response.status, content?.detail ?? response.statusText);
 }
 
-// The search of the address, with further parameters; pictures make it a form.
-export function search(further = {}, { path = "/v1/search", signal, without = null } = {}) {
-  const parameters = asked();
-  for (const [name, value] of Object.entries(further)) {
+// Run the search of the address bar with additional parameters; with pictures it is sent as a form.
+export function search(additional = {}, { path = "/v1/search", signal, modify = null } = {}) {
+  const parameters = searchParameters();
+  for (const [name, value] of Object.entries(additional)) {
     parameters.delete(name);
     for (const one of [value].flat()) if (one !== null && one !== "") parameters.append(name, one);
   }
-  if (without) without(parameters);
+  if (modify) modify(parameters);
   if (pictures().length === 0) return call(`${path}?${parameters}`, { signal });
   const body = new FormData();
   for (const [name, value] of parameters) body.append(name, value);
@@ -46,7 +49,7 @@ export const pathOf = (id, part = "") => `/v1/assets/${encodeURIComponent(id)}${
 export const thumbnailOf = (id, picture, ordinal = null) =>
   `${pathOf(id, "thumbnail")}?v=${picture.digest.slice(0, 16)}${ordinal === null ? "" : `&ordinal=${ordinal}`}`;
 
-// Store an asset; `progress` is told which share of it was sent.
+// Store an asset; `progress` receives the share that was sent.
 export function put(id, asset, picture, progress = () => {}) {
   const body = new FormData();
   body.append("asset", JSON.stringify(asset));
@@ -54,11 +57,11 @@ export function put(id, asset, picture, progress = () => {}) {
   const request = new XMLHttpRequest();
   request.upload.addEventListener("progress", (event) => progress(event.loaded / event.total));
   return new Promise((resolve, reject) => {
-    request.addEventListener("error", () => reject(new Refused(0, t("offline"))));
+    request.addEventListener("error", () => reject(new ServiceError(0, t("offline"))));
     request.addEventListener("load", () => {
-      const answer = JSON.parse(request.responseText);
-      if (request.status < 300) resolve(answer);
-      else reject(new Refused(request.status, answer.detail));
+      const content = JSON.parse(request.responseText);
+      if (request.status < 300) resolve(content);
+      else reject(new ServiceError(request.status, content.detail));
     });
     request.open("PUT", pathOf(id));
     request.send(body);

@@ -1,11 +1,11 @@
-// One asset: its picture, all that is stored of it, its copies, what looks like it, and what it was.
+// The dialog of one asset: picture, fields, duplicates, similar assets and versions.
 import { call, pathOf, thumbnailOf } from "./api.js";
 import { like, unlike } from "./board.js";
-import { button, byId, clear, copy, make } from "./elements.js";
+import { assetText, button, byId, clear, make } from "./elements.js";
 import { editAsset } from "./edit.js";
-import { maySave } from "./session.js";
+import { mayWrite } from "./session.js";
 import * as state from "./state.js";
-import { knows, number, t } from "./words.js";
+import { dateTime, number, t, textOr } from "./words.js";
 
 const dialog = byId("asset");
 const body = byId("asset-body");
@@ -15,7 +15,7 @@ let shown = null;
 export const openAsset = (id) => state.change((parameters) => parameters.set("asset", id));
 const close = () => state.change((parameters) => parameters.delete("asset"), { push: false });
 
-// Show the asset that the address names, or none.
+// Show the asset that the address names, or close the dialog.
 export async function showAsset() {
   const id = state.value("asset");
   if (id === shown) return;
@@ -31,8 +31,8 @@ export async function showAsset() {
   }
 }
 
-// Draw it again: it was stored anew.
-export function showAssetAnew() {
+// Show the asset again after it was stored.
+export function refreshAsset() {
   shown = null;
   showAsset();
 }
@@ -49,18 +49,18 @@ function draw(id, stored) {
   clear(body, make("div", { class: "asset" },
     picture && large(id, picture, name),
     make("div", { class: "about" },
-      copy("h2", asset, {}, name),
+      assetText("h2", asset, {}, name),
       make("div", { class: "row" },
         picture && button(t("like"), () => leaveFor(() => like(id))),
         picture && button(t("unlike"), () => leaveFor(() => unlike(id))),
-        maySave() && button(t("edit"), () => editAsset(stored)),
-        maySave() && button(t("delete"), () => remove(id, name), { class: "danger" })),
+        mayWrite() && button(t("edit"), () => editAsset(stored)),
+        mayWrite() && button(t("delete"), () => remove(id, name), { class: "danger" })),
       fields(stored),
-      picture && strip("copies", t("copies")),
-      picture && strip("alike", t("alike")),
+      picture && strip("duplicates", t("copies")),
+      picture && strip("similar", t("alike")),
       strip("versions", t("versions")))));
-  if (picture) showCopies(id);
-  if (picture) showAlike(id);
+  if (picture) showDuplicates(id);
+  if (picture) showSimilar(id);
   showVersions(id);
 }
 
@@ -76,15 +76,15 @@ function large(id, picture, name) {
   return make("a", { class: "large", href: image.src, target: "_blank", rel: "noopener", title: t("original") }, image);
 }
 
-const labelOf = (field) => (knows(`f_${field}`) ? t(`f_${field}`) : field);
+const labelOf = (field) => textOr(`f_${field}`, field);
 
 function fields({ asset, picture, updated_at: updated }) {
   const names = [...FIRST.filter((name) => name in asset), ...Object.keys(asset).filter((n) => !FIRST.includes(n) && n !== "id")];
   const rows = names.filter((name) => name !== "title").map((name) => [labelOf(name), textOf(asset[name]), asset]);
   rows.push([t("f_id"), asset.id, {}]);
   if (picture) rows.push([t("f_picture"), `${picture.format}, ${picture.width} × ${picture.height}, ${number(picture.bytes / 1024)} kB`, {}]);
-  rows.push([t("f_updated"), new Date(updated).toLocaleString(), {}]);
-  return make("dl", { class: "fields" }, rows.map(([name, text, owner]) => [make("dt", {}, name), copy("dd", owner, {}, text)]));
+  rows.push([t("f_updated"), dateTime(updated), {}]);
+  return make("dl", { class: "fields" }, rows.map(([name, text, owner]) => [make("dt", {}, name), assetText("dd", owner, {}, text)]));
 }
 
 const textOf = (value) => (Array.isArray(value) ? value.join(", ") : String(value));
@@ -106,14 +106,14 @@ function small(stored, note) {
     make("small", { dir: "auto" }, note || name)));
 }
 
-async function showCopies(id) {
+async function showDuplicates(id) {
   const { duplicates } = await call(pathOf(id, "duplicates"));
-  if (shown === id) fill("copies", duplicates.map((one) => small(one, `${t(`copy_${one.band}`)} · ${one.asset.title || one.asset.id}`)));
+  if (shown === id) fill("duplicates", duplicates.map((one) => small(one, `${t(`copy_${one.band}`)} · ${one.asset.title || one.asset.id}`)));
 }
 
-async function showAlike(id) {
+async function showSimilar(id) {
   const { hits } = await call(`${pathOf(id, "similar")}?size=12`);
-  if (shown === id) fill("alike", hits.map((hit) => small(hit, "")));
+  if (shown === id) fill("similar", hits.map((hit) => small(hit, "")));
 }
 
 async function showVersions(id) {
@@ -122,7 +122,7 @@ async function showVersions(id) {
   fill("versions", versions.map((one, at) => version(one, versions[at + 1], at)));
 }
 
-// A version and what it changed of the one before it.
+// A version, and the fields that differ from the version before it.
 function version({ asset, picture, ordinal, updated_at: updated }, before, at) {
   const names = new Set([...Object.keys(asset), ...Object.keys(before?.asset ?? {})]);
   const changed = [...names].filter((name) => textOf(asset[name] ?? "") !== textOf(before?.asset[name] ?? ""));
@@ -130,7 +130,7 @@ function version({ asset, picture, ordinal, updated_at: updated }, before, at) {
   const note = before ? changed.map(labelOf).join(", ") || t("version_same") : asset.title;
   return make("li", {}, make("div", { class: "version" },
     picture && make("img", { src: thumbnailOf(asset.id, picture, ordinal), alt: "", loading: "lazy" }),
-    make("small", {}, `${at === 0 ? `${t("version_now")} · ` : ""}${new Date(updated).toLocaleString()}`),
+    make("small", {}, `${at === 0 ? `${t("version_now")} · ` : ""}${dateTime(updated)}`),
     make("small", { dir: "auto" }, note)));
 }
 

@@ -1,13 +1,13 @@
-// The mood board: pictures, ads and words that results shall be like or unlike, each with a weight.
+// The mood board: pictures, ads and descriptions as examples of the results, each with a weight.
 import { pathOf, call, thumbnailOf } from "./api.js";
 import { button, byId, clear, make } from "./elements.js";
 import { decoded, encoded } from "./pictures.js";
 import * as state from "./state.js";
 import { short, t } from "./words.js";
 
-const known = new Map();
+const assets = new Map();
 
-// Show what the board holds; ads are looked up once for their title and picture.
+// Show the examples; title and picture of an ad are fetched once.
 export function showBoard() {
   const examples = state.board();
   byId("board").hidden = examples.length === 0;
@@ -22,7 +22,7 @@ function chip(example, at) {
   const slider = make("input", { type: "range", min: "-2", max: "2", step: "0.25", value: String(example.weight),
     "aria-label": t("weight_of", { what: nameOf(example) }),
     oninput: () => { shown.value = signed(Number(slider.value)); },
-    onchange: () => weigh(at, Number(slider.value)) });
+    onchange: () => setWeight(at, Number(slider.value)) });
   return make("li", { class: example.weight < 0 ? "example unlike" : "example" }, place,
     make("span", { class: "about" }, name, make("span", { class: "weight" }, slider, shown)),
     button("×", () => state.change((_, all) => all.splice(at, 1)),
@@ -31,39 +31,39 @@ function chip(example, at) {
 
 const signed = (weight) => `${weight < 0 ? "−" : "+"}${short(Math.abs(weight))}`;
 
-// A weight of nothing says nothing: the example goes.
-const weigh = (at, weight) =>
+// A weight of 0 removes the example.
+const setWeight = (at, weight) =>
   state.change((_, all) => { if (weight) all[at].weight = weight; else all.splice(at, 1); });
 
 function nameOf({ kind, value }) {
   if (kind === "text") return `“${value}”`;
-  return kind === "picture" ? t("your_picture") : (known.get(value)?.asset.title || value);
+  return kind === "picture" ? t("your_picture") : (assets.get(value)?.asset.title || value);
 }
 
 async function picture({ kind, value }, place, name) {
   if (kind === "text") return place.append("Aa");
   if (kind === "picture") return place.append(make("img", { src: decoded(value).url, alt: "" }));
-  if (!known.has(value)) known.set(value, await call(pathOf(value)).catch(() => null));
-  const stored = known.get(value);
+  if (!assets.has(value)) assets.set(value, await call(pathOf(value)).catch(() => null));
+  const stored = assets.get(value);
   if (stored?.picture) place.append(make("img", { src: thumbnailOf(value, stored.picture), alt: "" }));
   name.textContent = nameOf({ kind, value });
 }
 
-const say = (message) => dispatchEvent(new CustomEvent("said", { detail: message }));
+const announce = (message) => dispatchEvent(new CustomEvent("announced", { detail: message }));
 
 function add(kind, value, weight = 1) {
-  if (!state.addExample({ kind, value, weight })) say(t("board_full", { count: state.MOST_EXAMPLES }));
+  if (!state.addExample({ kind, value, weight })) announce(t("board_full", { count: state.MAX_EXAMPLES }));
 }
 
 export const like = (id) => add("id", id);
 export const unlike = (id) => add("id", id, -1);
 
-// Take a picture that was dropped, pasted or picked into the board.
-export async function takePicture(file) {
+// Add a picture that was dropped, pasted or chosen.
+export async function addPicture(file) {
   if (!file) return;
   const value = await encoded(file).catch(() => null);
   if (value) add("picture", value);
-  else say(t("picture_refused", { what: file.name || t("your_picture") }));
+  else announce(t("picture_refused", { what: file.name || t("your_picture") }));
 }
 
 byId("board-words").addEventListener("submit", (event) => {

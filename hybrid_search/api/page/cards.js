@@ -1,28 +1,28 @@
 // Results as cards.
 import { thumbnailOf } from "./api.js";
 import { like, unlike } from "./board.js";
-import { button, copy, make, marked } from "./elements.js";
-import { opened } from "./feedback.js";
+import { assetText, button, highlighted, make } from "./elements.js";
+import { logClick } from "./feedback.js";
 import { set } from "./filters.js";
 import { openAsset } from "./asset.js";
 import { explain } from "./why.js";
 import { t } from "./words.js";
 
-const TITLE = 300;
-const BODY = 600;
+const MAX_TITLE = 300;
+const MAX_BODY = 600;
 
 export const titleOf = (asset) => asset.title || asset.body?.slice(0, 60) || asset.id;
 
 function open(id) {
   openAsset(id);
-  opened(id);
+  logClick(id);
 }
 
-// The copy's beginning: what nobody can see in a card is left to the asset's own view.
-function shortened(hit, field, most) {
+// The beginning of a field, with highlights; the dialog shows the whole text.
+function shortened(hit, field, length) {
   const text = hit.asset[field] ?? "";
-  const spans = hit.highlights.filter((one) => one.field === field && one.index === 0 && one.end <= most);
-  return marked([...text.slice(0, most * 2)].slice(0, most).join(""), spans);
+  const spans = hit.highlights.filter((one) => one.field === field && one.index === 0 && one.end <= length);
+  return highlighted([...text.slice(0, length * 2)].slice(0, length).join(""), spans);
 }
 
 export function card(hit, moved = null) {
@@ -33,9 +33,9 @@ export function card(hit, moved = null) {
       pictureOf(hit, name),
       moved,
       make("div", { class: "text" },
-        make("h2", {}, copy("button", asset, { type: "button", class: "title", onclick: () => open(asset.id) },
-          asset.title ? shortened(hit, "title", TITLE) : name)),
-        hit.picture && asset.body && copy("p", asset, { class: "body" }, shortened(hit, "body", BODY)),
+        make("h2", {}, assetText("button", asset, { type: "button", class: "title", onclick: () => open(asset.id) },
+          asset.title ? shortened(hit, "title", MAX_TITLE) : name)),
+        hit.picture && asset.body && assetText("p", asset, { class: "body" }, shortened(hit, "body", MAX_BODY)),
         make("p", { class: "facts" }, facts(asset))),
       make("div", { class: "actions" },
         hit.picture && button(t("like"), () => like(asset.id), { "aria-label": t("more_like", { what: name }) }),
@@ -49,7 +49,7 @@ function pictureOf(hit, name) {
   const label = t("open", { what: name });
   if (!hit.picture)
     return make("button", { type: "button", class: "picture none", tabIndex: -1, "aria-label": label, onclick: show },
-      copy("span", hit.asset, {}, hit.asset.body ? shortened(hit, "body", BODY) : name));
+      assetText("span", hit.asset, {}, hit.asset.body ? shortened(hit, "body", MAX_BODY) : name));
   const image = make("img", { alt: "", loading: "lazy", decoding: "async", width: hit.picture.width,
     height: hit.picture.height, onload: () => box.style.removeProperty("background-color"),
     src: thumbnailOf(hit.asset.id, hit.picture) });

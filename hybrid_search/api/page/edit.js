@@ -1,11 +1,11 @@
-// Add ads and edit them: a picture and the fields that most have; what else there is, as JSON.
+// The dialog to add and edit ads: picture and common fields; all other fields as JSON.
 import { pathOf, put } from "./api.js";
 import { button, byId, clear, make } from "./elements.js";
 import { t } from "./words.js";
 
 const dialog = byId("edit");
-const PLAIN = ["title", "brand", "campaign", "language", "starts", "ends"];
-const KNOWN = new Set([...PLAIN, "id", "body", "tags"]);
+const TEXT_FIELDS = ["title", "brand", "campaign", "language", "starts", "ends"];
+const KNOWN = new Set([...TEXT_FIELDS, "id", "body", "tags"]);
 
 const field = (name, element, label = t(`f_${name}`)) => make("label", {}, make("span", {}, label), element);
 const input = (name, value, properties = {}) => make("input", { name, value: value ?? "", ...properties });
@@ -14,10 +14,10 @@ export function editAsset(stored) {
   const { asset } = stored;
   const further = Object.fromEntries(Object.entries(asset).filter(([name]) => !KNOWN.has(name)));
   open(t("edit_title"), asset, further, { required: false, label: t("new_picture") },
-    async (fields, [chosen], tell) => {
-      // An asset is stored whole: without its picture it would have none.
+    async (fields, [chosen], progress) => {
+      // A PUT replaces the whole asset, so the picture is sent again.
       const kept = stored.picture && !chosen ? await (await fetch(pathOf(asset.id, "image"))).blob() : null;
-      await put(asset.id, fields, chosen ?? kept, tell);
+      await put(asset.id, fields, chosen ?? kept, progress);
       return asset.title || asset.id;
     });
 }
@@ -26,14 +26,14 @@ byId("add")?.addEventListener("click", () => {
   open(t("add_title"), {}, {}, { multiple: true, label: t("pictures"), hint: t("add_hint") }, storeAll);
 });
 
-async function storeAll(fields, pictures, tell) {
+async function storeAll(fields, pictures, progress) {
   if (pictures.length === 0 && !fields.title) throw new Error(t("need_something"));
   const all = pictures.length ? pictures : [null];
   for (const [at, picture] of all.entries()) {
     const id = crypto.randomUUID();
     const title = fields.title || picture.name.replace(/\.\w+$/, "");
-    await put(id, { ...fields, title }, picture, (part) => tell((at + part) / all.length));
-    byId("edit-said").textContent = t("uploading", { done: at + 1, all: all.length });
+    await put(id, { ...fields, title }, picture, (part) => progress((at + part) / all.length));
+    byId("edit-message").textContent = t("uploading", { done: at + 1, all: all.length });
   }
   return t("results", { count: all.length });
 }
@@ -55,7 +55,7 @@ function open(title, asset, further, picture, store) {
       field("language", input("language", asset.language, { maxLength: 20 }))),
     field("further", make("textarea", { name: "further", rows: 3, spellcheck: false,
       value: Object.keys(further).length ? JSON.stringify(further, null, 1) : "" }), t("further")),
-    make("p", { id: "edit-said", role: "status", class: "error" }), progress,
+    make("p", { id: "edit-message", role: "status", class: "error" }), progress,
     make("div", { class: "row" }, make("button", { type: "submit", class: "primary" }, t("save")),
       button(t("cancel"), () => dialog.close())));
   form.addEventListener("submit", (event) => save(event, form, files, progress, store));
@@ -66,7 +66,7 @@ function open(title, asset, further, picture, store) {
 
 async function save(event, form, files, progress, store) {
   event.preventDefault();
-  byId("edit-said").textContent = "";
+  byId("edit-message").textContent = "";
   const submit = form.querySelector("[type=submit]");
   submit.disabled = true;
   progress.hidden = false;
@@ -75,18 +75,18 @@ async function save(event, form, files, progress, store) {
     dialog.close();
     dispatchEvent(new CustomEvent("index-changed", { detail: t("saved", { what }) }));
   } catch (failure) {
-    byId("edit-said").textContent = failure.message;
+    byId("edit-message").textContent = failure.message;
   }
   submit.disabled = false;
   progress.hidden = true;
 }
 
-// The fields as the API takes them: what is empty is not sent.
+// The fields as JSON for the API, without empty ones.
 function read(form) {
   const value = (name) => form.elements[name].value.trim();
   const tags = value("tags").split(",").map((tag) => tag.trim()).filter(Boolean);
   const given = { ...further(value("further")), body: value("body"), tags };
-  for (const name of PLAIN) given[name] = value(name);
+  for (const name of TEXT_FIELDS) given[name] = value(name);
   return Object.fromEntries(Object.entries(given).filter(([, one]) => one !== "" && one?.length !== 0));
 }
 
@@ -96,7 +96,7 @@ function further(text) {
     const found = JSON.parse(text);
     if (found && typeof found === "object" && !Array.isArray(found)) return found;
   } catch {
-    // Said below, as for any other text that is no object.
+    // Reported below, as for JSON that is not an object.
   }
   throw new Error(t("further_wrong"));
 }

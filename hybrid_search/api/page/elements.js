@@ -1,8 +1,8 @@
-// Elements made of properties and text. Nothing that is shown is ever parsed as markup, so copy
-// that holds markup is shown as what it is.
+// DOM elements from properties and text. Text is never parsed as markup, so markup in an ad is
+// shown as text.
 export const byId = (id) => document.getElementById(id);
 
-// An element; properties that begin with "on" are listeners, those that say nothing are left out.
+// An element. Properties that begin with "on" are listeners; null, undefined and false are skipped.
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -19,13 +19,13 @@ export function make(tag, properties = {}, ...children) {
 export const button = (text, onclick, properties = {}) =>
   make("button", { type: "button", onclick, ...properties }, text);
 
-// Copy in its own direction and language, so that it cannot turn what stands around it.
-export const copy = (tag, asset, properties, ...children) =>
+// Text of an asset with its own direction and language, isolated from the text around it.
+export const assetText = (tag, asset, properties, ...children) =>
   make(tag, { dir: "auto", lang: asset.language ?? null, ...properties }, ...children);
 
-// The text with its matches marked. Offsets count characters, as Python does: an emoji is one of
-// them, but two units here.
-export function marked(text, spans) {
+// The text with its matches highlighted. Offsets count code points, as Python does; JavaScript
+// strings count UTF-16 units.
+export function highlighted(text, spans) {
   const characters = [...text];
   const parts = [];
   let at = 0;
@@ -37,8 +37,8 @@ export function marked(text, spans) {
   return [...parts, characters.slice(at).join("")];
 }
 
-// What is called until calls have stopped for so long.
-export function settled(call, milliseconds) {
+// A function that waits until its calls have paused, and then makes the last one.
+export function debounced(call, milliseconds) {
   let timer = 0;
   return (...values) => {
     clearTimeout(timer);

@@ -1,32 +1,31 @@
-// What is searched and opened, for services that keep a log: of nobody, and of no search that
-// somebody was still typing.
+// Logs searches and clicks on services with a query log. A search is logged once it was viewed for
+// a while or a hit was opened, so text that is still being typed is not logged.
 import { call } from "./api.js";
 import { byId } from "./elements.js";
-import { asked, pictures, value } from "./state.js";
+import { pictures, searchParameters, value } from "./state.js";
 
-const LOOKED_AT = 1500;
-let waiting = null;
-let keep = null;
+const VIEWED_AFTER = 1500;
+let timer = null;
+let logSearch = null;
 
-// These are the results on show now. They are kept once somebody has looked at them for a while, or
-// opened one of them.
-export function lookedAt({ search_id: id }, size) {
-  clearTimeout(waiting);
-  keep = null;
+// Start the timer for the results that are shown now.
+export function watchResults({ search_id: id }, size) {
+  clearTimeout(timer);
+  logSearch = null;
   byId("logged").hidden = id === null;
   if (id === null || !value("q") || pictures().length > 0) return;
-  const parameters = new URLSearchParams([...asked(), ["size", size], ["search_id", id], ["log", true]]);
-  let kept = null;
-  keep = () => (kept ??= call(`/v1/search?${parameters}`).then(() => id));
-  waiting = setTimeout(() => keep?.().catch(() => {}), LOOKED_AT);
+  const parameters = new URLSearchParams([...searchParameters(), ["size", size], ["search_id", id], ["log", true]]);
+  let logged = null;
+  logSearch = () => (logged ??= call(`/v1/search?${parameters}`).then(() => id));
+  timer = setTimeout(() => logSearch?.().catch(() => {}), VIEWED_AFTER);
 }
 
-export async function opened(asset) {
-  if (keep === null) return;
+export async function logClick(asset) {
+  if (logSearch === null) return;
   try {
-    const body = JSON.stringify({ search_id: await keep(), asset });
+    const body = JSON.stringify({ search_id: await logSearch(), asset });
     await call("/v1/clicks", { method: "POST", headers: { "Content-Type": "application/json" }, body });
   } catch {
-    // Whoever searches need not know that a click was not kept.
+    // A click that was not logged is no error for the user.
   }
 }

@@ -1,20 +1,20 @@
-// The side panel: values of fields with counts, when ads run, how wide pictures are.
+// The filter panel: facets with counts, run dates and picture width.
 import { search } from "./api.js";
 import { byId, clear, make, button } from "./elements.js";
 import * as state from "./state.js";
-import { knows, number, t } from "./words.js";
+import { number, t, textOr } from "./words.js";
 
 const FIELDS = ["brand", "campaign", "tags", "language", "orientation", "format", "channel", "active", "source"];
-const SHOWN = 7;
+const MAX_VALUES = 7;
 const WIDTHS = [600, 1000, 1600];
-const unfolded = new Set();
+const expanded = new Set();
 let running = null;
 let last = {};
 
-const nameOf = (field) => (knows(`f_${field}`) ? t(`f_${field}`) : field);
-const labelOf = (value) => (knows(`v_${value}`) ? t(`v_${value}`) : String(value));
+const nameOf = (field) => textOr(`f_${field}`, field);
+const labelOf = (value) => textOr(`v_${value}`, String(value));
 
-// What a filter says, where it is one that this panel sets: a field and its value.
+// The field and the values of a filter that this panel can set; null for other filters.
 function parsed(filter) {
   if (filter.startsWith("{")) {
     try {
@@ -31,8 +31,8 @@ function parsed(filter) {
 const chosen = (field) =>
   state.values("filter").map(parsed).filter((one) => one?.field === field).flatMap((one) => one.values);
 
-// A value as a filter; what the short form would read as a range or a beginning goes as JSON.
-function written(field, values) {
+// Values as filters; JSON where the short form would mean a range or a prefix.
+function toFilters(field, values) {
   const plain = values.every((v) => typeof v === "string" && !/\.\.|\*/.test(v));
   return plain ? values.map((v) => `${field}:${v}`) : [JSON.stringify({ [field]: values })];
 }
@@ -44,7 +44,7 @@ function replace(parameters, field, filters) {
 }
 
 export function set(field, values) {
-  state.change((parameters) => replace(parameters, field, values.length ? written(field, values) : []));
+  state.change((parameters) => replace(parameters, field, values.length ? toFilters(field, values) : []));
 }
 
 function toggle(field, value) {
@@ -53,18 +53,18 @@ function toggle(field, value) {
   set(field, before.some(same) ? before.filter((one) => !same(one)) : [...before, value]);
 }
 
-// Counts of the fields; of a field that is narrowed, as if it were not: so another of its values
-// can be added.
+// Fetch the facets. A field with a filter is counted without that filter, so that further values
+// can be chosen.
 export async function count(token) {
   running?.abort();
   running = new AbortController();
-  const narrowed = FIELDS.filter((field) => chosen(field).length);
+  const filtered = FIELDS.filter((field) => chosen(field).length);
   const { signal } = running;
-  const ask = (facet, without) =>
-    search({ facet, size: 1, ...(without ? {} : { reuse: token }) }, { signal, without });
+  const fetchFacets = (facet, modify) =>
+    search({ facet, size: 1, ...(modify ? {} : { reuse: token }) }, { signal, modify });
   const answers = await Promise.all([
-    ask(FIELDS.filter((field) => !narrowed.includes(field))),
-    ...narrowed.map((field) => ask([field], (parameters) => replace(parameters, field, []))),
+    fetchFacets(FIELDS.filter((field) => !filtered.includes(field))),
+    ...filtered.map((field) => fetchFacets([field], (parameters) => replace(parameters, field, []))),
   ]);
   show(Object.assign({}, ...answers.map(({ facets }) => facets)));
 }
@@ -81,13 +81,13 @@ function group(field, values) {
   const missing = on.filter((one) => !values.some(({ value }) => String(value) === one));
   const all = [...values, ...missing.map((value) => ({ value, assets: 0 }))];
   if (all.length < 2 && on.length === 0) return null;
-  const whole = unfolded.has(field);
-  const shown = whole ? all : all.filter(({ value }, at) => at < SHOWN || on.includes(String(value)));
+  const whole = expanded.has(field);
+  const shown = whole ? all : all.filter(({ value }, at) => at < MAX_VALUES || on.includes(String(value)));
   return make("fieldset", { class: "facet" }, make("legend", {}, nameOf(field)),
     shown.map(({ value, assets }, at) => option(field, value, assets, on.includes(String(value)), at)),
-    all.length > SHOWN && button(whole ? t("show_fewer") : t("show_all", { count: all.length }),
-      () => { unfolded[whole ? "delete" : "add"](field); show(last); },
-      { class: "plain", id: `unfold-${field}` }));
+    all.length > MAX_VALUES && button(whole ? t("show_fewer") : t("show_all", { count: all.length }),
+      () => { expanded[whole ? "delete" : "add"](field); show(last); },
+      { class: "plain", id: `expand-${field}` }));
 }
 
 function option(field, value, assets, checked, at) {
@@ -105,7 +105,7 @@ function range(field, text) {
   state.change((parameters) => replace(parameters, field, text ? [`${field}:${text}`] : []));
 }
 
-// An ad runs between two days when it starts by the last of them and ends no sooner than the first.
+// An ad runs between two dates if it starts on or before the last and ends on or after the first.
 byId("from").addEventListener("change", ({ target }) => range("ends", target.value && `${target.value}..`));
 byId("until").addEventListener("change", ({ target }) => range("starts", target.value && `..${target.value}`));
 byId("width").addEventListener("change", ({ target }) => range("width", target.value && `${target.value}..`));
@@ -118,7 +118,7 @@ function showRanges() {
   byId("width").value = bound("width", 0);
 }
 
-function worded(filter) {
+function describe(filter) {
   const one = parsed(filter);
   if (!one?.field) return filter;
   if (one.field === "ends") return `${t("from")} ${bound("ends", 0)}`;
@@ -131,8 +131,8 @@ function showChips() {
   const filters = state.values("filter");
   const drop = (filter) => state.change((parameters) => parameters.delete("filter", filter));
   clear(byId("chips"),
-    filters.map((filter) => make("li", {}, button(`${worded(filter)} ×`, () => drop(filter),
-      { "aria-label": t("remove", { what: worded(filter) }), class: "chip" }))),
+    filters.map((filter) => make("li", {}, button(`${describe(filter)} ×`, () => drop(filter),
+      { "aria-label": t("remove", { what: describe(filter) }), class: "chip" }))),
     filters.length > 1 && make("li", {}, button(t("clear_filters"), clearAll, { class: "plain" })));
   byId("chips").hidden = filters.length === 0;
 }

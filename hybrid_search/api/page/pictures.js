@@ -1,5 +1,5 @@
-// Pictures as queries: made small here, so that they travel in an address and a search by them is
-// the same for whoever opens it.
+// Pictures as queries: scaled down so that they fit in the address, which then finds the same for
+// everybody who opens it.
 const SIDE = 384;
 
 const toAddress = (bytes) =>
@@ -11,7 +11,7 @@ function fromAddress(text) {
   return Uint8Array.from(plain, (character) => character.charCodeAt(0));
 }
 
-// The picture as text for an address; throws where the browser cannot open it.
+// The picture as text for an address; throws when the browser cannot decode it.
 export async function encoded(file) {
   const whole = await createImageBitmap(file);
   const scale = Math.min(1, SIDE / Math.max(whole.width, whole.height));
@@ -24,7 +24,7 @@ export async function encoded(file) {
 
 const blobs = new Map();
 
-// The picture's bytes and an address to show them by; null where the text holds none.
+// The picture's bytes and a URL to show them; null for text that is not valid.
 export function decoded(text) {
   if (!blobs.has(text)) {
     try {

@@ -1,52 +1,52 @@
-// The road of a search: the address changes, the service is asked, the results are shown.
+// The search page: when the address changes, run its search and show the results.
 import { search } from "./api.js";
-import { showAsset, showAssetAnew } from "./asset.js";
-import { showBoard, takePicture } from "./board.js";
+import { refreshAsset, showAsset } from "./asset.js";
+import { addPicture, showBoard } from "./board.js";
 import { card } from "./cards.js";
-import { button, byId, clear, make, settled } from "./elements.js";
-import { lookedAt } from "./feedback.js";
+import { button, byId, clear, debounced, make } from "./elements.js";
+import { watchResults } from "./feedback.js";
 import { clearAll, count, showState } from "./filters.js";
-import { learnSession } from "./session.js";
+import { loadSession } from "./session.js";
 import * as state from "./state.js";
 import "./suggest.js";
 import { showTuning } from "./tune.js";
-import { explainAgain, speakOf } from "./why.js";
-import { noteText, number, t, translate, turn } from "./words.js";
+import { refreshExplanation, setAnswer } from "./why.js";
+import { noteText, number, switchLanguage, t, translate } from "./words.js";
 
-const PAGE = 24;
+const PAGE_SIZE = 24;
 const box = byId("q");
 const hits = byId("hits");
 let running = null;
-let asked = null;
-let question = null;
+let shownSearch = null;
+let shownCandidates = null;
 let answer = null;
 let ranks = new Map();
 let seen = new Set();
 
-const FUSION = (name) => name.startsWith("weight.") || name === "rank_constant" || name === "fusion";
+const isFusion = (name) => name.startsWith("weight.") || name === "rank_constant" || name === "fusion";
 
-// All of the search, and all of it but how its candidates are fused.
-function described() {
-  const all = [...state.asked(), ...state.pictures().map(({ value, weight }) => [value, weight])].map(String);
-  return [all.join("\n"), all.filter((one) => !FUSION(one.split(",")[0])).join("\n")];
+// The search as text, with and without the parameters of fusion.
+function fingerprints() {
+  const all = [...state.searchParameters(), ...state.pictures().map(({ value, weight }) => [value, weight])].map(String);
+  return [all.join("\n"), all.filter((one) => !isFusion(one.split(",")[0])).join("\n")];
 }
 
 async function run({ force = false } = {}) {
   showControls();
-  const [whole, part] = described();
-  if (whole === asked && !force) return;
-  const again = part === question && answer !== null && !force;
-  [asked, question] = [whole, part];
-  const found = await ask({ reuse: again ? answer.token : null });
-  if (found) show(found, again);
+  const [whole, candidates] = fingerprints();
+  if (whole === shownSearch && !force) return;
+  const fusedAgain = candidates === shownCandidates && answer !== null && !force;
+  [shownSearch, shownCandidates] = [whole, candidates];
+  const found = await request({ reuse: fusedAgain ? answer.token : null });
+  if (found) show(found, fusedAgain);
 }
 
-async function ask(further) {
+async function request(additional) {
   running?.abort();
   const mine = (running = new AbortController());
   hits.setAttribute("aria-busy", "true");
   try {
-    return await search({ size: PAGE, highlight: true, ...further }, { signal: mine.signal });
+    return await search({ size: PAGE_SIZE, highlight: true, ...additional }, { signal: mine.signal });
   } catch (failure) {
     if (failure.name !== "AbortError") showFailure(failure);
     return null;
@@ -55,27 +55,27 @@ async function ask(further) {
   }
 }
 
-function show(found, again) {
+function show(found, fusedAgain) {
   answer = found;
-  if (!again) ranks = new Map(found.hits.map((hit) => [hit.id, hit.rank]));
+  if (!fusedAgain) ranks = new Map(found.hits.map((hit) => [hit.id, hit.rank]));
   seen = new Set(found.hits.map((hit) => hit.id));
-  clear(hits, found.hits.map((hit) => card(hit, again ? movement(hit) : null)));
+  clear(hits, found.hits.map((hit) => card(hit, fusedAgain ? movement(hit) : null)));
   showHead();
-  showTuning(found, again ? moved(found) : null);
-  speakOf(found);
-  lookedAt(found, PAGE);
-  explainAgain();
-  if (!again) count(found.token).catch(() => {});
+  showTuning(found, fusedAgain ? moved(found) : null);
+  setAnswer(found);
+  watchResults(found, PAGE_SIZE);
+  refreshExplanation();
+  if (!fusedAgain) count(found.token).catch(() => {});
 }
 
-// Where the hit stood before the sliders were moved.
+// How far a hit has moved since the sliders were moved.
 function movement({ id, rank }) {
   const before = ranks.get(id);
   if (before === rank) return null;
   const up = before === undefined || before > rank;
   const by = before === undefined ? "" : Math.abs(before - rank);
-  const said = before === undefined ? t("newcomer") : t(up ? "moved_up" : "moved_down", { count: by });
-  return make("span", { class: `moved ${up ? "up" : "down"}`, title: said, role: "img", "aria-label": said },
+  const label = before === undefined ? t("newcomer") : t(up ? "moved_up" : "moved_down", { count: by });
+  return make("span", { class: `moved ${up ? "up" : "down"}`, title: label, role: "img", "aria-label": label },
     `${before === undefined ? "★" : up ? "▲" : "▼"}${by}`);
 }
 
@@ -90,11 +90,11 @@ function showHead() {
   const found = answer.candidates === 1 ? t("result") : t("results", { count: number(answer.candidates) });
   byId("heading").textContent = nothing ? t("nothing") : wanted ? found : t("newest");
   byId("took").textContent = t("took", { ms: number(answer.took_ms, 1) });
-  byId("said").textContent = nothing ? t("nothing_hint") : "";
+  byId("message").textContent = nothing ? t("nothing_hint") : "";
   byId("no-match").hidden = nothing || answer.good_match;
   clear(byId("notes"), notes(answer).map((text) => make("li", {}, text)));
   clear(byId("meant"), answer.did_you_mean.length > 0 && [`${t("meant")} `, answer.did_you_mean.map((query) =>
-    button(query, () => look(query), { class: "plain", dir: "auto" }))].flat());
+    button(query, () => searchFor(query), { class: "plain", dir: "auto" }))].flat());
   clear(byId("rescue"), nothing && state.values("filter").length > 0 && button(t("clear_filters"), clearAll));
   showEnd();
   document.title = state.value("q") ? `${state.value("q")} – ${t("title")}` : t("title");
@@ -106,38 +106,38 @@ const notes = ({ note_codes: codes, notes: texts }) =>
 
 function showEnd() {
   byId("more").hidden = answer.cursor === null;
-  byId("end").hidden = answer.cursor !== null || seen.size <= PAGE;
+  byId("end").hidden = answer.cursor !== null || seen.size <= PAGE_SIZE;
 }
 
 function showFailure(failure) {
-  // The same search may be asked again.
-  asked = null;
+  // Allow the same search again.
+  shownSearch = null;
   byId("heading").textContent = t("failed");
-  byId("said").textContent = failure.message;
+  byId("message").textContent = failure.message;
   for (const id of ["took", "notes", "meant"]) clear(byId(id));
   for (const id of ["no-match", "more", "end"]) byId(id).hidden = true;
   clear(hits);
   clear(byId("rescue"), button(t("retry"), () => run({ force: true })));
 }
 
-// The page after those on show. What is there already is not shown twice, should the index have
-// changed in between.
+// Append the next page. Hits that are shown already are skipped: they may repeat when the index
+// has changed.
 async function more() {
   if (!answer?.cursor || hits.getAttribute("aria-busy")) return;
-  const found = await ask({ cursor: answer.cursor });
+  const found = await request({ cursor: answer.cursor });
   if (!found) return;
   answer = { ...answer, cursor: found.cursor };
   const fresh = found.hits.filter((hit) => !seen.has(hit.id));
   for (const hit of fresh) seen.add(hit.id);
   hits.append(...fresh.map((hit) => card(hit)));
   showEnd();
-  // The end may still be in sight: then it comes into it no more.
-  if (near(byId("more"))) more();
+  // The button may still be visible; the observer only reports changes.
+  if (isNear(byId("more"))) more();
 }
 
-const near = (element) => !element.hidden && element.getBoundingClientRect().top < innerHeight + 800;
+const isNear = (element) => !element.hidden && element.getBoundingClientRect().top < innerHeight + 800;
 
-function look(query) {
+function searchFor(query) {
   box.value = query;
   state.change((parameters) => parameters.set("q", query));
 }
@@ -151,15 +151,15 @@ function showControls() {
   showAsset();
 }
 
-// While somebody types, the results follow.
+// Results update while the user types.
 const draft = () => state.change((parameters) => parameters.set("q", box.value), { draft: true });
-const typed = settled(draft, 20);
+const typed = debounced(draft, 20);
 
 box.addEventListener("input", typed);
 byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
   draft();
-  state.settle();
+  state.endDraft();
 });
 for (const name of ["sort", "mode"])
   byId(name).addEventListener("change", ({ target }) => state.change((p) => p.set(name, target.value)));
@@ -168,12 +168,12 @@ byId("filters-open").addEventListener("click", ({ currentTarget }) => {
   currentTarget.setAttribute("aria-expanded", String(open));
 });
 
-addEventListener("said", ({ detail }) => (byId("said").textContent = detail));
+addEventListener("announced", ({ detail }) => (byId("message").textContent = detail));
 byId("picture").addEventListener("change", ({ target }) => {
-  takePicture(target.files[0]);
+  addPicture(target.files[0]);
   target.value = "";
 });
-document.addEventListener("paste", (event) => takePicture(event.clipboardData.files[0]));
+document.addEventListener("paste", (event) => addPicture(event.clipboardData.files[0]));
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
   if (event.dataTransfer.types.includes("Files")) document.body.classList.add("over");
@@ -184,7 +184,7 @@ for (const end of ["dragleave", "drop"])
   });
 document.addEventListener("drop", (event) => {
   event.preventDefault();
-  takePicture(event.dataTransfer.files[0]);
+  addPicture(event.dataTransfer.files[0]);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.target.closest("input, textarea, select, dialog")) return;
@@ -193,15 +193,15 @@ document.addEventListener("keydown", (event) => {
 });
 byId("more").addEventListener("click", more);
 new IntersectionObserver(([entry]) => { if (entry.isIntersecting) more(); }, { rootMargin: "800px" }).observe(byId("more"));
-byId("language").addEventListener("click", turn);
+byId("language").addEventListener("click", switchLanguage);
 addEventListener("index-changed", async ({ detail }) => {
   await run({ force: true });
-  if (detail) byId("said").textContent = detail;
-  if (state.value("asset")) showAssetAnew();
+  if (detail) byId("message").textContent = detail;
+  if (state.value("asset")) refreshAsset();
 });
 
 translate();
 box.value = state.value("q");
 state.follow(run);
 run();
-learnSession();
+loadSession();

@@ -1,16 +1,16 @@
-// Who asks: signing in where the service has keys, and what the key may do.
+// The session: sign-in on services with API keys, and the role of the caller.
 import { call } from "./api.js";
 import { byId } from "./elements.js";
 import { t } from "./words.js";
 
 let session = null;
 
-export const maySave = () => session !== null && session.role !== "read";
+export const mayWrite = () => session !== null && session.role !== "read";
 
-// Who asks, by key; null where no key is asked for.
+// The name of the API key; null on services without keys.
 export const keyName = () => (session?.keyed ? session.name : null);
 
-export async function learnSession() {
+export async function loadSession() {
   session = await call("/v1/session").catch(() => null);
   show();
 }
@@ -18,7 +18,7 @@ export async function learnSession() {
 function show() {
   byId("sign-out").hidden = !session?.keyed;
   byId("sign-out").textContent = t("sign_out", { name: session?.name ?? "" });
-  if (byId("add")) byId("add").hidden = !maySave();
+  if (byId("add")) byId("add").hidden = !mayWrite();
   if (session) byId("sign-in").hidden = true;
 }
 
@@ -33,11 +33,11 @@ byId("sign-in").addEventListener("submit", async (event) => {
   byId("key").value = "";
   try {
     session = await call("/v1/session", { method: "POST", headers: { "Content-Type": "application/json" }, body });
-    byId("sign-in-said").textContent = "";
+    byId("sign-in-message").textContent = "";
     show();
     dispatchEvent(new CustomEvent("index-changed", { detail: "" }));
   } catch (failure) {
-    byId("sign-in-said").textContent = failure.message;
+    byId("sign-in-message").textContent = failure.message;
   }
 });
 

@@ -1,4 +1,4 @@
-// The drawer at the side: one thing at a time, beside the results; Escape closes it.
+// The drawer beside the results; it shows one thing at a time, and Escape closes it.
 import { byId, clear } from "./elements.js";
 
 const side = byId("side");

@@ -1,8 +1,8 @@
-// The search is what the address says: the parameters of the API, the asset that is open, and in
-// the fragment the pictures that are searched by. Nothing else is remembered.
+// The state of the page is the address: parameters of the API, the open asset, and in the fragment
+// the pictures of the search. Nothing else is stored.
 import { decoded } from "./pictures.js";
 
-export const MOST_EXAMPLES = 20;
+export const MAX_EXAMPLES = 20;
 const OWN = new Set(["asset"]);
 const KINDS = { like: ["id", 1], unlike: ["id", -1], like_text: ["text", 1], unlike_text: ["text", -1] };
 const listeners = [];
@@ -30,7 +30,7 @@ function read() {
     const [value, behind] = part.split("~");
     if (decoded(value)) examples.push({ kind: "picture", value, weight: weight(behind) });
   }
-  examples = examples.slice(0, MOST_EXAMPLES);
+  examples = examples.slice(0, MAX_EXAMPLES);
 }
 
 function nameOf({ kind, weight }) {
@@ -38,8 +38,8 @@ function nameOf({ kind, weight }) {
   return Math.abs(weight) === 1 ? name : `${name}.${Math.abs(weight)}`;
 }
 
-// Parameters for the API; pictures travel beside them.
-export function asked() {
+// The parameters of the search for the API, without pictures.
+export function searchParameters() {
   const all = new URLSearchParams();
   for (const [name, value] of parameters) if (!OWN.has(name)) all.append(name, value);
   for (const one of examples) if (one.kind !== "picture") all.append(nameOf(one), one.value);
@@ -47,7 +47,7 @@ export function asked() {
 }
 
 function address() {
-  const search = asked();
+  const search = searchParameters();
   for (const name of OWN) if (parameters.get(name)) search.set(name, parameters.get(name));
   const fragment = new URLSearchParams();
   for (const { kind, value, weight } of examples)
@@ -56,8 +56,8 @@ function address() {
   return location.pathname + (search.size ? `?${search}` : "") + (hash ? `#${hash}` : "");
 }
 
-// Change the search. It is a step that the browser's back button undoes, unless `push` says no;
-// of drafts that follow each other, as while typing, only the first is.
+// Change the search. It adds an entry to the browser's history unless `push` is false; of a series
+// of drafts, as while typing, only the first does.
 export function change(how, { push = true, draft = false } = {}) {
   how(parameters, examples);
   for (const name of [...parameters.keys()]) if (!parameters.get(name)) parameters.delete(name);
@@ -69,8 +69,8 @@ export function change(how, { push = true, draft = false } = {}) {
 
 const current = () => location.pathname + location.search + location.hash;
 
-// What is drafted is meant.
-export const settle = () => { drafting = false; };
+// End a series of drafts.
+export const endDraft = () => { drafting = false; };
 
 export const value = (name) => parameters.get(name) ?? "";
 export const values = (name) => parameters.getAll(name);
@@ -81,11 +81,11 @@ export function follow(listener) {
   listeners.push(listener);
 }
 
-// Add an example, or weigh one anew that is there; whether there was room.
+// Add an example, or replace the weight of an equal one; returns whether there was room.
 export function addExample(example) {
   const same = (one) => one.kind === example.kind && one.value === example.value;
   const others = examples.filter((one) => !same(one));
-  const room = others.length < MOST_EXAMPLES;
+  const room = others.length < MAX_EXAMPLES;
   if (room) change((_, all) => all.splice(0, all.length, ...others, example));
   return room;
 }

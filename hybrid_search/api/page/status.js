@@ -1,11 +1,11 @@
-// How the index is: counts, generation, drift, tail, queues, recent errors; asked for every few
-// seconds while somebody looks.
+// The status page: sizes, generation, drift, write buffer, queues and recent errors. It refreshes
+// every few seconds while it is visible.
 import { call } from "./api.js";
 import { byId, clear, make } from "./elements.js";
-import { learnSession } from "./session.js";
-import { number, t, translate, turn } from "./words.js";
+import { loadSession } from "./session.js";
+import { dateTime, number, switchLanguage, t, textOr, translate } from "./words.js";
 
-const EVERY = 5000;
+const INTERVAL = 5000;
 
 const tile = (name, value) => make("div", { class: typeof value === "number" ? "tile" : "tile words" },
   make("b", {}, typeof value === "number" ? number(value) : value), make("small", {}, t(name)));
@@ -21,9 +21,9 @@ function vectors(name, facts) {
   const drift = Object.entries(facts.drift).map(([measure, share]) => `${measure} ${number(100 * share, 1)} %`);
   return panel(t(name), pairs([
     [t("s_kind"), [facts.kind, ...Object.entries(facts.parameters).map((pair) => pair.join(" "))].join(", ")],
-    [t("s_sealed"), facts.sealed],
+    [t("s_segment"), facts.sealed],
     [t("s_inserted"), facts.inserted],
-    [t("s_tail"), facts.tail],
+    [t("s_buffer"), facts.tail],
     [t("s_tombstones"), `${number(facts.tombstones)} (${number(100 * facts.tombstone_ratio, 1)} %)`],
     [t("s_drift"), drift.join(", ") || t("s_drift_none")],
     [t("s_memory"), megabytes(facts.bytes)],
@@ -36,14 +36,14 @@ function vectors(name, facts) {
 
 function service({ service: load, encoding }) {
   const all = encoding.cache_hits + encoding.cache_misses;
-  const waiting = Object.entries(load.waiting).map(([lane, count]) => [t("s_waiting", { lane }), count]);
+  const waiting = Object.entries(load.waiting).map(([lane, count]) => [t("s_waiting", { lane: textOr(`lane_${lane}`, lane) }), count]);
   const cache = t("s_cache_value", { hits: number(encoding.cache_hits), all: number(all) });
   return panel(t("s_service"), pairs([[t("s_in_flight"), load.in_flight], ...waiting, [t("s_cache"), cache]]));
 }
 
 function failures({ service: { failures: all } }) {
   const head = ["s_when", "s_what", "s_status", "s_detail"];
-  const rows = all.map((one) => [new Date(one.at).toLocaleString(), one.operation, one.status, one.detail]);
+  const rows = all.map((one) => [dateTime(one.at), one.operation, one.status, one.detail]);
   return make("section", { class: "panel wide", tabIndex: 0, "aria-label": t("s_failures") }, make("h2", {}, t("s_failures")),
     all.length === 0 ? make("p", { class: "faint" }, t("s_failures_none"))
       : make("table", { class: "failures" },
@@ -52,7 +52,7 @@ function failures({ service: { failures: all } }) {
 }
 
 function general(facts) {
-  const lacking = Object.entries(facts.lacking).map(([list, why]) => `${list}: ${why}`).join("; ");
+  const unavailable = Object.values(facts.lacking).join("; ");
   return panel(t("index_title"), pairs([
     [t("s_generation"), facts.generation],
     [t("s_model"), facts.encoding.model],
@@ -60,39 +60,39 @@ function general(facts) {
     [t("s_version"), facts.version],
     [t("s_folder"), facts.data_dir],
     [t("s_writes"), facts.writable ? t("s_yes") : t("s_readonly")],
-    [t("s_lacking"), lacking],
+    [t("s_unavailable"), unavailable],
     [t("s_repaired"), facts.repaired.join("; ")],
     [t("s_trouble"), facts.trouble],
   ]));
 }
 
-function clicked({ searches, interleaving }) {
-  const told = (one) => t("s_verdict", { won: one.won_by_challenger, lost: one.won_by_configured, ties: one.ties,
-    said: t(`s_winner_${one.winner ?? "none"}`) });
+function clicks({ searches, interleaving }) {
+  const verdict = (one) => t("s_verdict", { won: one.won_by_challenger, lost: one.won_by_configured, ties: one.ties,
+    verdict: t(`s_winner_${one.winner ?? "none"}`) });
   return panel(t("s_feedback"), pairs([[t("s_kept"), searches],
-    ...interleaving.map((one) => [one.challenger, told(one)])]));
+    ...interleaving.map((one) => [one.challenger, verdict(one)])]));
 }
 
-async function look() {
+async function refresh() {
   let facts, feedback;
   try {
     [facts, feedback] = await Promise.all([call("/v1/status"), call("/v1/feedback")]);
   } catch (failure) {
-    byId("said").textContent = failure.message;
+    byId("message").textContent = failure.message;
     return;
   }
-  byId("said").textContent = "";
+  byId("message").textContent = "";
   clear(byId("tiles"), tile("s_assets", facts.assets), tile("s_documents", facts.lexical.documents),
     tile("s_pictures", facts.vector.vectors), facts.copy && tile("s_copy", facts.copy.vectors),
     tile("s_sequence", facts.sequence), tile("s_generation", facts.generation));
   clear(byId("panels"), vectors("s_pictures", facts.vector), facts.copy && vectors("s_copy", facts.copy),
-    general(facts), service(facts), (feedback.log || feedback.searches > 0) && clicked(feedback), failures(facts));
+    general(facts), service(facts), (feedback.log || feedback.searches > 0) && clicks(feedback), failures(facts));
 }
 
 translate();
 document.title = `${t("index_title")} – ${t("title")}`;
-byId("language").addEventListener("click", turn);
-addEventListener("index-changed", look);
-learnSession();
-look();
-setInterval(() => { if (!document.hidden) look(); }, EVERY);
+byId("language").addEventListener("click", switchLanguage);
+addEventListener("index-changed", refresh);
+loadSession();
+refresh();
+setInterval(() => { if (!document.hidden) refresh(); }, INTERVAL);

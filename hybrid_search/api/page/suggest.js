@@ -1,7 +1,7 @@
-// The search box: suggestions while typing, unfinished Korean syllables included. A list box after
-// the combobox pattern of WAI-ARIA: arrows choose, Enter takes, Escape closes.
+// Completions of the search box, also for incomplete Korean syllables. A list box in the combobox
+// pattern of WAI-ARIA: arrow keys move, Enter accepts, Escape closes.
 import { call } from "./api.js";
-import { byId, clear, make, settled } from "./elements.js";
+import { byId, clear, debounced, make } from "./elements.js";
 import { number } from "./words.js";
 
 const box = byId("q");
@@ -15,7 +15,7 @@ function show(completions) {
   at = -1;
   clear(list, completions.map(({ text, assets }, index) =>
     make("li", { role: "option", id: `completion-${index}`, "aria-selected": "false",
-      onpointerdown: (event) => { event.preventDefault(); take(text); } },
+      onpointerdown: (event) => { event.preventDefault(); accept(text); } },
       make("span", { dir: "auto" }, text), make("small", {}, number(assets)))));
   list.hidden = completions.length === 0;
   box.setAttribute("aria-expanded", String(!list.hidden));
@@ -31,13 +31,13 @@ function choose(next) {
   all[at]?.scrollIntoView({ block: "nearest" });
 }
 
-function take(text) {
+function accept(text) {
   box.value = text;
   close();
   box.form.requestSubmit();
 }
 
-const complete = settled(async (typed) => {
+const complete = debounced(async (typed) => {
   if (box.value !== typed || !typed.trim()) return close();
   const found = await call(`/v1/suggest?${new URLSearchParams({ q: typed, size: 8 })}`).catch(() => null);
   if (box.value === typed && document.activeElement === box)
@@ -48,12 +48,12 @@ box.addEventListener("input", () => complete(box.value));
 box.addEventListener("blur", close);
 box.form.addEventListener("submit", close);
 box.addEventListener("keydown", (event) => {
-  // While a syllable is being put together, keys belong to the input method.
+  // While a syllable is being composed, keys go to the input method.
   if (event.isComposing || list.hidden) return;
   if (event.key === "ArrowDown") choose(at < 0 ? 0 : at + 1);
   else if (event.key === "ArrowUp") choose(at < 0 ? options().length - 1 : at - 1);
   else if (event.key === "Escape") close();
-  else if (event.key === "Enter" && options()[at]) take(options()[at].firstChild.textContent);
+  else if (event.key === "Enter" && options()[at]) accept(options()[at].firstChild.textContent);
   else return;
   event.preventDefault();
 });

@@ -1,13 +1,13 @@
-// The sliders of the ranking: what was found is fused anew while they move.
-import { button, byId, clear, make, settled } from "./elements.js";
+// The ranking sliders: the candidates are fused again while a slider moves.
+import { button, byId, clear, debounced, make } from "./elements.js";
 import { openSide } from "./side.js";
 import * as state from "./state.js";
 import { number, short, t } from "./words.js";
 import { listName } from "./why.js";
 
-const MOST = 5;
-const CONSTANTS = 200;
-const set = settled((name, value) => state.change((parameters) => parameters.set(name, value), { push: false }), 15);
+const MAX_WEIGHT = 5;
+const MAX_CONSTANT = 200;
+const set = debounced((name, value) => state.change((parameters) => parameters.set(name, value), { push: false }), 15);
 let last = null;
 
 byId("tune").addEventListener("click", ({ currentTarget }) => {
@@ -15,12 +15,12 @@ byId("tune").addEventListener("click", ({ currentTarget }) => {
   if (last) draw();
 });
 
-// Show the lists of an answer, and how far the hits moved.
+// Show the lists of an answer, and how many hits moved.
 export function showTuning(answer, moved) {
   const same = last && last.lists.map(({ list }) => list).join() === answer.lists.map(({ list }) => list).join();
   last = answer;
   if (byId("side").dataset.shows !== "tune") return;
-  // A slider that is being moved must stay the same element.
+  // Redrawing would replace a slider that is being moved.
   if (!same || !byId("tune-moved")) draw();
   byId("tune-moved").textContent = moved === null ? "" : t("tune_moved", {
     count: moved.count, all: moved.all, ms: number(answer.took_ms, 1) });
@@ -30,8 +30,8 @@ function draw() {
   const { lists, rank_constant: constant, fusion } = last;
   clear(byId("side-body"),
     make("p", { class: "faint" }, t("tune_hint")),
-    lists.map(({ list, weight }) => slider(`weight.${list}`, listName(list), weight, { min: 0, max: MOST, step: 0.1 })),
-    slider("rank_constant", t("rank_constant"), constant, { min: 1, max: CONSTANTS, step: 1 }),
+    lists.map(({ list, weight }) => slider(`weight.${list}`, listName(list), weight, { min: 0, max: MAX_WEIGHT, step: 0.1 })),
+    slider("rank_constant", t("rank_constant"), constant, { min: 1, max: MAX_CONSTANT, step: 1 }),
     make("label", { class: "switch", title: t("tune_method_hint") },
       make("input", { type: "checkbox", id: "method", checked: fusion === "confident_rrf",
         onchange: ({ target }) => set("fusion", target.checked ? "confident_rrf" : "rrf") }),
@@ -60,7 +60,7 @@ function reset() {
   last = null;
 }
 
-// What the settings file of an index takes.
+// Copy weights and method in the format of the settings file.
 async function copySettings(target) {
   const lists = last.lists.map(({ list, weight }) => `\n[fusion.${list}]\nweight = ${weight}\n`);
   const head = `[fusion]\nmethod = "${last.fusion}"\nrank_constant = ${last.rank_constant}\n`;

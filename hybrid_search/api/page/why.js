@@ -1,18 +1,18 @@
-// Why an ad stands where it does: each list's part of its score, how it was found, and where it
-// would stand at other weights.
+// Explains the rank of an ad: the contribution of each list, how each list was searched, and the
+// rank with other weights.
 import { pathOf, search } from "./api.js";
 import { byId, clear, make } from "./elements.js";
 import { closeSide, openSide } from "./side.js";
-import { knows, number, short, t } from "./words.js";
+import { number, short, t, textOr } from "./words.js";
 
 const COLOURS = { phrase: 1, lexical: 2, text_to_image: 3, copy_semantic: 4, image_to_image: 5 };
 let shown = null;
 let token = null;
 
-export const listName = (list) => (knows(`list_${list}`) ? t(`list_${list}`) : list);
+export const listName = (list) => textOr(`list_${list}`, list);
 
-// The candidates that explanations speak of: those of the answer on show.
-export const speakOf = (answer) => { token = answer?.token ?? null; };
+// Explain the candidates of this answer.
+export const setAnswer = (answer) => { token = answer?.token ?? null; };
 
 export async function explain(id, opener) {
   shown = id;
@@ -25,8 +25,8 @@ export async function explain(id, opener) {
   }
 }
 
-// Explain again what is open, after the search has changed; an ad that is gone closes the drawer.
-export function explainAgain() {
+// Refresh an open explanation after the search has changed; close it when its ad is gone.
+export function refreshExplanation() {
   if (byId("side").dataset.shows === "why") explain(shown, null).catch(closeSide);
 }
 
@@ -45,7 +45,7 @@ function explanation(found) {
   ];
 }
 
-const fieldName = (field) => (knows(`f_${field}`) ? t(`f_${field}`) : field);
+const fieldName = (field) => textOr(`f_${field}`, field);
 
 function place(found) {
   if (found.rank) return t("rank_of", { rank: number(found.rank), count: number(found.candidates) });
@@ -54,7 +54,7 @@ function place(found) {
 
 function parts(found) {
   const most = Math.max(...found.hit.lists.map((part) => part.contribution), 1e-9);
-  const head = ["col_list", "col_rank", "col_score", "col_weight", "col_believed", "col_gives"];
+  const head = ["col_list", "col_rank", "col_score", "col_weight", "col_confidence", "col_contribution"];
   return make("table", { class: "parts" },
     make("thead", {}, make("tr", {}, head.map((name) => make("th", { scope: "col" }, t(name))))),
     make("tbody", {}, found.hit.lists.map((part, at) => row(part, found.lists[at], most))));
@@ -73,7 +73,7 @@ function row(part, report, most) {
     make("td", {}, number(part.contribution, 4)));
 }
 
-// One row a setting: the rank at each value that was tried, and now.
+// One row for each setting: the rank at each value, and whether it is better or worse than now.
 function otherwise(found) {
   const rows = new Map();
   for (const { setting, value, rank } of found.otherwise)

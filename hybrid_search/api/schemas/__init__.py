@@ -1,5 +1,1 @@
-"""JSON to records and back, shared by the service, the command line and the manifests.
-
-``assets`` holds what comes in and is stored, ``filters`` and ``queries`` what is asked,
-``answers`` what goes out.
-"""
+"""JSON schemas of the API, and conversion from and to records; the command line uses them too."""

@@ -9,7 +9,7 @@ from hybrid_search.core import Explanation
 
 
 class OtherwiseJson(TypedDict):
-    """Where the asset would stand if that one setting had that value."""
+    """The rank of the asset if this one setting had this value."""
 
     setting: str
     value: float
@@ -17,11 +17,11 @@ class OtherwiseJson(TypedDict):
 
 
 class ExplanationJson(TypedDict):
-    """Why an asset stands where it does for a query, or does not.
+    """The rank of an asset in a search, and what it is made of.
 
-    ``rank`` is null when no list has it as a candidate, or it was left out; ``admitted`` is false
-    where filter and excluded words keep it out. ``otherwise`` has other settings, one changed at a
-    time: it is empty for a sorted search.
+    ``rank`` is null when the asset is not a candidate of any list; ``admitted`` is false when the
+    filter or an excluded word removes it. ``otherwise`` has its rank at other settings, one
+    changed at a time; it is empty for a sorted search.
     """
 
     rank: int | None

@@ -1,7 +1,7 @@
 """Filters as JSON.
 
 ``{"brand": "무지개", "price": {"gte": 9900, "lte": 20000}}`` joins its fields by AND;
-``{"or": [{…}, {…}]}``, ``{"and": […]}`` and ``{"not": {…}}`` make trees. A field's condition is
+``{"or": [{…}, {…}]}``, ``{"and": […]}`` and ``{"not": {…}}`` nest. The condition of a field is
 a value, a list of values (any of them), a range (``gt``, ``gte``, ``lt``, ``lte``),
 ``{"prefix": "…"}`` or ``{"exists": true}``.
 """
@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?")
 
 
 def filter_from_json(data: Any) -> Filter:
-    """The filter in a decoded JSON object; raises ``InvalidQuery`` that names the wrong part.
+    """The filter of a decoded JSON object; raises ``InvalidQuery`` that names the invalid part.
 
     >>> filter_from_json({"brand": "무지개"})
     AnyOf(field='brand', values=('무지개',))
@@ -37,10 +37,10 @@ def filter_from_json(data: Any) -> Filter:
 
 
 def filter_from_terms(terms: list[str]) -> Filter | None:
-    """The filter in ``field:value`` texts, as a command line or a query string gives them.
+    """The filter of ``field:value`` terms, as in a command line or a query string.
 
-    Equal fields are joined by OR, different ones by AND; ``field:10..20`` is a range with
-    either side optional, ``field:*`` asks for any value, ``field:abc*`` for a prefix.
+    Terms of one field are joined by OR, fields by AND. ``field:10..20`` is a range with
+    either side optional, ``field:*`` is any value, ``field:abc*`` a prefix.
     ``None`` for no terms.
 
     >>> filter_from_terms(["price:9900.."])
@@ -48,7 +48,7 @@ def filter_from_terms(terms: list[str]) -> Filter | None:
     """
     by_field: dict[str, list[Filter]] = {}
     for term in terms:
-        # A terminal may hand over bytes that are no text.
+        # Arguments of a command may contain bytes that are not valid UTF-8.
         name, colon, value = term.encode("utf-8", "replace").decode().partition(":")
         if not colon or not name or not value:
             raise InvalidQuery(f"filter: {short_repr(term)} is not FIELD:VALUE")
@@ -66,7 +66,7 @@ def _term(name: str, value: str) -> Filter:
     if value.endswith("*"):
         return Prefix(name, value[:-1])
     typed = _typed(value)
-    # A value that reads as a number may have been stored as either.
+    # The stored value may be a text or a number.
     return AnyOf(name, (value,) if typed is None or typed == value else (value, typed))
 
 
@@ -100,19 +100,19 @@ def _entry(name: str, value: Any, depth: int) -> Filter:
 
 
 def _condition(name: str, value: Any) -> Filter:
-    if not name or len(name) > MAX_NAME or not _holdable(name):
+    if not name or len(name) > MAX_NAME or not _is_value(name):
         raise InvalidQuery(f"filter: {short_repr(name)}: a name has 1 to {MAX_NAME} characters")
-    if _holdable(value):
+    if _is_value(value):
         return AnyOf(name, (value,))
-    if isinstance(value, list) and value and all(map(_holdable, value)):
+    if isinstance(value, list) and value and all(map(_is_value, value)):
         return AnyOf(name, tuple(value))
     if isinstance(value, Mapping) and value:
         return _operators(name, value)
-    raise InvalidQuery(f"filter: {name} = {short_repr(value)} is no value, list or condition")
+    raise InvalidQuery(f"filter: {name} = {short_repr(value)} is not a value, list or condition")
 
 
-def _holdable(value: Any) -> bool:
-    """Whether a field can hold it: a text without half a surrogate pair, or a finite number."""
+def _is_value(value: Any) -> bool:
+    """Whether it is a valid value: a text without lone surrogates, or a finite number."""
     try:
         if isinstance(value, str):
             value.encode()
@@ -125,7 +125,7 @@ def _holdable(value: Any) -> bool:
 def _operators(name: str, value: Mapping[str, Any]) -> Filter:
     if set(value) <= _RANGE_KEYS:
         return _range(name, value)
-    if set(value) == {"prefix"} and isinstance(value["prefix"], str) and _holdable(value["prefix"]):
+    if set(value) == {"prefix"} and isinstance(value["prefix"], str) and _is_value(value["prefix"]):
         return Prefix(name, value["prefix"])
     if set(value) == {"exists"} and isinstance(value["exists"], bool):
         return Exists(name) if value["exists"] else Not(Exists(name))
@@ -134,10 +134,10 @@ def _operators(name: str, value: Mapping[str, Any]) -> Filter:
 
 
 def _range(name: str, value: Mapping[str, Any]) -> Filter:
-    """A range; ``gt`` and ``lt`` leave their bound itself out."""
+    """A range; ``gt`` and ``lt`` exclude the bound."""
     if {"gt", "gte"} <= set(value) or {"lt", "lte"} <= set(value):
         raise InvalidQuery(
-            f"filter: {name} = {short_repr(value)}: a side of a range takes one bound"
+            f"filter: {name} = {short_repr(value)}: each side of a range takes one bound"
         )
     low, high = value.get("gt", value.get("gte")), value.get("lt", value.get("lte"))
     within = _between(name, low, high)
@@ -149,8 +149,10 @@ def _between(name: str, low: Any, high: Any) -> Filter:
     bounds = [bound for bound in (low, high) if bound is not None]
     numbers = [isinstance(b, int | float) and not isinstance(b, bool) for b in bounds]
     alike = all(numbers) or all(isinstance(b, str) for b in bounds)
-    if not bounds or not alike or not all(map(_holdable, bounds)):
-        raise InvalidQuery(f"filter: {name}: a range takes two numbers or two texts, one may lack")
+    if not bounds or not alike or not all(map(_is_value, bounds)):
+        raise InvalidQuery(
+            f"filter: {name}: the bounds of a range are numbers or texts, one may be missing"
+        )
     return Between(name, low, high)
 
 

@@ -1,4 +1,4 @@
-"""Searches as the query string of a URL, the fields of a form, or the options of a command."""
+"""Queries from the query string of a URL, the fields of a form, or the options of a command."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ SINGLE = (
     *("q", "size", "offset", "cursor", "reuse", "mode", "fusion", "rank_constant"),
     *("min_similarity", "sort", "highlight", "explain", "search_id", "log"),
 )
-"""Fields of ``SearchBody`` that a parameter of the same name sets."""
+"""Fields of ``SearchBody`` with a parameter of the same name."""
 REPEATED = {
     "filter": "A condition: field:value, field:10..20, field:abc*, field:*, or a JSON filter.",
-    "facet": "A field whose values are counted over all matches.",
-    "like": "The id of an asset that hits shall look like.",
-    "unlike": "The id of an asset that hits shall not look like.",
-    "like_text": "A description that hits shall look like.",
-    "unlike_text": "A description that hits shall not look like.",
+    "facet": "A field to count values of, over all matches.",
+    "like": "The id of an asset that hits should look like.",
+    "unlike": "The id of an asset that hits should not look like.",
+    "like_text": "A description that hits should look like.",
+    "unlike_text": "A description that hits should not look like.",
 }
-"""Parameters that may be given several times, and what each says."""
-WEIGHED = "like, unlike, like_text and unlike_text with a weight: like.2, unlike_text.0.5."
-"""What the parameters of examples with a weight behind a point say."""
+"""Parameters that may be repeated, with their descriptions."""
+WEIGHTED = "like, unlike, like_text or unlike_text with a weight: like.2, unlike_text.0.5."
+"""Description of the parameters of weighted examples."""
 _EXAMPLES = {
     "like": ("id", 1.0),
     "unlike": ("id", -1.0),
@@ -35,10 +35,10 @@ _EXAMPLES = {
     "unlike_text": ("text", -1.0),
 }
 BY_LIST = {
-    "window": "Candidates that list may give, for example window.lexical=200.",
-    "weight": "What a rank in that list is worth, for example weight.text_to_image=0.5.",
+    "window": "Number of candidates from a list, for example window.lexical=200.",
+    "weight": "Weight of a list, for example weight.text_to_image=0.5.",
 }
-"""Parameters that name a list behind a point, and what each says."""
+"""Parameters with the name of a list after a point, with their descriptions."""
 
 
 def query_from_parameters(
@@ -46,9 +46,9 @@ def query_from_parameters(
     defaults: FusionSettings,
     pictures: Sequence[Example] = (),
 ) -> Query:
-    """The query in these parameters; ``pictures`` are further examples.
+    """The query of these parameters; ``pictures`` are additional examples.
 
-    Raises ``InvalidQuery`` that names the wrong parameter.
+    Raises ``InvalidQuery`` that names the invalid parameter.
     """
     body: dict[str, Any] = {"like": [], "lists": {}, "facets": []}
     conditions: list[str] = []
@@ -71,7 +71,7 @@ def query_from_parameters(
 
 
 def weight_in(name: str) -> float:
-    """The weight behind the point in the name of an example, 1 where there is none.
+    """The weight after the point in the name of an example; 1 without a point.
 
     Raises ``InvalidQuery``.
 
@@ -92,14 +92,14 @@ def _set_once(body: dict[str, Any], name: str, value: str) -> None:
     if name not in SINGLE:
         behind = ("like.WEIGHT", *(f"{name}.LIST" for name in BY_LIST))
         known = ", ".join((*SINGLE, *REPEATED, *behind))
-        raise InvalidQuery(f"{name[:60]!r} is no parameter; known are {known}")
+        raise InvalidQuery(f"{name[:60]!r} is not a parameter; known parameters: {known}")
     if name in body:
         raise InvalidQuery(f"{name}: given twice")
     body[name] = value
 
 
 def _filter(conditions: list[str]) -> Filter | None:
-    """All conditions together; one that begins with a brace is JSON."""
+    """The conditions joined by AND; one that begins with a brace is JSON."""
     trees = [filter_from_json(read_json(c.encode())) for c in conditions if c.startswith("{")]
     terms = filter_from_terms([c for c in conditions if not c.startswith("{")])
     parts = [*trees, *([] if terms is None else [terms])]

@@ -1,10 +1,10 @@
-"""Searches as JSON."""
+"""Queries as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -17,116 +17,112 @@ from hybrid_search.core import (
     FusionSettings,
     ListName,
     ListSettings,
+    Mode,
     Query,
     Sort,
+    restrict,
 )
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.core.json_input import decode_base64, parse_model
 
-Mode = Literal["hybrid", "text", "vector"]
-
 MAX_SIZE = 200
 MAX_EXAMPLES = 20
 MAX_WEIGHT = 10.0
-"""Of an example, to either side."""
+"""Largest weight of an example, positive or negative."""
 MAX_DEPTH = 10_000
-"""How far a page may lie from the first hit: offset + size."""
+"""Largest offset + size."""
 SearchId = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{8,64}$")]
-"""The name of a search in the log."""
-_MODE_LISTS: dict[Mode, tuple[ListName, ...]] = {
-    "text": ("phrase", "lexical"),
-    "vector": ("text_to_image", "copy_semantic", "image_to_image"),
-}
+"""The id of a search in the query log."""
 
 
 class ExampleBody(BaseModel):
-    """What pictures shall be like: one of ``image``, ``id`` and ``text``."""
+    """An example of the wanted pictures: one of ``image``, ``id`` and ``text``."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     image: str | None = None
-    """The bytes of a picture, base64."""
+    """The bytes of a picture in base64."""
     id: str | None = None
     """The id of an indexed asset that has a picture."""
     text: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    """A description, to be mixed with the pictures."""
+    """A description of the picture."""
     weight: Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT, allow_inf_nan=False)] = 1.0
-    """How much it counts against the other examples; negative asks for pictures unlike it."""
+    """Weight relative to the other examples; negative finds pictures unlike it."""
 
     def to_example(self) -> Example:
-        """The same as a record; raises ``InvalidQuery``."""
+        """The example as a record; raises ``InvalidQuery``."""
         given = [value for value in (self.image, self.id, self.text) if value is not None]
         if len(given) != 1:
-            raise InvalidQuery("like: each example takes one of image, id and text")
+            raise InvalidQuery("like: an example has one of image, id and text")
         if self.id is not None:
-            return Example(id=AssetId(_whole(self.id)), weight=self.weight)
+            return Example(id=AssetId(_without_surrogates(self.id)), weight=self.weight)
         if self.text is not None:
-            return Example(text=_whole(self.text), weight=self.weight)
+            return Example(text=_without_surrogates(self.text), weight=self.weight)
         return Example(picture=decode_base64(self.image or ""), weight=self.weight)
 
 
 class ListBody(BaseModel):
-    """How one list takes part in this search."""
+    """Settings of one candidate list for this search."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     window: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Candidates the list may give."""
+    """Number of candidates from this list."""
     weight: Annotated[float, Field(ge=0.0, le=100.0, allow_inf_nan=False)] | None = None
-    """What a rank in it is worth."""
+    """Weight of this list in fusion."""
 
 
 class SearchBody(BaseModel):
-    """A search: words, pictures, or both, within a filter."""
+    """A search by words, pictures, or both, with an optional filter."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     q: str = ""
-    """Words and "quoted phrases", with the operators of the query language."""
+    """Words, "quoted phrases" and operators of the query language."""
     image: str | None = None
-    """The bytes of a picture to be like, base64; short for one example."""
+    """The bytes of a picture in base64; short for one example."""
     like: Annotated[list[ExampleBody], Field(max_length=MAX_EXAMPLES)] = []
-    """Pictures to be like or unlike, with weights."""
+    """Examples that hits should look like or not look like, with weights."""
     filter: dict[str, Any] | None = None
-    """Conditions by field, see the documentation of filters."""
+    """Conditions by field; see the documentation of filters."""
     size: Annotated[int, Field(ge=1, le=MAX_SIZE)] = 10
-    """Hits a page."""
+    """Hits on a page."""
     offset: Annotated[int, Field(ge=0, le=MAX_DEPTH)] = 0
-    """Hits to pass over; prefer ``cursor``, which stays stable while assets are written."""
+    """Hits to skip; prefer ``cursor``, which is stable while assets are written."""
     cursor: str | None = None
-    """The ``cursor`` of the page before, with the same search."""
+    """The ``cursor`` of the previous page of the same search."""
     reuse: str | None = None
-    """The ``token`` of an answer to the same search: its candidates are fused anew by the weights,
-    rank constant and method given here, instead of being looked for; where they are no longer
-    remembered they are looked for."""
+    """The ``token`` of an answer to the same search: its candidates are fused again with the
+    weights, rank constant and method of this request. When they are no longer cached, they are
+    retrieved again."""
     mode: Mode = "hybrid"
-    """Which lists answer: all, those of words, or those of vectors."""
+    """Candidate lists to use: all, those of words, or those of vectors."""
     fusion: FusionMethod | None = None
-    """How the lists become one: ``confident_rrf`` weighs each list's word by the evidence for it,
-    ``rrf`` is plain reciprocal rank fusion; the others are dialects, see the documentation."""
+    """Fusion method: ``confident_rrf`` multiplies each list's weight by the candidate's confidence,
+    ``rrf`` is plain reciprocal rank fusion; for the others see the documentation."""
     rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0, allow_inf_nan=False)] | None = None
-    """The k of reciprocal rank fusion."""
+    """The constant k of reciprocal rank fusion."""
     lists: dict[ListName, ListBody] = {}
-    """Window and weight by list, where they differ from the configured ones."""
+    """Window and weight by list, where they differ from the settings."""
     min_similarity: Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)] | None = None
-    """Cosine similarity below which a picture is no candidate of the lists of pictures."""
+    """Lowest cosine similarity of a candidate in the lists of pictures."""
     sort: Annotated[str, Field(max_length=101)] | None = None
-    """A field to sort by instead of by relevance; a minus before it turns the order round."""
+    """A field to sort by instead of relevance; a leading minus sorts in descending order."""
     facets: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)] = []
-    """Fields whose values are counted over all matches."""
+    """Fields to count values of, over all matches."""
     highlight: bool = False
-    """Give each hit's matched fields, and where in them the query's words stand."""
+    """Return the matched fields of each hit, and the positions of the query's words in them."""
     search_id: SearchId | None = None
-    """Names this search in the log, where one is kept; the service gives a name otherwise."""
+    """The id of this search in the query log; generated by default."""
     log: bool = False
-    """Keep this search and what it shows in the log, without who searched."""
+    """Log this search and its hits, without the user."""
     explain: bool = False
-    """Give each hit's rank, score, weight and contribution by list; highlights too."""
+    """Return the rank, score, weight and contribution of each hit by list; highlights too."""
 
     @field_validator("q")
     @classmethod
-    def _no_surrogates(cls, value: str) -> str:
-        return _whole(value)
+    def _clean_text(cls, value: str) -> str:
+        return _without_surrogates(value)
 
     def to_query(
         self,
@@ -134,7 +130,7 @@ class SearchBody(BaseModel):
         pictures: Sequence[Example] = (),
         where: Filter | None = None,
     ) -> Query:
-        """The same as a record; ``pictures`` are further examples.
+        """The query as a record; ``pictures`` are additional examples.
 
         ``where`` is the filter when the body has none. Raises ``InvalidQuery``.
         """
@@ -177,23 +173,15 @@ class SearchBody(BaseModel):
         )
 
 
-def _whole(text: str) -> str:
-    """The text with a question mark for each half of a surrogate pair."""
+def _without_surrogates(text: str) -> str:
+    """The text with a question mark for each lone surrogate."""
     return text.encode("utf-8", "replace").decode()
-
-
-def restrict(settings: FusionSettings, mode: Mode) -> FusionSettings:
-    """The settings with only the lists of that mode."""
-    if mode == "hybrid":
-        return settings
-    kept = {name: settings.lists[name] for name in _MODE_LISTS[mode] if name in settings.lists}
-    return replace(settings, lists=kept)
 
 
 def _sort(text: str) -> Sort:
     field = text.removeprefix("-")
     if not field:
-        raise InvalidQuery("sort: names no field")
+        raise InvalidQuery("sort: the name of a field is missing")
     return Sort(field, descending=text.startswith("-"))
 
 
@@ -208,5 +196,5 @@ def _override(base: ListSettings, body: ListBody | None) -> ListSettings:
 
 
 def query_from_json(data: Mapping[str, Any], defaults: FusionSettings) -> Query:
-    """The query in a decoded JSON object; raises ``InvalidQuery`` that names the wrong part."""
+    """The query of a decoded JSON object; raises ``InvalidQuery`` that names the invalid part."""
     return parse_model(SearchBody, data, InvalidQuery).to_query(defaults)

@@ -1,6 +1,6 @@
-"""Answers as JSON.
+"""Search results as JSON.
 
-The shapes are typed dictionaries: what is rendered is what the OpenAPI document describes.
+The OpenAPI document is generated from these typed dictionaries.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
+from hybrid_search.api.schemas.assets import PictureJson, picture_to_json
 from hybrid_search.core import (
     Answer,
     Contribution,
@@ -16,60 +17,13 @@ from hybrid_search.core import (
     ListReport,
     Note,
     NoteCode,
-    PictureFacts,
     Span,
-    StoredAsset,
 )
 from hybrid_search.core.asset_schema import asset_to_json
 
 
-class PictureJson(TypedDict):
-    """What is known of a picture."""
-
-    digest: str
-    format: str
-    width: int
-    height: int
-    bytes: int
-    placeholder: str
-
-
-class StoredAssetJson(TypedDict):
-    """An asset as it is stored."""
-
-    asset: dict[str, Any]
-    picture: PictureJson | None
-    ordinal: int
-    updated_at: str
-
-
-class VersionsJson(TypedDict):
-    """What was stored under an id, newest first; the first one counts unless it was deleted."""
-
-    live: bool
-    versions: list[StoredAssetJson]
-
-
-class DuplicateJson(StoredAssetJson):
-    """An asset with a copy of a picture.
-
-    ``band`` is ``identical`` for the same bytes and ``near`` for the same picture to the eye:
-    ``distance`` is in how many of 256 bits their hashes of brightness differ.
-    """
-
-    band: str
-    similarity: float
-    distance: int
-
-
-class DuplicatesJson(TypedDict):
-    """The copies of a picture, identical ones first, then the nearest."""
-
-    duplicates: list[DuplicateJson]
-
-
 class SpanJson(TypedDict):
-    """A matched stretch of a field: characters [start, end) of its ``index``-th text."""
+    """A match in a field: characters [start, end) of its text number ``index``."""
 
     field: str
     index: int
@@ -78,9 +32,10 @@ class SpanJson(TypedDict):
 
 
 class ContributionJson(TypedDict):
-    """What one list gave to a hit; ``absent`` says why it gave nothing.
+    """The contribution of one list to the score of a hit.
 
-    The contribution is weight * confidence * lift of the hit / (rank_constant + rank).
+    ``absent`` says why the hit is not in the list: ``not_matched`` or ``below_window``. By default
+    the contribution is weight * confidence * lift / (rank_constant + rank), with the hit's lift.
     """
 
     list: str
@@ -93,7 +48,7 @@ class ContributionJson(TypedDict):
 
 
 class HitJson(TypedDict):
-    """One result."""
+    """One hit; ``lists`` is present when the search has ``explain``."""
 
     rank: int
     id: str
@@ -110,10 +65,10 @@ class HitJson(TypedDict):
 
 
 class ListReportJson(TypedDict):
-    """What one list did for an answer.
+    """One candidate list of an answer.
 
-    Its weight counts as far as it is believed: ``confidence`` is that of its best candidate, from
-    0 to 1, ``evidence`` says why.
+    ``confidence`` is that of its best candidate, from 0 to 1; ``evidence`` says what it is based
+    on. ``total`` is the number of matches, null where the list does not count them.
     """
 
     list: str
@@ -127,7 +82,7 @@ class ListReportJson(TypedDict):
 
 
 class FacetValueJson(TypedDict):
-    """One value of a field, and how many of the matches hold it."""
+    """A value of a field, and the number of matches with it."""
 
     value: str | int | float | bool
     assets: int
@@ -141,12 +96,12 @@ class NoteJson(TypedDict):
 
 
 class AnswerJson(TypedDict):
-    """A page of results and how it came about.
+    """A page of hits, and how it was found.
 
-    ``good_match`` is false when no list found anything that stands out from chance. ``token`` names
-    its candidates: a search with it as ``reuse`` fuses them anew, and says so by ``reused``.
-    ``search_id`` names it in the log of searches, where there is one. ``note_codes`` has the same
-    notes as ``notes``, in the same order.
+    ``good_match`` is false when no list reaches its confidence for a match. A search with ``token``
+    as ``reuse`` fuses the same candidates again; ``reused`` says that this happened. ``search_id``
+    is the id in the query log, null without a log. ``note_codes`` has the notes of ``notes`` in the
+    same order.
     """
 
     hits: list[HitJson]
@@ -166,40 +121,6 @@ class AnswerJson(TypedDict):
     lists: list[ListReportJson]
     sequence: int
     took_ms: float
-
-
-class CompletionJson(TypedDict):
-    """A suggestion for what is being typed, and how many assets hold it."""
-
-    text: str
-    assets: int
-
-
-class SuggestionsJson(TypedDict):
-    """What may be meant by what was typed so far."""
-
-    completions: list[CompletionJson]
-    did_you_mean: list[str]
-
-
-class SkippedJson(TypedDict):
-    """A row that was passed over: its id or its place, and why."""
-
-    id: str
-    reason: str
-
-
-class IngestReportJson(TypedDict):
-    """What became of the rows of a batch."""
-
-    indexed: int
-    unchanged: int
-    updated: int
-    skipped: list[SkippedJson]
-    pictures: int
-    embedded: int
-    seconds: float
-    pictures_per_second: float
 
 
 def answer_to_json(answer: Answer) -> AnswerJson:
@@ -229,7 +150,7 @@ def answer_to_json(answer: Answer) -> AnswerJson:
 
 
 def hit_to_json(hit: Hit) -> HitJson:
-    """One hit; ``lists`` is there when the query asked to explain."""
+    """The hit as a JSON object."""
     rendered: HitJson = {
         "rank": hit.rank,
         "id": hit.stored.asset.id,
@@ -239,7 +160,7 @@ def hit_to_json(hit: Hit) -> HitJson:
         "matched_fields": list(hit.matched_fields),
         "highlights": [_span(span) for span in hit.highlights],
         "asset": asset_to_json(hit.stored.asset),
-        "picture": None if hit.stored.picture is None else _picture(hit.stored.picture),
+        "picture": None if hit.stored.picture is None else picture_to_json(hit.stored.picture),
         "ordinal": hit.stored.ordinal,
         "updated_at": hit.stored.updated_at,
     }
@@ -248,29 +169,8 @@ def hit_to_json(hit: Hit) -> HitJson:
     return rendered
 
 
-def stored_to_json(stored: StoredAsset) -> StoredAssetJson:
-    """A stored asset as a JSON object."""
-    return {
-        "asset": asset_to_json(stored.asset),
-        "picture": None if stored.picture is None else _picture(stored.picture),
-        "ordinal": stored.ordinal,
-        "updated_at": stored.updated_at,
-    }
-
-
 def _note(note: Note) -> NoteJson:
     return {"code": note.code, "params": dict(note.params)}
-
-
-def _picture(facts: PictureFacts) -> PictureJson:
-    return {
-        "digest": facts.digest,
-        "format": facts.format,
-        "width": facts.width,
-        "height": facts.height,
-        "bytes": facts.bytes,
-        "placeholder": facts.placeholder,
-    }
 
 
 def _span(span: Span) -> SpanJson:
@@ -290,7 +190,7 @@ def _contribution(part: Contribution) -> ContributionJson:
 
 
 def report_to_json(report: ListReport) -> ListReportJson:
-    """What one list did, as a JSON object."""
+    """The report of one list as a JSON object."""
     return {
         "list": report.name,
         "window": report.window,
