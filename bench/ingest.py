@@ -39,7 +39,7 @@ from rich.table import Table
 from hybrid_search.core import Asset, AssetId, PictureFacts
 from hybrid_search.core.model_choice import EMBEDDED, RANDOM
 from hybrid_search.core.ports import Draft
-from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
+from hybrid_search.embedding.model_folder import EMBEDDED_FOLDER
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.images.decode import digest_of

@@ -21,7 +21,7 @@ from typing import Any
 import open_clip
 import torch
 
-from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
+from hybrid_search.embedding.model_folder import EMBEDDED_FOLDER
 from hybrid_search.embedding.model_registry import catalogue
 
 TEXT_MODELS: dict[str, dict[str, Any]] = {

@@ -14,7 +14,7 @@ from hybrid_search.api.schemas.queries import SearchBody
 from hybrid_search.api.search import search_parameters
 from hybrid_search.cli.main import app
 from hybrid_search.core import NOTE_CODES
-from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
+from hybrid_search.embedding.model_folder import EMBEDDED_FOLDER
 from hybrid_search.files.atomic_files import sha256_of
 from hybrid_search.settings.settings import setting_names
 

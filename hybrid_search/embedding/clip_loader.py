@@ -6,80 +6,33 @@ to be unpickled is refused before anything in it runs.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError  # nosec B403
 from typing import Any
 
 import open_clip
 import orjson
 import torch
-from PIL import Image
 
-from hybrid_search.core.errors import InvalidConfig
 from hybrid_search.core.model_choice import FOLDER_PREFIX, ModelChoice
+from hybrid_search.embedding.clip_model import ClipModel, Preprocess, hash_weights
+from hybrid_search.embedding.load_errors import load_errors
+from hybrid_search.embedding.model_folder import CONFIG, EMBEDDED_FOLDER, VOCABULARY
 
-EMBEDDED_FOLDER = Path(__file__).parent / "models" / "hs_lite2_use512"
-_CONFIG = "open_clip_config.json"
-_VOCABULARY = "bpe.txt.gz"
 _WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
-_LONG = 2048
-"""Tokens, more than a query can have."""
-
-Preprocess = Callable[[Image.Image], torch.Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class ClipModel:
-    """A loaded model in inference mode, with the transform and the tokenizer that belong to it."""
-
-    network: Any
-    preprocess: Preprocess
-    tokenize: Any
-    weights_sha256: str
-    """Over the weights as they were stored, whatever precision they are used in."""
-    dtype: torch.dtype = torch.float32
-
-    def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
-        """A row ``(d,)`` for each prepared picture ``(3, height, width)``."""
-        rows: torch.Tensor = self.network.encode_image(pixels.to(self.dtype))
-        return rows
-
-    def encode_text(self, tokens: torch.Tensor) -> torch.Tensor:
-        """A row ``(d,)`` for each text's token ids ``(context_length,)``."""
-        rows: torch.Tensor = self.network.encode_text(tokens)
-        return rows
-
-    @property
-    def context_length(self) -> int:
-        """Tokens of a text that are read."""
-        return int(getattr(self.tokenize, "context_length", 0) or 0)
-
-    @property
-    def image_size(self) -> int:
-        """The side in pixels that pictures are brought to."""
-        size = getattr(self.network.visual, "image_size", 0)
-        return int(size[0] if isinstance(size, tuple) else size)
-
-    def token_count(self, text: str) -> int:
-        """Tokens of the text, those that are not read and the marks at its ends included."""
-        ids, empty = self.tokenize([text, ""], context_length=_LONG)
-        # Only padding and closing marks stand where an empty text has them too.
-        differing = torch.nonzero(ids != empty)
-        return int(differing[-1]) + 1 if len(differing) else 0
 
 
 def load(choice: ModelChoice) -> ClipModel:
     """The model in fp32; raises ``InvalidConfig`` for one that cannot be had."""
-    with _translated(choice), _quiet():
+    with load_errors(choice), _quiet():
         network, preprocess, tokenize = _LOADERS[choice.source](choice)
     network.eval().requires_grad_(False)
     network.to(memory_format=torch.channels_last)
-    return ClipModel(network, preprocess, tokenize, _hash_weights(network))
+    return ClipModel(
+        network, tokenize, hash_weights(sorted(network.state_dict().items())), preprocess=preprocess
+    )
 
 
 @contextmanager
@@ -97,40 +50,6 @@ def _not_open_clip(record: logging.LogRecord) -> bool:
     return Path(record.pathname).parent.name != "open_clip"
 
 
-@contextmanager
-def _translated(choice: ModelChoice) -> Iterator[None]:
-    """Map what open_clip raises while loading to a line about the settings."""
-    try:
-        yield
-    except ImportError as failure:
-        raise InvalidConfig(
-            f"{choice.settings}: needs a package that is not installed ({failure});"
-            " run: pip install 'hybrid_search[multilingual]'"
-        ) from failure
-    except UnpicklingError as failure:
-        raise InvalidConfig(
-            f"{choice.settings}: the file holds more than weights and was not read; convert it to"
-            " safetensors where it comes from"
-        ) from failure
-    except (RuntimeError, ValueError, OSError, LookupError, AttributeError, TypeError) as failure:
-        raise InvalidConfig(
-            f"{choice.settings}: cannot be loaded, {_one_line(failure)}{_advice(choice)}"
-        ) from failure
-
-
-def _one_line(failure: Exception) -> str:
-    return " ".join(str(failure).split())[:300] or type(failure).__name__
-
-
-def _advice(choice: ModelChoice) -> str:
-    if choice.source not in {"tag", "hub"}:
-        return ""
-    return (
-        "; where the network is not there, copy the model's folder to this machine and set"
-        ' embedding.model = "local-dir:/folder"'
-    )
-
-
 def _load_embedded(_: ModelChoice) -> tuple[Any, Preprocess, Any]:
     return _load_folder(ModelChoice(f"{FOLDER_PREFIX}{EMBEDDED_FOLDER}"))
 
@@ -140,7 +59,7 @@ def _load_folder(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
     _refuse_pretrained(choice)
     text = _check_config(choice.folder)
     name = f"{FOLDER_PREFIX}{choice.folder}"
-    vocabulary = choice.folder / _VOCABULARY
+    vocabulary = choice.folder / VOCABULARY
     # Without it open_clip would take its own English vocabulary.
     options = {"bpe_path": str(vocabulary)} if vocabulary.is_file() else {}
     network, preprocess = open_clip.create_model_from_pretrained(name, weights_only=True)
@@ -156,15 +75,15 @@ def _load_folder(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
 
 def _check_config(folder: Path) -> dict[str, Any]:
     """The folder's ``text_cfg``; refuses a configuration that would be completed by guesses."""
-    config = orjson.loads((folder / _CONFIG).read_bytes())
+    config = orjson.loads((folder / CONFIG).read_bytes())
     missing = [key for key in ("mean", "std") if key not in config.get("preprocess_cfg", {})]
     if missing:
-        raise ValueError(f"{folder / _CONFIG} must state preprocess_cfg.{missing[0]}")
+        raise ValueError(f"{folder / CONFIG} must state preprocess_cfg.{missing[0]}")
     text: dict[str, Any] = config["model_cfg"]["text_cfg"]
     named = text.get("hf_model_name")
     if named is not None and not Path(named).is_dir():
         raise ValueError(
-            f"{folder / _CONFIG}: text_cfg.hf_model_name = {named!r} must be a local folder with"
+            f"{folder / CONFIG}: text_cfg.hf_model_name = {named!r} must be a local folder with"
             " the text model's config.json"
         )
     return text
@@ -261,12 +180,3 @@ _LOADERS: dict[str, Callable[[ModelChoice], tuple[Any, Preprocess, Any]]] = {
     "random": _load_random,
     "unset": _refuse_unset,
 }
-
-
-def _hash_weights(network: torch.nn.Module) -> str:
-    """The SHA-256 over the names and values of all weights, in order of name."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from hybrid_search.core.errors import InvalidConfig
 from hybrid_search.core.model_choice import ModelChoice
-from hybrid_search.embedding.clip_loader import ClipModel
+from hybrid_search.embedding.clip_model import ClipModel
 
 LEAST_COSINE = 0.999
 """Between a vector in bf16 and in fp32; below it, ranks of near pictures begin to change."""

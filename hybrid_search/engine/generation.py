@@ -113,6 +113,8 @@ class Serving:
     def warm_up(self) -> None:
         """Load what is otherwise loaded by the first search: the model, and Kiwi's dictionary."""
         self.searcher.search(Query("가", size=1))
+        # A text query does not load the image tower of the packaged model.
+        _ = self.embedder.preprocess_spec
 
     def close(self) -> None:
         """Finish what runs. Searches under way go on to their end."""

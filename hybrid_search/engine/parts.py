@@ -70,10 +70,15 @@ def load_embedder(section: EmbeddingSection) -> Embedder:
     """The model, loaded; raises ``InvalidConfig`` for one that cannot be had."""
     # Waiting threads of a forward pass would spin, and take the cores that decoders need.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    choice = section.choice()
     # Torch takes seconds to import, and most commands embed nothing.
+    if choice.source == "embedded" and choice.precision != "bf16":
+        from hybrid_search.embedding.packaged import PackagedEmbedder  # noqa: PLC0415
+
+        return PackagedEmbedder(choice)
     from hybrid_search.embedding.clip import ClipEmbedder  # noqa: PLC0415
 
-    return ClipEmbedder(section.choice())
+    return ClipEmbedder(choice)
 
 
 def weights_cached(repository: str) -> bool:

@@ -9,7 +9,7 @@ from PIL import Image
 from hybrid_search.core.errors import InvalidConfig
 from hybrid_search.core.model_choice import ModelChoice
 from hybrid_search.embedding.clip import ClipEmbedder
-from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
+from hybrid_search.embedding.model_folder import EMBEDDED_FOLDER
 from hybrid_search.files.atomic_files import sha256_of
 
 WEIGHTS_SHA256 = "8efaede43564b37151de4e477f0014781c35163c8a400fba7f5081674992f7b3"

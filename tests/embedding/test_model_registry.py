@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hybrid_search.core.model_choice import AS_TYPED, ModelChoice, WeightSource
-from hybrid_search.embedding.clip_loader import EMBEDDED_FOLDER
+from hybrid_search.embedding.model_folder import EMBEDDED_FOLDER
 from hybrid_search.embedding.model_registry import CatalogueEntry, catalogue, query_prompts
 from hybrid_search.settings.sections import EmbeddingSection
 

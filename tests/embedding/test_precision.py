@@ -9,7 +9,8 @@ from hybrid_search.core.errors import InvalidConfig
 from hybrid_search.core.model_choice import ModelChoice, Precision
 from hybrid_search.embedding import precision as subject
 from hybrid_search.embedding.clip import ClipEmbedder
-from hybrid_search.embedding.clip_loader import ClipModel, load
+from hybrid_search.embedding.clip_loader import load
+from hybrid_search.embedding.clip_model import ClipModel
 from hybrid_search.embedding.precision import settled
 from tests.tiny_models import folder_model
 
