@@ -1,4 +1,4 @@
-"""What is to be judged: for each query the candidates that several ways of searching found."""
+"""Pools of candidates to judge, collected from several search configurations."""
 
 from __future__ import annotations
 
@@ -13,45 +13,47 @@ from hybrid_search.core.errors import InvalidInput
 from hybrid_search.files.atomic_files import make_folder, write_whole
 
 POOLS = "pools"
-"""Where in a data folder they lie."""
+"""Folder name in the data folder."""
 _NAME = re.compile(r"[\w][\w .+-]{0,59}")
 
 
 @dataclass(frozen=True, slots=True)
 class PooledQuery:
-    """A query and the ids of its candidates, in an order that tells nothing."""
+    """A query and the ids of its candidates, in an order unrelated to their ranks."""
 
     query: str
     assets: tuple[str, ...]
 
 
 def check_name(name: str) -> None:
-    """Raise ``InvalidInput`` for what no pool can be called.
+    """Raise ``InvalidInput`` unless the text can be the name of a pool.
 
     >>> check_name("spring ads")
     """
     if not _NAME.fullmatch(name):
-        raise InvalidInput(f"pool: {name[:80]!r} is no name of 1 to 60 letters and digits")
+        raise InvalidInput(
+            f"pool: {name[:80]!r} is not a name of 1 to 60 letters, digits, spaces, . + or -"
+        )
 
 
 class Pools:
-    """The pools of a data folder, a file each."""
+    """The pools of a data folder, one file per pool."""
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir / POOLS
 
     def write(self, name: str, queries: Sequence[PooledQuery]) -> None:
-        """Keep a pool, in place of an earlier one of that name; raises ``InvalidInput``."""
+        """Store a pool, replacing one with the same name; raises ``InvalidInput``."""
         check_name(name)
         make_folder(self._folder)
         write_whole(self._folder / f"{name}.json", orjson.dumps([asdict(one) for one in queries]))
 
     def names(self) -> list[str]:
-        """In alphabetical order."""
+        """The names of all pools, in alphabetical order."""
         return sorted(path.stem for path in self._folder.glob("*.json"))
 
     def read(self, name: str) -> list[PooledQuery] | None:
-        """The pool of that name; ``None`` without one."""
+        """The pool with that name; ``None`` if there is none."""
         if name not in self.names():
             return None
         found = orjson.loads((self._folder / f"{name}.json").read_bytes())

@@ -1,7 +1,7 @@
-"""Judgments that people made: how well an ad answers a query, by whom, when and from where.
+"""Relevance judgments: the grade of an asset for a query, with judge, source and time.
 
-They are kept as they come, one JSON object a line, each on the disk before it is acknowledged. The
-last word of a judge on a query and an ad counts.
+Judgments are appended to a file of JSON lines and synced before they are acknowledged. The last
+judgment of a judge on a query and an asset counts.
 """
 
 from __future__ import annotations
@@ -21,61 +21,61 @@ from filelock import FileLock
 from hybrid_search.files.atomic_files import make_folder, storing, sync
 
 JUDGMENTS = "judgments.jsonl"
-"""Where in a data folder they are kept."""
+"""File name in the data folder."""
 GRADES = (0, 1, 2, 3)
-"""Beside the point, somewhat, well, exactly."""
+"""Not relevant, somewhat relevant, relevant, highly relevant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """One judge's word on one ad for one query."""
+    """The grade that one judge gave to one asset for one query."""
 
     query: str
     asset: str
     grade: int
     judge: str
     source: str
-    """What it was made with: ``page``, or the name of an import."""
+    """``page``, or the name of the imported file."""
     at: str
     """UTC, ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far two judges agree on what both have judged."""
+    """Agreement of two judges on the pairs that both have judged."""
 
     judges: tuple[str, str]
     pairs: int
     same: float
-    """Share of the pairs that both gave the same grade."""
+    """Share of pairs with equal grades."""
     kappa: float
-    """Cohen's, weighted by squared difference: 1 in full, 0 as by chance. Cohen, 1968."""
+    """Cohen's kappa with squared weights (Cohen, 1968): 1 for full agreement, 0 for chance."""
 
 
 class Judgments:
-    """The judgments of a data folder. Any process may add some."""
+    """The judgments of a data folder. Several processes may add judgments."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / JUDGMENTS
 
     def add(self, judgments: Iterable[Judgment]) -> None:
-        """Keep them; durable when the call returns.
+        """Append judgments; they are durable when the call returns.
 
         Raises ``StorageFull`` and ``EngineFailure``.
         """
         lines = b"".join(orjson.dumps(asdict(one)) + b"\n" for one in judgments)
         make_folder(self._path.parent)
         new = not self._path.exists()
-        alone = FileLock(f"{self._path}.lock", timeout=10)
-        with storing(self._path), alone, self._path.open("a+b") as file:
-            file.write(self._ending(file.fileno()) + lines)
+        lock = FileLock(f"{self._path}.lock", timeout=10)
+        with storing(self._path), lock, self._path.open("a+b") as file:
+            file.write(self._line_end(file.fileno()) + lines)
             file.flush()
             os.fsync(file.fileno())
         if new:
             sync(self._path.parent)
 
     def current(self) -> list[Judgment]:
-        """Each judge's last word, in the order in which they were first asked."""
+        """The last judgment of each judge, query and asset, in order of the first ones."""
         last: dict[tuple[str, str, str], Judgment] = {}
         for one in self._all():
             last[one.judge, one.query, one.asset] = one
@@ -88,28 +88,28 @@ class Judgments:
             try:
                 yield Judgment(**orjson.loads(line))
             except (ValueError, TypeError):
-                # The end of a write that was never acknowledged.
+                # A torn write, which was never acknowledged.
                 continue
 
     @staticmethod
-    def _ending(descriptor: int) -> bytes:
-        """What ends a line that was cut off, so that the next one is not lost with it."""
+    def _line_end(descriptor: int) -> bytes:
+        """A newline after a torn write, so that the next line can be read; else nothing."""
         size = os.fstat(descriptor).st_size
         return b"" if not size or os.pread(descriptor, 1, size - 1) == b"\n" else b"\n"
 
 
 def now() -> str:
-    """The time as a judgment has it."""
+    """The current time, as stored in a judgment."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def qid_of(query: str) -> str:
-    """The id of a query in a file of judgments: the same for the same words."""
+    """The qid of a query text in exported files, a hash of the text."""
     return f"q{sha256(query.encode()).hexdigest()[:12]}"
 
 
 def as_qrels(judgments: Iterable[Judgment]) -> str:
-    """TREC qrels, the mean of several judges' grades rounded half up."""
+    """TREC qrels with the mean grade of all judges, rounded half up."""
     grades: dict[tuple[str, str], list[int]] = {}
     for one in judgments:
         grades.setdefault((one.query, one.asset), []).append(one.grade)
@@ -120,7 +120,7 @@ def as_qrels(judgments: Iterable[Judgment]) -> str:
 
 
 def agreements(judgments: Iterable[Judgment]) -> list[Agreement]:
-    """Of every two judges with pairs in common, in alphabetical order."""
+    """The agreement of every two judges with common pairs, in alphabetical order."""
     by_judge: dict[str, dict[tuple[str, str], int]] = {}
     for one in judgments:
         by_judge.setdefault(one.judge, {})[one.query, one.asset] = one.grade
@@ -138,7 +138,7 @@ def agreements(judgments: Iterable[Judgment]) -> list[Agreement]:
 
 
 def weighted_kappa(pairs: list[tuple[int, int]]) -> float:
-    """Cohen's kappa with squared weights; 1 where chance alone would agree in full.
+    """Cohen's kappa with squared weights; 1 if chance agreement is already full.
 
     >>> weighted_kappa([(0, 0), (3, 3), (1, 1)]), round(weighted_kappa([(0, 3), (3, 0)]), 1)
     (1.0, -1.0)

@@ -1,7 +1,6 @@
-"""The log of searches and clicks: what is kept, when it is written, and what it says.
+"""Logs searches and clicks in the background, and reads interleaving results from the log.
 
-Nothing says who searched. A text that looks like a person's, with an address or a long number in
-it, is not kept.
+The log does not identify users. Queries with an e-mail address or a long number are not logged.
 """
 
 from __future__ import annotations
@@ -19,73 +18,75 @@ from hybrid_search.core.periodic import Periodic
 from hybrid_search.core.ports import QueryLog
 from hybrid_search.search.interleaving import Verdict, verdict, won
 
-FLUSHED_EVERY = 1.0
-"""Seconds that what was searched and clicked waits to be written."""
-WAITING = 10_000
-"""Searches, and clicks, that wait at most; further ones are not kept."""
-_FORGOTTEN_EVERY = 3600.0
+FLUSH_SECONDS = 1.0
+"""Seconds between writes."""
+MAX_PENDING = 10_000
+"""Searches, and clicks, that wait to be written, at most; further ones are dropped."""
+_RETENTION_SECONDS = 3600.0
 _PERSONAL = re.compile(r"[^\s@]+@[^\s@]+\.\w|(?:\d[ ./()-]{0,2}){7,}")
 
 
 class Feedback:
-    """Writes what is searched and clicked to a log, aside from whoever searches."""
+    """Collects searches and clicks and writes them to the log in a background thread."""
 
     def __init__(self, log: QueryLog, keep_days: int) -> None:
-        """What is older than so many days is removed."""
+        """Entries older than ``keep_days`` days are removed."""
         self._log = log
         self._keep = timedelta(days=keep_days)
         self._searches: list[LoggedSearch] = []
         self._clicks: list[Click] = []
         self._guard = threading.Lock()
-        self._forgotten = -_FORGOTTEN_EVERY
-        self._writing = Periodic(self.flush, FLUSHED_EVERY).start()
+        self._expired_at = -_RETENTION_SECONDS
+        self._writer = Periodic(self.flush, FLUSH_SECONDS).start()
 
     def searched(self, query: Query, answer: Answer) -> None:
-        """Keep the search, if it is one that is kept: a first page, for words."""
+        """Log the search if ``logged`` keeps it: the first page of a text query."""
         one = logged(query, answer)
         with self._guard:
-            if one is not None and len(self._searches) < WAITING:
+            if one is not None and len(self._searches) < MAX_PENDING:
                 self._searches.append(one)
 
     def clicked(self, search_id: str, asset: AssetId) -> None:
-        """Keep that this hit of the search was opened."""
+        """Log a click on that hit of the search."""
         with self._guard:
-            if len(self._clicks) < WAITING:
+            if len(self._clicks) < MAX_PENDING:
                 self._clicks.append(Click(search_id, asset, _minute(datetime.now(UTC))))
 
     def flush(self) -> None:
-        """Write what waits, and remove what is too old. What cannot be written waits on."""
+        """Write pending entries and remove expired ones; entries stay pending if that fails."""
         with self._guard:
             searches, clicks = list(self._searches), list(self._clicks)
         try:
             if searches or clicks:
                 self._log.add(searches, clicks)
-            if time.monotonic() - self._forgotten > _FORGOTTEN_EVERY:
+            if time.monotonic() - self._expired_at > _RETENTION_SECONDS:
                 self._log.forget(_minute(datetime.now(UTC) - self._keep))
-                self._forgotten = time.monotonic()
+                self._expired_at = time.monotonic()
         except SearchError:
             return
         with self._guard:
             del self._searches[: len(searches)], self._clicks[: len(clicks)]
 
     def close(self) -> None:
-        """Write what waits and release the log."""
-        self._writing.close()
+        """Write pending entries and close the log."""
+        self._writer.close()
         self.flush()
         self._log.close()
 
 
 def logged(query: Query, answer: Answer) -> LoggedSearch | None:
-    """The search as the log keeps it; ``None`` for one that is not kept."""
+    """The search as logged; ``None`` for a further page, a query without text, or personal data."""
     first = query.cursor is None and query.offset == 0
     if answer.search_id is None or not first or not query.text.strip() or personal(query.text):
         return None
-    further = query.examples or query.filter or query.sort or query.min_similarity is not None
+    more_than_text = (
+        query.examples or query.filter or query.sort or query.min_similarity is not None
+    )
     return LoggedSearch(
         id=answer.search_id,
         at=_minute(datetime.now(UTC)),
         text=query.text,
-        plain=not further,
+        plain=not more_than_text,
         configuration=answer.configuration,
         challenger=answer.challenger,
         shown=tuple(hit.stored.asset.id for hit in answer.hits),
@@ -94,7 +95,7 @@ def logged(query: Query, answer: Answer) -> LoggedSearch | None:
 
 
 def personal(text: str) -> bool:
-    """Whether the text may name a person: it has a mail address, or seven digits in a row.
+    """Whether the text may identify a person: it has an e-mail address or seven digits in a row.
 
     >>> personal("summer sale 2026"), personal("010-1234-5678"), personal("kim@ads.example")
     (False, True, True)
@@ -104,19 +105,19 @@ def personal(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Interleaved:
-    """What clicks say of two configurations that were mixed."""
+    """The result of interleaving two configurations."""
 
     challenger: str
     configuration: str
-    """Both in a line: the configured one, and the challenger."""
+    """Both configurations in one line: the configured one, then the challenger."""
     searches: int
     since: str
-    """The time of the first of them."""
+    """Time of the first search."""
     verdict: Verdict
 
 
 def interleaved(searches: Iterable[LoggedSearch]) -> list[Interleaved]:
-    """A verdict for each pair that was mixed, the latest last; searches in the order of time."""
+    """A result for each interleaved pair, the latest last; searches are in order of time."""
     pairs: dict[tuple[str, str], list[LoggedSearch]] = {}
     for one in searches:
         if one.teams:

@@ -1,4 +1,4 @@
-"""A log of searches in memory."""
+"""Query log in memory."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from hybrid_search.core import Click, LoggedSearch
 
 
 class MemoryQueryLog:
-    """A ``QueryLog`` that is gone with the process."""
+    """A ``QueryLog`` that lasts as long as the process."""
 
     def __init__(self) -> None:
         self._searches: dict[str, LoggedSearch] = {}
         self._clicks: dict[tuple[str, str], Click] = {}
 
     def add(self, searches: Sequence[LoggedSearch], clicks: Sequence[Click]) -> None:
-        """Keep them; what is known is passed over."""
+        """Add searches and clicks; known ones are ignored."""
         for search in searches:
             self._searches.setdefault(search.id, search)
         for click in clicks:
             self._clicks.setdefault((click.search_id, click.asset), click)
 
     def searches(self, *, mixed: bool = False) -> Iterator[LoggedSearch]:
-        """All in the order of time, or only those of two rankings, with their clicks."""
+        """All searches in order of time, or only interleaved ones, with their clicks."""
         for one in sorted(self._searches.values(), key=lambda one: one.at):
             if one.challenger or not mixed:
                 clicked = (hit for hit in one.shown if (one.id, hit) in self._clicks)
@@ -34,7 +34,7 @@ class MemoryQueryLog:
         return len(self._searches)
 
     def forget(self, before: str | None = None) -> int:
-        """Remove what is older than that time, or all; the number of searches removed."""
+        """Remove searches and clicks before that time, or all; the number of removed searches."""
         old = [one.id for one in self._searches.values() if before is None or one.at < before]
         for name in old:
             del self._searches[name]
@@ -44,4 +44,4 @@ class MemoryQueryLog:
         return len(old)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release."""
