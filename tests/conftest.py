@@ -12,8 +12,13 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
+from tests.rounds import rounds
 from tests.small_corpus import write_manifest
+
+settings.register_profile("rounds", deadline=None, max_examples=rounds(100, 1_000))
+settings.load_profile("rounds")
 
 LONG = (
     *("test_dev_corpus.py", "test_lab.py", "test_workers.py", "test_auth.py", "test_swapping.py"),

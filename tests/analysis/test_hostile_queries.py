@@ -1,6 +1,7 @@
 """Whatever is typed: no exception but a refusal by length, and no query that takes long."""
 
 import random
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,10 +15,14 @@ from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.core.ports import LexicalIndex
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
+from tests.rounds import rounds
 
-RANDOM, ADVERSARIAL = 20_000, 2_000
-SLOWEST_CPU = 0.05
-"""Seconds of CPU that a single query may take."""
+RANDOM, ADVERSARIAL = rounds(3_000, 20_000), rounds(300, 2_000)
+SLOWEST = 15.0
+"""CPU time that a single query may take, as a multiple of that of an ordinary one."""
+WORDS = ["여름", "신발", "강아지", "간식", "무료배송", "할인", "summer", "shoes"]
+ORDINARY = " ".join((WORDS * 8)[:62])
+"""A long query that people could ask."""
 ALPHABETS = (
     "여름신발강아지를위한무료배송할인50%+1원",
     "abcdefgh ijklmno",
@@ -105,20 +110,28 @@ def adversarial_texts() -> Iterator[str]:
         yield "".join(part[: chance.randrange(1, 200)] for part in parts)[:600]
 
 
-def cost(index: LexicalIndex, text: str) -> float:
-    """Seconds of CPU to ask this; what seems slow is asked again, for machines pause.
+def spent(index: LexicalIndex, text: str) -> float:
+    """CPU time of this thread for the query, in seconds."""
+    started = time.thread_time()
+    asked(index, text)
+    return time.thread_time() - started
 
-    The last characters differ each time, so that no answer comes from a cache.
-    """
-    best = float("inf")
-    for attempt in range(4):
-        another = text if attempt == 0 else f"{text[:-2]} {attempt}"
-        started = time.thread_time()
-        asked(index, another)
-        best = min(best, time.thread_time() - started)
-        if best <= SLOWEST_CPU:
-            break
-    return best
+
+@pytest.fixture(scope="module")
+def ordinary(index: LexicalIndex) -> float:
+    return statistics.median(spent(index, f"{ORDINARY} {number}") for number in range(20))
+
+
+def is_slow(index: LexicalIndex, text: str, ordinary: float) -> bool:
+    """Whether the query takes too long. A suspect is asked again beside an ordinary query."""
+    if spent(index, text) <= SLOWEST * ordinary:
+        return False
+    # The last characters differ each time, so that no answer comes from a cache.
+    return not any(
+        spent(index, f"{text[:-2]} {attempt}")
+        <= SLOWEST * spent(index, f"{ORDINARY} {100 + attempt}")
+        for attempt in range(4)
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,15 +147,15 @@ def test_a_query_at_the_limit_and_over_it(fits: str, over: str, said: str) -> No
         parse_query(over)
 
 
-def test_random_texts(index: LexicalIndex) -> None:
+def test_random_texts(index: LexicalIndex, ordinary: float) -> None:
     texts = list(random_texts())
     assert len(texts) == RANDOM
-    assert [text for text in texts if cost(index, text) > SLOWEST_CPU] == []
+    assert [text for text in texts if is_slow(index, text, ordinary)] == []
 
 
-def test_adversarial_texts(index: LexicalIndex) -> None:
+def test_adversarial_texts(index: LexicalIndex, ordinary: float) -> None:
     texts = list(adversarial_texts())
     assert len(texts) == ADVERSARIAL
-    assert [text[:60] for text in texts if cost(index, text) > SLOWEST_CPU] == []
+    assert [text[:60] for text in texts if is_slow(index, text, ordinary)] == []
     taken = sum(asked(index, text) for text in texts[:100])
     assert 0 < taken < 100

@@ -18,6 +18,7 @@ from hybrid_search.analysis.synonyms import NoSynonyms
 from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset, TextField
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
+from tests.rounds import rounds
 
 KIWI = KiwiAnalyzer()
 copy = st.text(alphabet="가나강아지를 신발 abcé５０%+#,.9ㅋ👩‍👧❤️\u0301\u200d\u202e\n", max_size=40)
@@ -25,7 +26,7 @@ words = st.lists(st.sampled_from(["신발", "여름", "sale", "50%", "나이키"
 
 
 @given(copy)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=rounds(300, 3_000), deadline=None)
 def test_offsets_point_into_the_original(text: str) -> None:
     for term in (*analyse(text, KIWI).exact, *analyse(text, KIWI).words):
         assert 0 <= term.start < term.end <= len(text)
@@ -38,7 +39,7 @@ def test_nfc_and_nfd_meet(text: str) -> None:
 
 
 @given(st.text(max_size=600))
-@settings(max_examples=500)
+@settings(max_examples=rounds(500, 5_000))
 def test_the_parser_refuses_only_what_is_too_long(text: str) -> None:
     try:
         clauses = parse_query(text).clauses

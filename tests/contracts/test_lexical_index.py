@@ -33,6 +33,7 @@ from hybrid_search.core.field_schema import UNDECLARED, FieldRule, Fields
 from hybrid_search.core.ports import LexicalIndex
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 from hybrid_search.stores.memory import MemoryLexical
+from tests.rounds import rounds
 
 KIWI = KiwiAnalyzer()
 KINDS: dict[str, Callable[[Path, Fields], LexicalIndex]] = {
@@ -283,7 +284,7 @@ def test_equal_scores_stand_in_order_of_ordinal_at_every_cut(
     assert list(empty.phrase("같은 글", limit).ordinals) == alive[:limit]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(60, 600), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=80) | st.text('"+-~:*() \t여름신발sumer#brand', max_size=40))
 def test_nothing_typed_breaks_a_search(index: LexicalIndex, text: str) -> None:
     try:
@@ -301,7 +302,7 @@ def test_nothing_typed_breaks_a_search(index: LexicalIndex, text: str) -> None:
         assert 0 <= span.start < span.end <= 100_000
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(60, 600), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(["여름", "신발", "특가", "모음", "shoes"]), min_size=1, max_size=3))
 def test_phrases_hold_what_a_naive_scan_finds(index: LexicalIndex, wanted: list[str]) -> None:
     phrase = "".join(wanted)

@@ -26,6 +26,7 @@ from tests.contracts.vectors import (
     tend,
     units,
 )
+from tests.rounds import rounds
 
 # Breadths and candidates for which every kind is exact: what is promised is then seen exactly.
 WIDE = VectorPlan(fold_after=6, nprobe=1000, rerank=1000)
@@ -189,7 +190,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60, 600), deadline=None)
 @given(STEPS, st.sampled_from(KINDS), st.integers(1, 30))
 def test_any_history_gives_what_is_alive(
     steps: list[int | list[int] | Literal["rebuild"]], kind: str, limit: int

@@ -11,6 +11,7 @@ from PIL import Image
 from hybrid_search.core.errors import InvalidPicture
 from hybrid_search.core.picture_limits import PictureLimits
 from hybrid_search.images.decode import check_picture
+from tests.rounds import rounds
 from tests.shared_data import shared
 
 REFUSED = {
@@ -124,7 +125,7 @@ def test_facts_speak_of_the_whole_upright_picture() -> None:
     assert picture.facts.placeholder in {"#204060", "#1f405f"}, "JPEG keeps colours roughly"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=rounds(200, 2_000), deadline=None)
 @given(
     st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"GIF89a"])
 )

@@ -10,6 +10,7 @@ from ir_measures import AP, RR, P, Qrel, R, ScoredDoc, Success, nDCG
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.relevance.metrics import measured, parse_measure
 from hybrid_search.relevance.statistics import compare, holm, interval, randomization
+from tests.rounds import rounds
 
 OURS = {
     "nDCG": nDCG,
@@ -26,7 +27,7 @@ OURS = {
     st.lists(st.integers(0, 3), max_size=10),
     st.integers(1, 20),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=rounds(150, 1_500), deadline=None)
 def test_every_measure_is_that_of_trec_eval(ranked: list[int], missed: list[int], cut: int) -> None:
     judged = [*ranked, *missed]
     qrels = [Qrel("q", f"d{at}", grade) for at, grade in enumerate(judged)]

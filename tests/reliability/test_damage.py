@@ -13,6 +13,7 @@ from hybrid_search.engine.parts import CATALOG
 from hybrid_search.settings.settings import Settings, load_settings
 from tests.reliability.damage import answers, filled, flip
 from tests.reliability.flipping import fate_of, index_files, no_embedding
+from tests.rounds import rounds
 
 Answers = list[list[tuple[str, float]]]
 
@@ -140,7 +141,7 @@ def test_flips_in_the_catalog_are_never_served(whole: tuple[Path, Answers], tmp_
     with open_engine(load_settings(data)) as engine:
         versions = engine.catalog.fetch(engine.catalog.newest(100))
     chance, told = random.Random(3), 0
-    for number in range(40):
+    for number in range(rounds(40, 400)):
         copy = tmp_path / str(number)
         shutil.copytree(data, copy)
         file = copy / "catalog.sqlite"
@@ -153,4 +154,4 @@ def test_flips_in_the_catalog_are_never_served(whole: tuple[Path, Answers], tmp_
         except SearchError:
             told += 1
         shutil.rmtree(copy)
-    assert told >= 20
+    assert told >= rounds(20, 200)
