@@ -37,7 +37,8 @@ from hybrid_search.settings.sections import IngestSection
 from hybrid_search.settings.settings import Settings
 
 ASSETS, BATCH, WIDTH = 480, 16, 240
-START_SECONDS = 120.0
+HANG_SECONDS = 300.0
+"""An ingest that logs nothing for so long hangs."""
 
 
 @dataclass
@@ -75,7 +76,7 @@ def main() -> None:
         ingest_logged(*map(Path, options.child))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        report = run(options.rounds, options.seconds, Path(scratch), random.Random(options.seed))
+        report = run(options.rounds, options.steps, Path(scratch), random.Random(options.seed))
     print(json.dumps(asdict(report))) if options.json else Console().print(asdict(report))
     sys.exit(report.lost + report.unsearchable + report.repeated > 0)
 
@@ -83,19 +84,20 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=20.0, help="latest time of a kill")
+    parser.add_argument("--steps", type=int, default=60, help="logged steps before the last kill")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def run(rounds: int, seconds: float, scratch: Path, chance: random.Random) -> Report:
+def run(rounds: int, steps: int, scratch: Path, chance: random.Random) -> Report:
     manifest = write_assets(scratch)
     report, life = Report(), Life(scratch / "data-0")
     for number in range(rounds):
         log = scratch / f"log-{number}"
-        done = killed(manifest, life.folder, log, chance.uniform(0, seconds))
+        pause = chance.uniform(0.0, 0.3)  # anywhere within the step that follows
+        done = killed(manifest, life.folder, log, chance.randint(1, steps), pause)
         acknowledged, batches = read_log(log)
         report.rounds += 1
         report.finished += done
@@ -120,19 +122,26 @@ def write_assets(folder: Path) -> Path:
     return path
 
 
-def killed(manifest: Path, data: Path, log: Path, seconds: float) -> bool:
-    """Run an ingest for ``seconds``, then kill it; return whether it had finished."""
+def killed(manifest: Path, data: Path, log: Path, steps: int, pause: float) -> bool:
+    """Kill an ingest ``pause`` seconds after its step ``steps``; return whether it had finished."""
     command = [sys.executable, __file__, "--child", str(manifest), str(data), str(log)]
     child = subprocess.Popen(command)
-    deadline = time.monotonic() + START_SECONDS
-    while not log.exists() and child.poll() is None and time.monotonic() < deadline:
+    deadline = time.monotonic() + HANG_SECONDS
+    while lines_of(log) < steps and child.poll() is None:
+        if time.monotonic() > deadline:
+            child.kill()
+            raise RuntimeError(f"the ingest stopped after {lines_of(log)} steps")
         time.sleep(0.01)
     try:
-        return child.wait(seconds) == 0
+        return child.wait(pause) == 0
     except subprocess.TimeoutExpired:
         child.send_signal(signal.SIGKILL)
         child.wait()
         return False
+
+
+def lines_of(log: Path) -> int:
+    return log.read_bytes().count(b"\n") if log.exists() else 0
 
 
 def read_log(log: Path) -> tuple[int, list[set[str]]]:

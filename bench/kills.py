@@ -48,6 +48,8 @@ from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.rebuild import rebuild, rebuild_vectors
 
 IDS, ROUNDS_A_FOLDER = 300, 25
+HANG_SECONDS = 300.0
+"""A writer that logs nothing for so long hangs."""
 Wanted = dict[str, tuple[str, Digest] | None]
 """Expected state by id: title and hash of the picture, or ``None`` if deleted."""
 
@@ -75,7 +77,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(options.rounds):
             folder = Path(scratch) / f"data-{number // ROUNDS_A_FOLDER}"
-            one_round(folder, chance, options.seconds, report)
+            one_round(folder, chance, options.writes, report)
     print(json.dumps(asdict(report))) if options.json else Console().print(asdict(report))
     sys.exit(report.lost + report.wrong + report.ghosts + report.failed_starts > 0)
 
@@ -83,16 +85,18 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=4.0, help="latest time of a kill")
+    parser.add_argument("--writes", type=int, default=25, help="writes before the latest kill")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
-def one_round(folder: Path, chance: random.Random, seconds: float, report: Report) -> None:
+def one_round(folder: Path, chance: random.Random, writes: int, report: Report) -> None:
     log, seed = folder.with_suffix(".log"), chance.randrange(1 << 30)
     child = forked(lambda: write_for_ever(folder, log, seed))
-    time.sleep(chance.uniform(0.1, seconds))
+    # Each write logs two lines: its beginning and its end.
+    wait_for_lines(log, lines_of(log) + chance.randint(0, 2 * writes), child)
+    time.sleep(chance.uniform(0.0, 0.1))  # anywhere within the step that follows
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     found = folder.with_suffix(".found")
@@ -105,6 +109,19 @@ def one_round(folder: Path, chance: random.Random, seconds: float, report: Repor
     report.slowest_start = max(report.slowest_start, told.pop("start"))
     for name, value in told.items():
         setattr(report, name, getattr(report, name) + value)
+
+
+def lines_of(log: Path) -> int:
+    return log.read_bytes().count(b"\n") if log.exists() else 0
+
+
+def wait_for_lines(log: Path, count: int, child: int) -> None:
+    """Return once the child has logged so many lines. Raises ``RuntimeError`` if it never does."""
+    deadline = time.monotonic() + HANG_SECONDS
+    while lines_of(log) < count:
+        if os.waitpid(child, os.WNOHANG)[0] or time.monotonic() > deadline:
+            raise RuntimeError(f"the writer stopped after {lines_of(log)} lines; see its error")
+        time.sleep(0.005)
 
 
 def forked(work: Callable[[], object]) -> int:

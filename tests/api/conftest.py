@@ -2,10 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +15,18 @@ from typing import IO
 import httpx
 import pytest
 
+from hybrid_search.cli.ingest_paths import ingest_paths
+from hybrid_search.settings.settings import load_settings
+from tests.progress import HANG_SECONDS, until
+
 COMMAND = [sys.executable, "-m", "hybrid_search.cli.main"]
+
+
+def ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False  # the listener is being handed over
 
 
 @contextmanager
@@ -34,33 +45,27 @@ def serving(
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            with httpx.Client(base_url=json.loads(line)["address"], timeout=60) as client:
-                _until_ready(client)
+            with httpx.Client(base_url=json.loads(line)["address"], timeout=HANG_SECONDS) as client:
+                until(lambda: ready(client))
                 yield client, process.pid
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
-
-
-def _until_ready(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 60
-    while (answer := client.get("/readyz")).status_code != 200:
-        assert time.monotonic() < deadline, answer.text
-        time.sleep(0.05)
+            assert process.wait(HANG_SECONDS) == 0
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> Path:
-    folder = tmp_path_factory.mktemp("served") / "data"
-    done = subprocess.run(
-        [*COMMAND, "ingest", str(manifest), "--data-dir", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def indexed(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> Path:
+    """A closed index of the six ads. Copy it to write."""
+    folder = tmp_path_factory.mktemp("indexed") / "data"
+    ingest_paths(load_settings(folder), [manifest], quiet=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory, indexed: Path) -> Path:
+    """The folder of the server that ``client`` is a client of."""
+    return Path(shutil.copytree(indexed, tmp_path_factory.mktemp("served") / "data"))
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,12 @@
 """Raw connections to a server, to send it what no client would."""
 
+import re
 import socket
+import time
 
 import httpx
+
+from tests.progress import HANG_SECONDS
 
 START = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 BODY = (
@@ -16,7 +20,15 @@ LINES = (
 
 
 def connected(client: httpx.Client) -> socket.socket:
-    return socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=20)
+    address = (client.base_url.host, client.base_url.port or 80)
+    return socket.create_connection(address, timeout=HANG_SECONDS)
+
+
+def send_slowly(link: socket.socket, data: bytes, pause: float) -> None:
+    """Send byte by byte with a pause after each."""
+    for byte in data:
+        link.sendall(bytes([byte]))
+        time.sleep(pause)
 
 
 def answer_to(client: httpx.Client, data: bytes) -> bytes:
@@ -27,16 +39,23 @@ def answer_to(client: httpx.Client, data: bytes) -> bytes:
 
 
 def all_from(link: socket.socket) -> bytes:
-    link.settimeout(3)
+    link.settimeout(HANG_SECONDS)
     found = b""
     try:
         while part := link.recv(65536):
             found += part
-            if b"\r\n\r\n" in found:
+            if is_whole(found):
                 link.settimeout(0.3)
     except (TimeoutError, ConnectionResetError):
         pass
     return found
+
+
+def is_whole(answer: bytes) -> bool:
+    """Whether all of the first answer has come."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head.lower())
+    return bool(end) and len(body) >= (int(length[1]) if length else 0)
 
 
 def status_of(answer: bytes) -> int:

@@ -17,13 +17,23 @@ from hybrid_search.engine.access.api_keys import KEYS, ROLES, KeyFile, Role
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.settings.settings import load_settings
 from tests.api.conftest import COMMAND, serving
+from tests.progress import HANG_SECONDS, until
 
 OPERATIONS = [operation for operation in api(1000) if operation.role is not None]
 Keys = dict[Role, str]
+SETTINGS = {
+    "SERVER__CORS_ORIGINS": '["https://ads.example"]',
+    "SERVER__LOG_REQUESTS": "true",
+    "SERVER__LOG_LEVEL": "debug",
+}
 
 
 def make_keys(data: Path) -> Keys:
     return {role: KeyFile(data / KEYS).add(f"some-{role}", role) for role in ROLES}
+
+
+def log_of(data: Path) -> Path:
+    return data.parent / "log"
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +44,21 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Keys]:
 
 @pytest.fixture(scope="module")
 def guarded(kept: tuple[Path, Keys]) -> Iterator[httpx.Client]:
-    """A client, without a key, of a server that asks for one."""
-    with serving(kept[0]) as (client, _):
+    """A client, without a key, of a server that asks for one and logs all it can."""
+    with (
+        log_of(kept[0]).open("wb") as log,
+        serving(kept[0], log=log, settings=SETTINGS) as (client, _),
+    ):
         yield client
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Keys]]:
+    """A client of a server that takes five requests a minute, and its keys."""
+    data = tmp_path_factory.mktemp("limited") / "data"
+    keys = make_keys(data)
+    with serving(data, settings={"SERVER__RATE_PER_MINUTE": "5"}) as (client, _):
+        yield client, keys
 
 
 def bearer(secret: str) -> dict[str, str]:
@@ -73,7 +95,7 @@ def test_what_is_open_without_a_key(guarded: httpx.Client) -> None:
 
 
 def test_a_browser_signs_in_and_out(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
-    with httpx.Client(base_url=guarded.base_url, timeout=60) as browser:
+    with httpx.Client(base_url=guarded.base_url, timeout=HANG_SECONDS) as browser:
         assert browser.post("/v1/session", json={"key": "hs_wrong"}).status_code == 401
         signed = browser.post("/v1/session", json={"key": kept[1]["write"]})
         assert signed.json() == {"name": "some-write", "role": "write", "keyed": True}
@@ -137,53 +159,43 @@ def test_headers_that_protect(guarded: httpx.Client) -> None:
     assert "access-control-allow-origin" not in closed.headers
 
 
-def test_rates_are_kept_by_key(tmp_path: Path) -> None:
-    keys = make_keys(tmp_path / "data")
-    with serving(tmp_path / "data", settings={"SERVER__RATE_PER_MINUTE": "5"}) as (client, _):
-        codes = [
-            client.get("/v1/status", headers=bearer(keys["read"])).status_code for _ in range(7)
-        ]
-        assert codes == [200] * 5 + [429] * 2
-        refused = client.get("/v1/status", headers=bearer(keys["read"]))
-        assert int(refused.headers["retry-after"]) >= 1
-        assert "more than 5 " in refused.json()["detail"]
-        assert client.get("/v1/status", headers=bearer(keys["admin"])).status_code == 200
-        assert client.get("/healthz").status_code == 200
+def test_rates_are_kept_by_key(limited: tuple[httpx.Client, Keys]) -> None:
+    client, keys = limited
+    codes = [client.get("/v1/status", headers=bearer(keys["read"])).status_code for _ in range(7)]
+    assert codes == [200] * 5 + [429] * 2
+    refused = client.get("/v1/status", headers=bearer(keys["read"]))
+    assert int(refused.headers["retry-after"]) >= 1
+    assert "more than 5 " in refused.json()["detail"]
+    assert client.get("/v1/status", headers=bearer(keys["admin"])).status_code == 200
+    assert client.get("/healthz").status_code == 200
 
 
-def test_whoever_tries_keys_is_slowed_down(tmp_path: Path) -> None:
-    keys = make_keys(tmp_path / "data")
-    with serving(tmp_path / "data") as (client, _):
-        codes = {client.get("/v1/status", headers=bearer(f"hs_{n}")).status_code for n in range(30)}
-        assert codes == {401, 429}
-        assert client.get("/v1/status", headers=bearer(keys["read"])).status_code == 200
+def test_whoever_tries_keys_is_slowed_down(limited: tuple[httpx.Client, Keys]) -> None:
+    client, keys = limited
+    codes = {client.get("/v1/status", headers=bearer(f"hs_{n}")).status_code for n in range(30)}
+    assert codes == {401, 429}
+    assert client.get("/v1/status", headers=bearer(keys["write"])).status_code == 200
 
 
-def test_other_origins_only_by_name(tmp_path: Path) -> None:
-    named = 'SERVER__CORS_ORIGINS=["https://ads.example"]'.partition("=")[2]
-    with serving(tmp_path / "data", settings={"SERVER__CORS_ORIGINS": named}) as (client, _):
-        for origin, allowed in (("https://ads.example", True), ("https://other.example", False)):
-            answer = client.get("/v1/status", headers={"Origin": origin})
-            assert (answer.headers.get("access-control-allow-origin") == origin) is allowed
+def test_other_origins_only_by_name(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
+    for origin, allowed in (("https://ads.example", True), ("https://other.example", False)):
+        answer = guarded.get("/v1/status", headers={"Origin": origin, **bearer(kept[1]["read"])})
+        assert (answer.headers.get("access-control-allow-origin") == origin) is allowed
 
 
-def test_no_secret_is_ever_written(tmp_path: Path) -> None:
+def test_no_secret_is_ever_written(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
     """Not in the log, not in the file of keys, not in the log of writes."""
-    data = tmp_path / "data"
-    keys = make_keys(data)
-    settings = {"SERVER__LOG_REQUESTS": "true", "SERVER__LOG_LEVEL": "debug"}
-    with (
-        (tmp_path / "log").open("wb") as log,
-        serving(data, log=log, settings=settings) as (client, _),
-    ):
-        client.get("/v1/search", params={"q": "private words"}, headers=bearer("hs_wrong"))
-        client.get("/v1/search?q=private+words", headers=bearer(keys["admin"]))
-        client.get("/v1/status", headers={"X-API-Key": keys["read"]})
-        client.get("/v1/status", params={"key": keys["write"]})
-        client.post("/v1/session", json={"key": keys["write"]})
-        client.get("/v1/status", headers={"Cookie": f"{COOKIE}={keys['write']}"})
-        client.put("/v1/assets/a", json={"title": "x"}, headers=bearer(keys["write"]))
-    written = (tmp_path / "log").read_text()
+    data, keys = kept
+    guarded.get("/v1/search", params={"q": "private words"}, headers=bearer("hs_wrong"))
+    guarded.get("/v1/search?q=private+words", headers=bearer(keys["admin"]))
+    guarded.get("/v1/status", headers={"X-API-Key": keys["read"]})
+    guarded.get("/v1/status", params={"key": keys["write"]})
+    guarded.post("/v1/session", json={"key": keys["write"]})
+    guarded.get("/v1/status", headers={"Cookie": f"{COOKIE}={keys['write']}"})
+    stored = guarded.put("/v1/assets/a", json={"title": "x"}, headers=bearer(keys["write"]))
+    request = stored.headers["x-request-id"]
+    until(lambda: request in log_of(data).read_text().rpartition("\n")[0])
+    written = log_of(data).read_text().rpartition("\n")[0]
     lines = [json.loads(line) for line in written.splitlines()]
     requests = [line for line in lines if line["event"] == "request"]
     assert len(requests) >= 7

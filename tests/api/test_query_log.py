@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import progress
 from tests.api.conftest import serving
 
 SETTINGS = {
@@ -33,11 +33,14 @@ def kept(
 
 def until(client: httpx.Client, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """What the log says, once that holds: it is written aside."""
-    deadline = time.monotonic() + 30
-    while not holds(told := client.get("/v1/feedback").json()):
-        assert time.monotonic() < deadline, told
-        time.sleep(0.1)
-    return dict(told)
+    told: dict[str, Any] = {}
+
+    def reached() -> bool:
+        told.update(client.get("/v1/feedback").json())
+        return holds(told)
+
+    progress.until(reached, told)
+    return told
 
 
 def test_searches_that_ask_for_it_and_clicks_are_kept(kept: tuple[httpx.Client, Path]) -> None:

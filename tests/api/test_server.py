@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.api.conftest import COMMAND, serving
+from tests.progress import HANG_SECONDS
 
 
 def test_health_and_status(client: httpx.Client) -> None:
@@ -63,7 +64,7 @@ def test_one_process_writes_and_another_reads_along(data: Path, client: httpx.Cl
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
     assert second.returncode == 3
     assert "another process writes" in second.stderr
@@ -83,7 +84,7 @@ def test_a_port_in_use_is_said_in_one_line(data: Path, client: httpx.Client) -> 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
     assert done.returncode == 2
     assert f"port {port}" in done.stderr
@@ -98,7 +99,7 @@ def test_a_request_that_runs_when_the_signal_comes_is_finished(tmp_path: Path) -
     def lines() -> Iterator[bytes]:
         yield json.dumps({"id": "before", "title": "before the signal"}).encode() + b"\n"
         began.set()
-        assert told.wait(30)
+        assert told.wait(HANG_SECONDS)
         yield json.dumps({"id": "after", "title": "after the signal"}).encode() + b"\n"
 
     with serving(tmp_path / "data") as (client, process):
@@ -109,11 +110,11 @@ def test_a_request_that_runs_when_the_signal_comes_is_finished(tmp_path: Path) -
 
         running = threading.Thread(target=upload)
         running.start()
-        assert began.wait(30)
+        assert began.wait(HANG_SECONDS)
         client.get("/healthz")
         os.kill(process, signal.SIGTERM)
         told.set()
-        running.join(30)
+        running.join(HANG_SECONDS)
     assert answers[0].json()["indexed"] == 2
     done = subprocess.run(
         [*COMMAND, "status", "--data-dir", str(tmp_path / "data"), "--json"],

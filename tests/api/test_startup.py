@@ -3,7 +3,8 @@
 import socket
 import subprocess
 import sys
-import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 
 from hybrid_search.api.startup import answering_not_ready
 from hybrid_search.settings.sections import ServerSection
+from tests.progress import HANG_SECONDS, until
 
 OPENING = "the index is being opened"
 SLOW_START = """
@@ -20,7 +22,8 @@ from hybrid_search.settings.settings import load_settings
 from hybrid_search.api import server
 at_once = server.open_engine
 def slowly(*words, **named):
-    time.sleep(1)
+    while not Path(sys.argv[3]).exists():
+        time.sleep(0.02)
     return at_once(*words, **named)
 server.open_engine = slowly
 settings = load_settings(Path(sys.argv[1]))
@@ -57,27 +60,28 @@ def test_an_opening_that_fails_ends_it_with_its_error() -> None:
 def test_503_until_it_is_open_and_then_200(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", SLOW_START, str(tmp_path / "data"), str(port)]
+    asked = tmp_path / "asked"
+    command = [sys.executable, "-c", SLOW_START, str(tmp_path / "data"), str(port), str(asked)]
     with subprocess.Popen(command) as process:
         try:
-            told = statuses(f"http://127.0.0.1:{port}/readyz")
+            told = statuses(f"http://127.0.0.1:{port}/readyz", asked.touch)
         finally:
             process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(HANG_SECONDS) == 0
     assert (503, OPENING) in told
     assert [status for status, _ in told if status != 503] == [200]
 
 
-def statuses(address: str) -> list[tuple[int, str]]:
-    """What was answered, up to the first that is ready."""
+def statuses(address: str, on_answer: Callable[[], None]) -> list[tuple[int, str]]:
+    """Statuses and details up to the first 200; calls ``on_answer`` after each answer."""
     told: list[tuple[int, str]] = []
-    deadline = time.monotonic() + 60
-    while not told or told[-1][0] != 200:
-        assert time.monotonic() < deadline, told[-1:]
-        try:
-            answer = httpx.get(address, timeout=30)
-        except httpx.TransportError:
-            time.sleep(0.02)  # nobody listens yet, or one hands over to the other
-        else:
+
+    def ready() -> bool:
+        with suppress(httpx.TransportError):  # nobody listens yet, or one hands over to the other
+            answer = httpx.get(address, timeout=HANG_SECONDS)
             told.append((answer.status_code, answer.json().get("detail", "")))
+            on_answer()
+        return bool(told) and told[-1][0] == 200
+
+    until(ready, told)
     return told

@@ -1,23 +1,23 @@
 """Another model for an index that a real server serves under load."""
 
+import shutil
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import httpx
 
 from tests.api.conftest import COMMAND, serving
+from tests.progress import HANG_SECONDS, until
 from tests.tiny_models import folder_model
 
 QUERY = {"q": "red circle", "mode": "vector", "explain": "true"}
 
 
 def test_a_swap_under_load_fails_no_request_and_mixes_no_models(
-    tmp_path: Path, manifest: Path
+    tmp_path: Path, indexed: Path
 ) -> None:
-    data = tmp_path / "data"
-    run("ingest", str(manifest), "--data-dir", str(data))
+    data = Path(shutil.copytree(indexed, tmp_path / "data"))
     other = f"local-dir:{folder_model(tmp_path / 'other')}"
     with serving(data) as (client, _):
         before = model_of(client)
@@ -25,7 +25,7 @@ def test_a_swap_under_load_fails_no_request_and_mixes_no_models(
         ending = threading.Event()
 
         def search() -> None:
-            with httpx.Client(base_url=client.base_url, timeout=60) as own:
+            with httpx.Client(base_url=client.base_url, timeout=HANG_SECONDS) as own:
                 while not ending.is_set():
                     answer = own.get("/v1/search", params=QUERY)
                     answers.append((answer.status_code, cosines(answer)))
@@ -34,12 +34,9 @@ def test_a_swap_under_load_fails_no_request_and_mixes_no_models(
         for thread in threads:
             thread.start()
         run("model", "use", other, "--data-dir", str(data))
-        deadline = time.monotonic() + 120
-        while model_of(client) == before and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until(lambda: model_of(client) != before)
         swapped = len(answers)
-        while len(answers) < swapped + 20 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: len(answers) >= swapped + 20)
         ending.set()
         for thread in threads:
             thread.join()
@@ -49,8 +46,7 @@ def test_a_swap_under_load_fails_no_request_and_mixes_no_models(
         assert {found for _, found in answers} == {answers[0][1], last}
         assert answers[0][1] != last
         run("model", "rollback", "--data-dir", str(data))
-        while model_of(client) != before and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until(lambda: model_of(client) == before)
         assert cosines(client.get("/v1/search", params=QUERY)) == answers[0][1]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from tests.api.conftest import COMMAND, serving
+from tests.progress import HANG_SECONDS, until
 
 ROUNDS = 12
 """New connections, so many that both processes take some of them (one in 2,048 runs is unlucky)."""
@@ -23,11 +25,10 @@ _numbers = count()
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> Iterator[tuple[str, int]]:
+def pair(tmp_path_factory: pytest.TempPathFactory, indexed: Path) -> Iterator[tuple[str, int]]:
     """The address of a service of two processes, and its process id."""
-    data = tmp_path_factory.mktemp("pair") / "data"
-    run("ingest", str(manifest), "--data-dir", str(data))
-    with serving(data, "--workers", "2", settings={"SERVER__DEADLINE_SECONDS": "2"}) as (
+    data = Path(shutil.copytree(indexed, tmp_path_factory.mktemp("pair") / "data"))
+    with serving(data, "--workers", "2", settings={"SERVER__DEADLINE_SECONDS": "5"}) as (
         client,
         process,
     ):
@@ -39,7 +40,7 @@ def test_what_one_has_written_all_find_at_once(pair: tuple[str, int]) -> None:
     address, _ = pair
     for _ in range(ROUNDS):
         name = f"동백 {next(_numbers)}"
-        stored = httpx.put(f"{address}v1/assets/{name}", json={"title": name}, timeout=60)
+        stored = httpx.put(f"{address}v1/assets/{name}", json={"title": name}, timeout=HANG_SECONDS)
         assert stored.status_code == 201
         for _ in range(3):
             found = httpx.get(f"{address}v1/search", params={"q": f'"{name}"', "mode": "text"})
@@ -107,7 +108,7 @@ def test_a_second_service_is_refused_before_it_says_where_it_is(pair: tuple[str,
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
     assert (second.returncode, second.stdout) == (3, "")
     assert "another process writes" in second.stderr
@@ -137,11 +138,11 @@ def test_searches_go_on_while_the_one_that_writes_hangs(pair: tuple[str, int]) -
     address, process = pair
     os.kill(writing(process), signal.SIGSTOP)
     try:
-        found = httpx.get(f"{address}v1/search", params={"q": "circle"}, timeout=60)
+        found = httpx.get(f"{address}v1/search", params={"q": "circle"}, timeout=HANG_SECONDS)
         assert found.status_code == 200
-        late = httpx.get(f"{address}v1/status", timeout=60)
+        late = httpx.get(f"{address}v1/status", timeout=HANG_SECONDS)
         assert late.status_code == 503
-        assert "2 s, the limit (server.deadline_seconds)" in late.json()["detail"]
+        assert "5 s, the limit (server.deadline_seconds)" in late.json()["detail"]
     finally:
         os.kill(writing(process), signal.SIGCONT)
 
@@ -156,14 +157,13 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
         until(lambda: len(workers(parent.pid)) == 2)
         children = workers(parent.pid)
         parent.kill()
-    gone, alive = psutil.wait_procs(children, timeout=60)
+    gone, alive = psutil.wait_procs(children, timeout=HANG_SECONDS)
     assert not alive
     assert len(gone) == 2
 
 
-def test_a_service_that_cannot_start_says_why_and_ends(tmp_path: Path, manifest: Path) -> None:
-    data = tmp_path / "data"
-    run("ingest", str(manifest), "--data-dir", str(data))
+def test_a_service_that_cannot_start_says_why_and_ends(tmp_path: Path, indexed: Path) -> None:
+    data = Path(shutil.copytree(indexed, tmp_path / "data"))
     catalog = bytearray((data / "catalog.sqlite").read_bytes())
     catalog[100:4096] = bytes(3996)
     (data / "catalog.sqlite").write_bytes(catalog)
@@ -172,17 +172,12 @@ def test_a_service_that_cannot_start_says_why_and_ends(tmp_path: Path, manifest:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
     assert done.returncode == 3
     assert "catalog" in done.stderr
     assert "server.workers" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def run(*words: str) -> None:
-    done = subprocess.run([*COMMAND, *words, "--json"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def workers(parent: int) -> list[psutil.Process]:
@@ -201,17 +196,9 @@ def writing(parent: int) -> int:
 
 def written(address: str) -> bool:
     """Whether a write is taken."""
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=HANG_SECONDS) as client:
         answer = client.put(f"{address}v1/assets/probe", json={"title": f"probe {time.time()}"})
         assert answer.status_code in {200, 201, 503}, answer.text
         if answer.status_code == 503:
             assert answer.headers["retry-after"].isdigit()
         return answer.status_code != 503
-
-
-def until(holds: object) -> None:
-    assert callable(holds)
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

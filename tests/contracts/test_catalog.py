@@ -15,6 +15,8 @@ from hybrid_search.core.ports import Catalog, Draft, Operation, Subject, TextKey
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.memory import MemoryCatalog
 from tests.contracts.catalogs import MODEL, draft, facts, ids, row
+from tests.progress import HANG_SECONDS
+from tests.rounds import rounds
 
 KINDS = ("sqlite", "memory")
 
@@ -283,7 +285,7 @@ def test_two_writers_in_threads_take_turns(catalog: Catalog) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(HANG_SECONDS)
     assert catalog.count() == 60
     assert [o.sequence for o in catalog.operations(0, 100)] == list(range(1, 61))
 
@@ -295,7 +297,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=rounds(25, 250), deadline=None)
 @given(STEPS)
 def test_history_leads_to_what_is_alive(
     tmp_path_factory: pytest.TempPathFactory, kind: str, steps: list[tuple[str, list[str]]]

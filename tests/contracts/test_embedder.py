@@ -11,6 +11,7 @@ from hybrid_search.core.ports import Embedder
 from hybrid_search.embedding.clip import ClipEmbedder
 from hybrid_search.images.preprocess import preprocess
 from hybrid_search.stores.memory import HashEmbedder
+from tests.progress import HANG_SECONDS
 
 
 @pytest.fixture(scope="module", params=["embedded", "hash"])
@@ -85,5 +86,5 @@ def test_several_threads_may_embed(embedder: Embedder) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(HANG_SECONDS)
     assert [bool(np.allclose(row, expected, atol=1e-4)) for row in found] == [True] * 4

@@ -15,6 +15,7 @@ from hybrid_search.core.ports import ModelFacts, Vectors
 from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 from hybrid_search.embedding.query_encoder import LazyEmbedder, QueryEncoder
 from hybrid_search.images.preprocess import preprocess
+from tests.progress import HANG_SECONDS, until
 
 
 class FakeEmbedder:
@@ -33,7 +34,7 @@ class FakeEmbedder:
     def texts(self, texts: Sequence[str]) -> Vectors:
         self.batches.append(list(texts))
         self.entered.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(HANG_SECONDS)
         if self.failure is not None:
             raise self.failure
         return np.array([[len(text), 1.0] for text in texts], np.float32)
@@ -61,13 +62,11 @@ def held_up(
     fake.gate.clear()
     fake.entered.clear()
     first = pool.submit(encoder.text, "first")
-    assert fake.entered.wait(10)
+    assert fake.entered.wait(HANG_SECONDS)
     before = encoder.counts().misses
     others = [pool.submit(encoder.text, text) for text in texts]
-    deadline = time.monotonic() + 10
     # A text waits in the next batch once its miss was counted.
-    while encoder.counts().misses < before + len(texts) and time.monotonic() < deadline:
-        time.sleep(0.001)
+    until(lambda: encoder.counts().misses >= before + len(texts))
     return first, others
 
 
@@ -96,8 +95,8 @@ def test_texts_that_wait_are_encoded_together_and_each_gets_its_own() -> None:
     with ThreadPoolExecutor(16) as pool:
         first, others = held_up(fake, encoder, pool, [*texts, "xxx"])
         fake.gate.set()
-        assert first.result(10).tolist() == [5.0, 1.0]
-        lengths = [int(other.result(10)[0]) for other in others]
+        assert first.result(HANG_SECONDS).tolist() == [5.0, 1.0]
+        lengths = [int(other.result(HANG_SECONDS)[0]) for other in others]
     assert lengths == [*range(1, 11), 3]
     assert len(fake.batches) == 2
     assert sorted(fake.batches[1]) == sorted(texts)
@@ -113,7 +112,7 @@ def test_a_failure_reaches_every_waiter_and_the_next_call_works() -> None:
         fake.gate.set()
         for waiter in (first, *others):
             with pytest.raises(EngineFailure, match="out of memory"):
-                waiter.result(10)
+                waiter.result(HANG_SECONDS)
     fake.failure = None
     assert encoder.text("bb").tolist() == [2.0, 1.0]
     assert encoder.text("first").tolist() == [5.0, 1.0]
@@ -212,8 +211,11 @@ def test_a_text_that_is_not_read_to_its_end_is_said() -> None:
 
 def test_texts_that_never_stop_coming_share_their_passes() -> None:
     class Slow(FakeEmbedder):
+        """Works until every other thread waits with its next text."""
+
         def texts(self, texts: Sequence[str]) -> Vectors:
-            time.sleep(0.01)
+            done = sum(map(len, self.batches))
+            until(lambda: encoder.counts().misses >= min(320, done + 16))
             return super().texts(texts)
 
     fake = Slow()
@@ -236,8 +238,8 @@ def test_a_model_that_gives_too_few_rows_leaves_nobody_waiting() -> None:
     with ThreadPoolExecutor(4) as pool:
         first, others = held_up(fake, encoder, pool, ["short", "other"])
         fake.gate.set()
-        assert first.result(10).tolist() == [5.0, 1.0]
+        assert first.result(HANG_SECONDS).tolist() == [5.0, 1.0]
         for waiting in others:
             with pytest.raises(ValueError, match="zip"):
-                waiting.result(10)
+                waiting.result(HANG_SECONDS)
         assert encoder.text("later").tolist() == [5.0, 1.0]

@@ -1,7 +1,6 @@
 """Another model for an index that serves: embedded aside, taken over, judged, rolled back."""
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.maintenance import IndexMaintenance
 from hybrid_search.stores.embedded.rebuild import Gate, rebuild, roll_back, use_model
+from tests.progress import until
 from tests.small_corpus import write_manifest
 from tests.tiny_models import TINY, folder_model
 
@@ -91,10 +91,9 @@ def test_a_running_writer_turns_over_while_searches_and_writes_go_on(
         for thread in threads:
             thread.start()
         swapped = use_model(settings, other)
-        deadline = time.monotonic() + 120
-        while engine.model != swapped.model and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.2)
+        until(lambda: engine.model == swapped.model)
+        before = len(answers)
+        until(lambda: len(answers) > before + 2 * len(threads))
         ending.set()
         for thread in threads:
             thread.join()
@@ -224,8 +223,6 @@ def test_a_generation_that_cannot_be_taken_over_is_told_and_the_old_one_serves(
         with pytest.raises(InvalidConfig, match="cannot be loaded"):
             engine.adopt()
         engine.follow()
-        deadline = time.monotonic() + 60
-        while not engine.trouble and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: engine.trouble)
         assert "cannot be loaded" in engine.trouble
         assert found(engine) == expected

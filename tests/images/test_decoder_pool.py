@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +22,7 @@ from hybrid_search.images.decode import check_picture, prepare_picture
 from hybrid_search.images.decoder_pool import FEW, Decoders
 from hybrid_search.images.preprocess import preprocess
 from tests.mutations import made, mutated
+from tests.progress import until
 
 INPUT = PreprocessSpec(64, 64)
 LIMITS = PictureLimits()
@@ -155,7 +155,7 @@ def test_no_decoder_outlives_a_parent_that_is_killed() -> None:
         "import sys, time; from tests.images.test_decoder_pool import *\n"
         "opened = Decoders(LIMITS, workers=2)\n"
         "[f.result() for f in opened.prepare([photo(1)] * 20, INPUT)]\n"
-        "print(*[c.pid for c in children()], flush=True); time.sleep(60)"
+        "print(*[c.pid for c in children()], flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
@@ -163,10 +163,7 @@ def test_no_decoder_outlives_a_parent_that_is_killed() -> None:
     assert decoders
     os.kill(parent.pid, signal.SIGKILL)
     parent.communicate()
-    deadline = time.monotonic() + 10
-    while any(child.is_running() for child in decoders) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(child.is_running() for child in decoders)
+    until(lambda: not any(child.is_running() for child in decoders))
 
 
 @pytest.mark.parametrize(

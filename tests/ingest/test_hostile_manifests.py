@@ -17,6 +17,7 @@ from pyarrow import parquet
 
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.ingest.manifests import MAX_COLUMNS, MAX_LINE, Row, Skipped, read_assets
+from tests.progress import HANG_SECONDS
 
 LIMIT = 1_000
 SECRET = b"\x89PNG secret"
@@ -330,7 +331,7 @@ def test_a_small_file_that_unpacks_to_gigabytes_takes_little_memory(tmp_path: Pa
     assert (tmp_path / "bomb.parquet").stat().st_size < 1_000_000
     asked = [sys.executable, "-c", BOMB, str(tmp_path / "bomb.parquet")]
     asked.append(str(tmp_path / "small.parquet"))
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=HANG_SECONDS)
     assert done.returncode == 0, done.stderr
     _, grown = map(int, done.stdout.split())
     assert grown < 300, f"{grown} MB for {rows * len(value) >> 20} MB"
@@ -341,7 +342,9 @@ def test_the_command_says_in_one_line_what_it_cannot_read(tmp_path: Path) -> Non
     path.write_text('{"id":"a"}\n', "utf-16")
     command = [sys.executable, "-m", "hybrid_search.cli.main", "ingest", str(path)]
     command += ["--data-dir", str(tmp_path / "data")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=HANG_SECONDS
+    )
     assert done.returncode == 2
     assert "UTF-16" in done.stderr
     assert "Traceback" not in done.stderr

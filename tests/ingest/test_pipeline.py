@@ -30,6 +30,7 @@ from hybrid_search.stores.memory import (
     MemoryPictures,
     MemoryVectors,
 )
+from tests.progress import HANG_SECONDS
 
 
 class CountingEmbedder(HashEmbedder):
@@ -196,7 +197,7 @@ def test_requests_at_the_same_time_embed_a_picture_once_and_store_an_asset_once(
         together = threading.Barrier(4)
 
         def write() -> None:
-            together.wait(10)
+            together.wait(HANG_SECONDS)
             reports.append(road.indexer.ingest([ad(1, png(1))]))
 
         run_all([write] * 4)
@@ -211,7 +212,7 @@ def run_all(works: Sequence[Callable[[], None]]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(HANG_SECONDS)
 
 
 def test_pictures_without_a_vector_get_one_and_progress_counts_them() -> None:

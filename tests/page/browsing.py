@@ -6,11 +6,15 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
 
+from tests.progress import HANG_SECONDS
+
 ALONE = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
 """What keeps Chromium from talking to anybody but the server of the test."""
+PATIENCE_MS = 1000 * HANG_SECONDS
+"""How long the page may take to reach a state that a test waits for."""
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -31,7 +35,7 @@ class Watched:
         how = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", **how}
         context = self._browser.new_context(base_url=self.address, **how)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         self._contexts.append(context)
         page = context.new_page()
         page.on("console", self._heard)
@@ -39,7 +43,9 @@ class Watched:
         page.on("request", lambda request: self._asked(request.url))
         page.on("dialog", lambda dialog: dialog.accept())
         page.goto(path)
-        if not path.startswith(("/status", "/judge")):
+        if path.startswith("/judge"):
+            page.locator("#pair:not([aria-busy])").wait_for(state="attached")
+        elif not path.startswith("/status"):
             settled(page)
         return page
 
@@ -60,16 +66,16 @@ class Watched:
 
 
 def settled(page: Page) -> None:
-    """Once the results of the address are shown."""
+    """Return once the results of the address and the counts beside them are shown."""
     page.wait_for_function(
         "() => document.getElementById('took')?.textContent"
-        " && !document.getElementById('hits')?.hasAttribute('aria-busy')"
+        " && !document.querySelector('#hits[aria-busy], #facets[aria-busy]')"
         " || document.querySelector('#rescue button, #sign-in:not([hidden])')"
     )
 
 
 def answered(page: Page, act: Callable[[], object], path: str = "/v1/search") -> Response:
-    """The answer to the search of the page's results that the act causes, once it is shown."""
+    """The answer to the search that the act causes, once it and its counts are shown."""
 
     def of_results(response: Response) -> bool:
         asked = response.url + (response.request.post_data or "")
@@ -78,8 +84,6 @@ def answered(page: Page, act: Callable[[], object], path: str = "/v1/search") ->
     with page.expect_response(of_results) as found:
         act()
     settled(page)
-    # The answer is there before it is drawn.
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     return found.value
 
 

@@ -69,7 +69,6 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
         page.keyboard.press("Enter")
 
     answered(page, ask)
-    page.wait_for_load_state("networkidle")
     expect(page.locator(".card mark").first).to_be_visible()
     page.locator(".skip").focus()
     page.keyboard.press("Enter")

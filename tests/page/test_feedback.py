@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from hybrid_search.core import LoggedSearch
 from hybrid_search.engine.parts import open_query_log
 from hybrid_search.settings.settings import load_settings
 from tests.api.conftest import serving
-from tests.page.browsing import Watched, look_for, violations
+from tests.page.browsing import Watched, answered, look_for, violations
+from tests.progress import until
 
+LONG_LOOK_MS = 2_000
+"""Longer than results have to be on show before their search is kept."""
 SETTINGS = {
     "FEEDBACK__LOG": "true",
     "FEEDBACK__CHALLENGER__NAME": "plain RRF",
@@ -40,24 +44,37 @@ def page(browser: Browser, logging: tuple[httpx.Client, Path]) -> Iterator[Page]
     watched.close()
 
 
+def type_letter(page: Page, letter: str) -> None:
+    """Type, and let the moment pass after which the page searches."""
+    page.locator("#q").press(letter)
+    page.clock.run_for(30)
+
+
 def kept(page: Page, folder: Path, least: int) -> list[LoggedSearch]:
     """The log, once it holds so many."""
-    for _ in range(100):
+    found: list[LoggedSearch] = []
+
+    def whole() -> bool:
         with closing(open_query_log(load_settings(folder), write=False)) as log:
-            found = list(log.searches())
-        if len(found) >= least and (least == 1 or found[-1].clicked):
-            return found
-        page.wait_for_timeout(100)
-    raise AssertionError(found)
+            found[:] = log.searches()
+        page.wait_for_timeout(20)  # the page's own requests go on
+        return len(found) >= least and (least == 1 or bool(found[-1].clicked))
+
+    until(whole, found)
+    return found
 
 
 def test_what_was_looked_at_and_opened_is_kept(
     page: Page, logging: tuple[httpx.Client, Path]
 ) -> None:
     expect(page.locator("#logged")).to_contain_text("without who searched")
-    box = page.locator("#q")
-    box.press_sequentially("coffee", delay=40)
-    # What was typed on the way is not.
+    page.clock.install()
+    page.clock.pause_at(page.evaluate("() => Date.now()") + 1_000)
+    for letter in "coffee":
+        answered(page, partial(type_letter, page, letter))
+    page.clock.run_for(LONG_LOOK_MS)
+    page.clock.resume()
+    # What was typed on the way is not kept.
     [one] = kept(page, logging[1], 1)
     assert one.text == "coffee"
     assert one.challenger == "plain RRF"

@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +11,7 @@ from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.rebuild import use_model
+from tests.progress import until
 from tests.reliability.damage import filled
 from tests.tiny_models import folder_model
 
@@ -124,12 +124,9 @@ class Asking:
         for thread in self._running:
             thread.join()
 
-    def wait_for(self, count: int, seconds: float = 120) -> None:
-        """Until so many were asked."""
-        deadline = time.monotonic() + seconds
-        while self.asked < count:
-            assert time.monotonic() < deadline, f"{self.asked} queries, {self.wrong[:3]}"
-            time.sleep(0.01)
+    def wait_for(self, count: int) -> None:
+        """Return once so many queries were asked."""
+        until(lambda: self.asked >= count, self.wrong)
 
     def _ask(self, seed: int) -> None:
         chance = random.Random(seed)

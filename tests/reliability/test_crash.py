@@ -9,7 +9,7 @@ CRASH = Path(__file__).parents[2] / "bench" / "crash.py"
 
 
 def test_killed_at_random_moments() -> None:
-    command = [sys.executable, str(CRASH), "--rounds", "2", "--seconds", "3", "--json"]
+    command = [sys.executable, str(CRASH), "--rounds", "2", "--steps", "12", "--json"]
     done = subprocess.run([*command, "--seed", "1"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)

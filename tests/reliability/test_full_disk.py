@@ -1,6 +1,5 @@
 """A full disk: a clear error, reads go on, nothing acknowledged is lost, writes work again."""
 
-import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from hybrid_search.stores.embedded.vector.index_spec import Kind, VectorPlan
 from hybrid_search.stores.embedded.verify import verify
 from tests.contracts.catalogs import MODEL, draft, row
 from tests.contracts.vectors import span, units
+from tests.progress import until
 from tests.reliability.damage import rows, settings_of
 from tests.reliability.small_disks import fill, small_disk
 
@@ -86,10 +86,7 @@ def test_an_index_that_missed_a_write_catches_up_by_itself(
         with pytest.raises(StorageFull):
             written(engine, tmp_path / "ads", 0)
         assert (engine.catalog.count(), engine.lexical.count()) == (8, 0)
-        deadline = time.monotonic() + 30
-        while engine.lexical.count() < 8:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: engine.lexical.count() >= 8)
         assert list(engine.lexical.ordinals()) == list(range(1, 9))
 
 

@@ -9,7 +9,7 @@ KILLS = Path(__file__).parents[2] / "bench" / "kills.py"
 
 
 def test_killed_at_random_moments_of_writes_folds_and_rebuilds() -> None:
-    command = [sys.executable, str(KILLS), "--rounds", "8", "--seconds", "2", "--json"]
+    command = [sys.executable, str(KILLS), "--rounds", "8", "--writes", "20", "--json"]
     done = subprocess.run([*command, "--seed", "5"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)

@@ -13,6 +13,7 @@ from hybrid_search.core import AssetId
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.settings.settings import load_settings
 from hybrid_search.stores.embedded.verify import verify
+from tests.progress import HANG_SECONDS
 from tests.reliability.damage import rows, settings_of
 
 PROGRAM = """
@@ -119,7 +120,7 @@ def copied_while_writing(disk: Path, data: Path, scratch: Path) -> list[tuple[Pa
             copies.append((copy, list(ids)))
         process.stdin.write("\n")
         process.stdin.flush()
-        assert process.wait(60) == 0
+        assert process.wait(HANG_SECONDS) == 0
     return copies
 
 

@@ -14,6 +14,7 @@ from hybrid_search.core.ports import Draft, TextKey
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.catalog.query_log import SqliteQueryLog
 from tests.contracts.catalogs import MODEL, draft, ids, row
+from tests.progress import HANG_SECONDS
 
 WITHOUT_TEXT = "".join(
     f"ALTER TABLE assets DROP COLUMN {name};" for name in ("text_fields", "text_digest")
@@ -178,7 +179,7 @@ def test_readers_see_whole_writes_while_one_writes(catalog: SqliteCatalog, path:
         finally:
             done.set()
             for thread in threads:
-                thread.join(10)
+                thread.join(HANG_SECONDS)
     assert failures == []
     assert min(reads) > 0
     assert catalog.last_sequence() == 3 + 40 * 6

@@ -1,7 +1,6 @@
 """What is Faiss's own: sealing, drift, damage, the plan of a search, threads."""
 
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
 from tests.contracts.test_vector_index import PLANS
 from tests.contracts.vectors import WIDTH, fill, gathered, nearest, rebuilt_from, span, tend, units
+from tests.progress import HANG_SECONDS
 
 SEALED = sorted(PLANS)
 
@@ -342,7 +342,7 @@ def test_searches_go_on_while_others_write_fold_and_rebuild(kind: str, tmp_path:
     finally:
         done.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(HANG_SECONDS)
     assert failures == []
     assert min(searches) > 0
     assert index.count() == len(alive)
@@ -355,10 +355,10 @@ def test_a_write_is_found_at_once_however_large_the_index(tmp_path: Path) -> Non
     index.add(span(1, 4_901), rows[:4_900])
     index.merge()
     for place in range(4_900, 5_000):
-        started = time.monotonic()
         index.add(span(place + 1, place + 2), rows[place][None])
         assert index.search(rows[place], 1).ordinals == (place + 1,)
-        assert time.monotonic() - started < 5.0
+        # A write leaves the large segment as it is.
+        assert index.describe().segment == 4_900
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "ivf"])

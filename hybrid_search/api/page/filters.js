@@ -57,16 +57,24 @@ function toggle(field, value) {
 // can be chosen.
 export async function count(token) {
   running?.abort();
-  running = new AbortController();
+  const mine = (running = new AbortController());
+  byId("facets").setAttribute("aria-busy", "true");
+  try {
+    show(await fetched(token, mine.signal));
+  } finally {
+    if (running === mine) byId("facets").removeAttribute("aria-busy");
+  }
+}
+
+async function fetched(token, signal) {
   const filtered = FIELDS.filter((field) => chosen(field).length);
-  const { signal } = running;
   const fetchFacets = (facet, modify) =>
     search({ facet, size: 1, ...(modify ? {} : { reuse: token }) }, { signal, modify });
   const answers = await Promise.all([
     fetchFacets(FIELDS.filter((field) => !filtered.includes(field))),
     ...filtered.map((field) => fetchFacets([field], (parameters) => replace(parameters, field, []))),
   ]);
-  show(Object.assign({}, ...answers.map(({ facets }) => facets)));
+  return Object.assign({}, ...answers.map(({ facets }) => facets));
 }
 
 function show(facets) {

@@ -49,6 +49,7 @@ async function start() {
   history.replaceState(null, "", `?${new URLSearchParams(address())}`);
   // Hidden until the grades of this judge are loaded.
   byId("pair").hidden = true;
+  byId("pair").setAttribute("aria-busy", "true");
   byId("judge-current").textContent = byId("message").textContent = "";
   const mine = ++starts;
   try {
@@ -60,6 +61,8 @@ async function start() {
     await open(firstUnfinished());
   } catch (failure) {
     if (mine === starts) byId("message").textContent = failure.message;
+  } finally {
+    if (mine === starts) byId("pair").removeAttribute("aria-busy");
   }
 }
 
