@@ -33,7 +33,7 @@ def main() -> None:
             grid = combinations(widest, options)
             judged = read_judgments(options.judged / "qrels.txt")
             found = [
-                retrieve(engine.searcher, engine.catalog, query, judged[query.qid])
+                retrieve(engine.searcher, query, judged[query.qid])
                 for query in queries
                 if judged.get(query.qid)
             ]

@@ -86,9 +86,8 @@ def cases(folder: Path, options: argparse.Namespace) -> Iterator[Case]:
             grades = {AssetId(i): g for i, g in judged.get(query.qid, {}).items()}
             relevant = {by_id[i]: g for i, g in grades.items() if i in by_id}
             if relevant:
-                retrieved = engine.searcher.retrieve(query.query)
-                held = engine.searcher.phrases_held(retrieved)
-                yield Case.of(query, retrieved, held, relevant, sources)
+                retrieval = engine.searcher.retrieve(query.query)
+                yield Case.of(query, retrieval, relevant, sources)
 
 
 @contextmanager
@@ -171,7 +170,7 @@ def cost(corpora: dict[str, list[Case]]) -> float:
     settings = load_settings(None).fusion.settings()
     started = time.thread_time()
     for case in every:
-        fuse(case.lists, settings, None, case.outside)
+        fuse(case.rows, settings)
     return (time.thread_time() - started) / max(1, len(every)) * 1e6
 
 

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from hybrid_search.core import (
     LIST_NAMES,
-    CandidateList,
     FusionMethod,
     FusionSettings,
     ListName,
     ListSettings,
     Ordinal,
 )
+from hybrid_search.core.candidates import LISTS, CandidateList, Retrieved
 from hybrid_search.relevance.evaluation import TestQuery
-from hybrid_search.search.fusion import Outside, fuse
-from hybrid_search.search.retriever import Retrieved
+from hybrid_search.search.fusion import fuse
+from hybrid_search.search.retriever import Retrieval
 from hybrid_search.settings.sections import FusionSection
 
 Floats = NDArray[np.float64]
@@ -41,12 +41,8 @@ class Case:
     """A judged query with its candidates."""
 
     type: str
-    lists: tuple[CandidateList, ...]
-    outside: Sequence[Outside]
-    held: Mapping[Ordinal, int]
+    rows: Retrieved
     words: int
-    docs: NDArray[np.int64]
-    """Ordinals of all candidates, ascending."""
     gains: Floats
     in_scope: NDArray[np.bool_]
     ideal: float
@@ -58,22 +54,19 @@ class Case:
     def of(
         cls,
         query: TestQuery,
-        retrieved: Retrieved,
-        held: Mapping[Ordinal, int],
+        retrieval: Retrieval,
         relevant: Mapping[Ordinal, int],
         sources: Mapping[Ordinal, str],
     ) -> Case:
-        """Return the case for a query and its retrieved lists."""
-        docs = np.array(sorted({o for part in retrieved.lists for o in part.ordinals}), np.int64)
+        """The query with what was retrieved for it."""
+        rows = retrieval.candidates
+        docs = rows.arrivals
         best = np.sort(list(relevant.values()))[::-1][:DEPTH].astype(float)
-        spread = {part.name: _spread(part, docs) for part in retrieved.lists if part.ordinals}
+        spread = {part.name: _spread(part, docs) for part in rows.lists if len(part.rows)}
         return cls(
             type=query.type,
-            lists=retrieved.lists,
-            outside=retrieved.outside,
-            held=held,
-            words=len(retrieved.parsed.meaning.split()),
-            docs=docs,
+            rows=rows,
+            words=len(retrieval.parsed.meaning.split()),
             gains=np.array([relevant.get(Ordinal(o), 0) for o in docs.tolist()], float),
             in_scope=np.array(
                 [query.scope in {"all", sources[Ordinal(o)]} for o in docs.tolist()], bool
@@ -84,14 +77,24 @@ class Case:
             believed={name: columns[2] for name, columns in spread.items()},
         )
 
+    @property
+    def docs(self) -> NDArray[np.int64]:
+        """All candidates, ascending."""
+        return self.rows.arrivals
+
+    @property
+    def lists(self) -> tuple[CandidateList, ...]:
+        """The candidate lists."""
+        return self.rows.lists
+
 
 def _spread(part: CandidateList, docs: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
-    """Rank, score and confidence of every candidate; inf, nan and 0 if it is not in the list."""
-    at = np.searchsorted(docs, part.ordinals)
+    """Rank, score and confidence of every candidate; where the list lacks it, inf, nan and 0."""
+    at = part.rows
     ranks, scores = np.full(len(docs), np.inf), np.full(len(docs), np.nan)
     believed = np.zeros(len(docs))
     ranks[at], scores[at] = np.arange(1, len(at) + 1), part.scores
-    believed[at] = part.confidences or 1.0
+    believed[at] = 1.0 if part.confidences is None else part.confidences
     return ranks, scores, believed
 
 
@@ -103,7 +106,7 @@ def discounts(count: int) -> Floats:
 def ndcg(case: Case, fused: Floats) -> float:
     """Return nDCG@10 of the candidates by descending score; a score of 0 is no candidate."""
     kept = np.flatnonzero((fused > 0.0) & case.in_scope)
-    held = np.array([case.held.get(Ordinal(o), 0) for o in case.docs[kept].tolist()])
+    held = case.rows.phrases[kept]
     order = kept[np.lexsort((case.docs[kept], -fused[kept], -held))][:DEPTH]
     return float((case.gains[order] * discounts(len(order))).sum() / case.ideal)
 
@@ -133,10 +136,10 @@ def served(settings: FusionSettings) -> Rank:
     """Return the ranker that fuses as the engine does under these settings."""
 
     def rank(case: Case) -> Floats:
-        lists = [part for part in case.lists if part.name in settings.lists]
+        named = {part.name: part.window for part in case.lists if part.name in settings.lists}
+        order = fuse(case.rows.narrowed(named), settings)
         fused = np.zeros(len(case.docs))
-        for hit in fuse(lists, settings, None, case.outside):
-            fused[np.searchsorted(case.docs, hit.ordinal)] = hit.score
+        fused[order.rows] = order.scores
         return fused
 
     return rank
@@ -252,10 +255,11 @@ def features(case: Case) -> NDArray[Any]:
         ranks = case.ranks.get(name, np.full(len(case.docs), np.inf))
         believed = case.believed.get(name, np.zeros(len(case.docs)))
         scores = np.nan_to_num(case.scores.get(name, np.zeros(len(case.docs))))
-        outside = {o for part in case.outside if name in part.lists for o in part.ordinals}
+        text = LISTS[name].modality == "text"
+        has = case.rows.has_text if text else case.rows.has_picture
         columns += [1.0 / (30.0 + ranks), believed, scores]
         columns.append(np.full(len(case.docs), believed.max(initial=0.0)))
-        columns.append(np.array([float(Ordinal(o) in outside) for o in case.docs.tolist()]))
+        columns.append((~has).astype(float))
     return np.column_stack(columns)
 
 

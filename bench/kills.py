@@ -272,7 +272,7 @@ def is_found(engine: Engine, name: str, title: str, picture: str) -> bool:
 def sets_differ(engine: Engine) -> int:
     """Count versions that are only in an index or only in the catalog."""
     living, seen = engine.catalog.live_ordinals(), engine.catalog.vector_ordinals(engine.model)
-    lexical, vectors = engine.lexical.ordinals(), engine.vectors.ordinals()
+    lexical, vectors = engine.lexical.snapshot().ordinals(), engine.vectors.ordinals()
     return len(np.setxor1d(living, lexical)) + len(np.setxor1d(seen, vectors))
 
 

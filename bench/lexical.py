@@ -31,6 +31,7 @@ from hybrid_search.analysis.query_parser import parse_query
 from hybrid_search.analysis.rules import RulesAnalyzer
 from hybrid_search.analysis.surface_tokens import atoms, phrase_terms
 from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset
+from hybrid_search.search.text_search import TextSearch
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 
 WORDS, TOKENS, BRANDS, BLOCK = 30_000, 36, 200, 20
@@ -132,13 +133,14 @@ def ours(index: TantivyIndex, texts: list[str]) -> Iterator[Engine]:
             for number, text in part
         )
     index.commit(len(texts))
+    search = TextSearch(index, RulesAnalyzer())
     yield Engine(
         "hybrid_search",
         {
-            "keyword": lambda q: len(index.words(parse_query(q), 10).ordinals),
-            "and": lambda q: len(index.words(parse_query(q), 10, require_all=True).ordinals),
-            "phrase": lambda q: len(index.phrase(q, 10).ordinals),
-            "facet": lambda q: len(index.facet("brand", parse_query(q), None, (), 20)),
+            "keyword": lambda q: len(search.words(parse_query(q), 10).ordinals),
+            "and": lambda q: len(search.words(parse_query(q), 10, require_all=True).ordinals),
+            "phrase": lambda q: len(search.phrase(q, 10).ordinals),
+            "facet": lambda q: len(search.facet("brand", parse_query(q), limit=20)),
         },
         time.process_time() - started,
     )
@@ -146,8 +148,8 @@ def ours(index: TantivyIndex, texts: list[str]) -> Iterator[Engine]:
 
 
 def raw(index: TantivyIndex) -> dict[str, Ask]:
-    """Return raw search calls with prepared queries: no analysis, ties or ordinals."""
-    searcher, schema = index._snapshot.compiler.searcher, index._schema
+    """The bare search call on ready queries: no analysis, no order of ties, no ordinals."""
+    searcher, schema = index.snapshot()._searcher, index._schema
     query, must = tantivy.Query, tantivy.Occur.Must
 
     def term(word: str) -> tantivy.Query:

@@ -30,15 +30,16 @@ from hybrid_search.analysis.rules import RulesAnalyzer
 from hybrid_search.core import (
     Asset,
     AssetId,
-    CandidateList,
     FusionSettings,
     ListName,
     ListSettings,
     Ordinal,
     StoredAsset,
 )
-from hybrid_search.core.ports import LiveVectors
+from hybrid_search.core.candidates import CandidateList, Retrieved
+from hybrid_search.core.ports import LexicalMatches, LiveVectors, VectorMatches
 from hybrid_search.search.fusion import fuse
+from hybrid_search.search.text_search import TextSearch
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
@@ -125,9 +126,8 @@ class OurVectors:
     def open(self, folder: Path) -> None:
         self._index = FaissIndex(DIMENSION, folder=folder, plan=self.plan)
 
-    def search(self, vector: Rows, limit: int) -> CandidateList:
-        found = self._index.search(vector, limit)
-        return CandidateList("text_to_image", found.ordinals, found.scores, WINDOW)
+    def search(self, vector: Rows, limit: int) -> VectorMatches:
+        return self._index.search(vector, limit)
 
 
 class Ours(Engine):
@@ -157,7 +157,8 @@ class Ours(Engine):
 
     def open(self, folder: Path) -> None:
         self._folder = folder
-        self._text = TantivyIndex(folder / "text", RulesAnalyzer(), read_only=True)
+        self._index = TantivyIndex(folder / "text", RulesAnalyzer(), read_only=True)
+        self._text = TextSearch(self._index, RulesAnalyzer())
         self._vectors.open(folder / "vectors")
 
     @property
@@ -171,7 +172,7 @@ class Ours(Engine):
             self._vectors.open(self._folder / "vectors")
 
     def close(self) -> None:
-        self._text.close()
+        self._index.close()
 
     def vector(self, vector: Rows, limit: int) -> list[int]:
         return list(self._vectors.search(vector, limit).ordinals)
@@ -183,12 +184,26 @@ class Ours(Engine):
         return list(self._text.phrase(phrase, limit).ordinals)
 
     def hybrid(self, word: str, vector: Rows, limit: int) -> list[int]:
-        lists = [self._words(word, WINDOW), self._vectors.search(vector, WINDOW)]
-        return [hit.ordinal for hit in fuse(lists, self._settings)[:limit]]
+        words, near = self._words(word, WINDOW), self._vectors.search(vector, WINDOW)
+        found: list[tuple[ListName, LexicalMatches | VectorMatches]] = [
+            ("lexical", words),
+            ("text_to_image", near),
+        ]
+        rows = np.unique(np.array([*words.ordinals, *near.ordinals], np.int64))
+        lists = [
+            CandidateList(
+                name,
+                np.searchsorted(rows, np.array(one.ordinals, np.int64)),
+                np.array(one.scores),
+                WINDOW,
+            )
+            for name, one in found
+        ]
+        order = fuse(Retrieved.of(lists, rows), self._settings)
+        return [int(arrival) for arrival in order.arrivals[:limit]]
 
-    def _words(self, word: str, limit: int) -> CandidateList:
-        found = self._text.words(parse_query(word), limit)
-        return CandidateList("lexical", found.ordinals, found.scores, WINDOW, found.total)
+    def _words(self, word: str, limit: int) -> LexicalMatches:
+        return self._text.words(parse_query(word), limit)
 
 
 def _stored(ordinal: int, text: str) -> StoredAsset:

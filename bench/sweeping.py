@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from hybrid_search.core import (
     ListSettings,
     Query,
 )
-from hybrid_search.relevance.candidate_cache import CachedList, Candidates
+from hybrid_search.core.candidates import CandidateList, Retrieved
+from hybrid_search.relevance.candidate_cache import Candidates
 from hybrid_search.relevance.evaluation import TestQuery
 from hybrid_search.relevance.metrics import measured
 from hybrid_search.relevance.sweep import grades, rankings
@@ -51,21 +53,19 @@ def made(number: int, chance: np.random.Generator) -> Candidates:
     relevant = np.zeros(ASSETS)
     relevant[chance.choice(ASSETS, 5, replace=False)] = 1.0
     lists = tuple(
-        CachedList(
+        CandidateList(
             name,
             chance.permutation(ASSETS)[:WINDOW],
             np.sort(chance.normal(size=WINDOW))[::-1],
-            np.sort(chance.random(WINDOW))[::-1],
-            exhausted=False,
+            WINDOW,
+            confidences=np.sort(chance.random(WINDOW))[::-1],
         )
         for name in LISTS
     )
     test = TestQuery(str(number), "made", "all", Query())
     ids = tuple(map(str, range(ASSETS)))
-    held = np.zeros(ASSETS, np.int64)
-    lone: tuple[ListName, ...] = ("text_to_image",)
-    outside = ((lone, chance.random(ASSETS) < 0.1),)
-    return Candidates(test, ids, relevant, (1.0,) * 5, held, lists, outside)
+    rows = replace(Retrieved.of(lists, np.arange(ASSETS)), has_picture=chance.random(ASSETS) >= 0.1)
+    return Candidates(test, ids, relevant, (1.0,) * 5, rows, np.ones(ASSETS, np.bool_))
 
 
 def tried(count: int, method: FusionMethod) -> list[FusionSettings]:

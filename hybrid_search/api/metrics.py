@@ -121,7 +121,7 @@ class _EngineCollector(Collector):
             ),
             "lexical_watermark": (
                 "The sequence number of the last write in the inverted index.",
-                self._engine.lexical.watermark,
+                self._engine.lexical.snapshot().watermark,
             ),
         }
         for name, (text, value) in gauges.items():

@@ -43,7 +43,6 @@ from hybrid_search.core.query_log import Challenger, Click, LoggedSearch, Team
 from hybrid_search.core.results import (
     Absence,
     Answer,
-    CandidateList,
     Contribution,
     Explanation,
     FacetValue,
@@ -67,7 +66,6 @@ __all__ = [
     "AssetId",
     "AttributeValue",
     "Between",
-    "CandidateList",
     "Challenger",
     "Click",
     "Contribution",

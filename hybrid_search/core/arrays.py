@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hybrid_search.core import Ordinal
+from hybrid_search.core.assets import Ordinal
 
 Vectors = npt.NDArray[np.float32]
 """``(n, d)`` float32, unit rows."""

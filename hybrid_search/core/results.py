@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from hybrid_search.core.assets import Ordinal, StoredAsset
 from hybrid_search.core.notes import Note
 from hybrid_search.core.queries import FusionMethod, ListName
 from hybrid_search.core.query_log import Team
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateList:
-    """One retriever's answer, best first; equal scores stand in order of ordinal."""
-
-    name: ListName
-    ordinals: tuple[Ordinal, ...]
-    scores: tuple[float, ...]
-    window: int
-    total: int | None = None
-    """How many assets match at all, where the retriever knows; ``None`` for nearest match."""
-    plan: str = ""
-    """How the list was found, for people: ``flat, exact, 1,455 vectors``."""
-    confidences: tuple[float, ...] = ()
-    """How far each candidate is believed, 0 to 1; none where all are believed in full."""
-    evidence: str = ""
-    """Why the best is believed so far, for people."""
-
-    @property
-    def confidence(self) -> float:
-        """How far the best candidate is believed; 0 for an empty list."""
-        return max(self.confidences, default=1.0) if self.ordinals else 0.0
-
-    def only(self, places: Sequence[int]) -> CandidateList:
-        """The list with the candidates at these places alone."""
-        return replace(
-            self,
-            ordinals=tuple([self.ordinals[place] for place in places]),
-            scores=tuple([self.scores[place] for place in places]),
-            confidences=tuple([self.confidences[p] for p in places]) if self.confidences else (),
-        )
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the list holds all that match, so that an absent asset does not match."""
-        return self.total is not None and self.total <= len(self.ordinals)
-
 
 Absence = Literal["not_matched", "below_window"]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import NormalDist
@@ -17,7 +18,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from hybrid_search.core.ports import Vectors
+from hybrid_search.core.arrays import Vectors
 
 LEAST = 50
 """Vectors below which nothing can be said of what is usual."""
@@ -31,6 +32,12 @@ Script = Literal["latin", "hangul"]
 """In which writing is asked. A model may know one and not the other; its answers to what it does
 not know stand out all the same, and always the same ones."""
 _SCRIPTS: tuple[Script, ...] = get_args(Script)
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+
+
+def script_of(text: str) -> Script:
+    """The script that the text is written in: ``hangul`` when it has any."""
+    return "hangul" if _HANGUL.search(text) else "latin"
 
 
 @dataclass(frozen=True, slots=True)

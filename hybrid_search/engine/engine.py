@@ -17,7 +17,7 @@ from hybrid_search.core.periodic import Periodic
 from hybrid_search.core.ports import Subject
 from hybrid_search.core.similarity_baseline import SimilarityBaseline
 from hybrid_search.embedding.query_encoder import LazyEmbedder, QueryEncoder
-from hybrid_search.engine.generation import Serving, Stores, embedder_of, open_serving
+from hybrid_search.engine.generation import Generation, Shared, embedder_of, open_generation
 from hybrid_search.files.versioned_dirs import GenerationFolders, Hold
 from hybrid_search.images.near_duplicates import Duplicate, Duplicates
 from hybrid_search.images.store import FolderPictures
@@ -47,38 +47,38 @@ class Engine:
     """
 
     def __init__(
-        self, stores: Stores, serving: Serving, indexer: Indexer | None, closing: ExitStack
+        self, shared: Shared, serving: Generation, indexer: Indexer | None, closing: ExitStack
     ) -> None:
-        self._stores = stores
+        self._shared = shared
         self._serving = serving
         self._closing = closing
         self._adopting = threading.Lock()
         self._following: list[Periodic] = []
         self.indexer = indexer
         """``None`` when the engine was opened for reading."""
-        self._duplicates = Duplicates(stores.catalog, stores.pictures)
+        self._duplicates = Duplicates(shared.data.catalog, shared.data.pictures)
         self.trouble = ""
         """Why the generation that was published last could not be taken over; mostly empty."""
 
     @property
-    def stores(self) -> Stores:
-        """What all generations of the data folder share."""
-        return self._stores
+    def shared(self) -> Shared:
+        """What all generations of the index share."""
+        return self._shared
 
     @property
     def settings(self) -> Settings:
         """What it was opened with."""
-        return self._stores.settings
+        return self._shared.settings
 
     @property
     def catalog(self) -> SqliteCatalog:
         """The store of record."""
-        return self._stores.catalog
+        return self._shared.data.catalog
 
     @property
     def pictures(self) -> FolderPictures:
         """The originals and their thumbnails."""
-        return self._stores.pictures
+        return self._shared.data.pictures
 
     @property
     def searcher(self) -> Searcher:
@@ -88,28 +88,28 @@ class Engine:
     @property
     def lexical(self) -> TantivyIndex:
         """The inverted index."""
-        return self._serving.lexical
+        return self._serving.store.lexical
 
     @property
     def vectors(self) -> FaissIndex:
         """The vector index of pictures."""
-        return self._serving.vectors["picture"].index
+        return self._serving.store.vectors["picture"].index
 
     @property
     def copy_vectors(self) -> FaissIndex | None:
         """The vector index of copy; ``None`` where it is not embedded."""
-        store = self._serving.vectors.get("copy")
+        store = self._serving.store.vectors.get("copy")
         return None if store is None else store.index
 
     @property
     def vector_stores(self) -> VectorStores:
         """The vector indexes by what their vectors are of."""
-        return self._serving.vectors
+        return self._serving.store.vectors
 
     @property
-    def lacking(self) -> Mapping[ListName, Note]:
-        """The lists of a search that are absent, and why."""
-        return self._serving.lacking
+    def unavailable(self) -> Mapping[ListName, Note]:
+        """The candidate lists that the index cannot answer, each with the reason."""
+        return self._serving.store.view().unavailable
 
     @property
     def embedder(self) -> LazyEmbedder:
@@ -124,12 +124,12 @@ class Engine:
     @property
     def maintenance(self) -> MaintenanceRunner | None:
         """Maintains the vector indexes; ``None`` when opened for reading."""
-        return self._serving.maintenance
+        return self._serving.store.maintenance
 
     @property
     def repairs(self) -> tuple[str, ...]:
         """What was found damaged since it was opened, and put right."""
-        return tuple(self._stores.repairs.done)
+        return tuple(self._shared.data.repairs.done)
 
     @property
     def folder(self) -> Path:
@@ -148,7 +148,7 @@ class Engine:
 
     def baseline(self, subject: Subject) -> SimilarityBaseline | None:
         """The last measured baseline of that vector index; ``None`` before the first."""
-        return self._serving.vectors[subject].baseline.current()
+        return self._serving.store.vectors[subject].baseline.current()
 
     def copies_of(self, stored: StoredAsset) -> list[Duplicate]:
         """Live assets with a copy of its picture: identical ones first, then the nearest."""
@@ -220,16 +220,16 @@ class Engine:
 
     def _turn(self, folder: Path, hold: Hold, embedder: LazyEmbedder) -> Target:
         """Serve that generation, at the catalog's last operation and warm."""
-        if self._stores.write:
+        if self._shared.data.write:
             self._embed_missing(folder, embedder)
-        serving = open_serving(self._stores, folder, embedder, hold)
+        serving = open_generation(self._shared, folder, embedder, hold)
         serving.warm_up()
         self._serving = serving
-        return serving.target(self._stores)
+        return serving.target(self._shared)
 
     def _embed_missing(self, folder: Path, embedder: LazyEmbedder) -> None:
         copy = bool(read_manifest(folder).copy) and self.settings.embedding.embed_copy
-        self._stores.embed_missing(embedder, copy=copy)
+        self._shared.embed_missing(embedder, text=copy)
 
     def _try_to_adopt(self) -> None:
         try:
@@ -241,4 +241,4 @@ class Engine:
         # What keeps a write from an index is said to whoever writes; here it is tried again.
         with suppress(SearchError):
             if self.indexer is not None:
-                self.indexer.make_up()
+                self.indexer.recover()

@@ -10,7 +10,7 @@ from hybrid_search.core.errors import (
     IndexMissing,
 )
 from hybrid_search.engine.engine import Engine
-from hybrid_search.engine.generation import Serving, Stores, open_serving
+from hybrid_search.engine.generation import Generation, Shared, open_generation
 from hybrid_search.engine.parts import (
     embedding_of,
     load_embedder,
@@ -33,6 +33,7 @@ from hybrid_search.stores.embedded.manifest import (
     read_manifest,
     write_manifest,
 )
+from hybrid_search.stores.embedded.store import DataFolder
 
 
 def open_engine(
@@ -57,12 +58,13 @@ def open_engine(
         stack.callback(decoders.close)
         pictures = open_pictures(settings)
         repairs = Repairs(settings.data_dir / "damaged")
-        stores = Stores(settings, catalog, pictures, decoders, repairs, write, maintenance)
-        _check_catalog(stores)
-        folder, hold = _generation(stores)
-        serving = open_serving(stores, folder, hold=hold)
-        indexer = _indexer(stores, serving, stack) if write else None
-        engine = Engine(stores, serving, indexer, stack.pop_all())
+        data = DataFolder(settings, catalog, pictures, repairs, write, maintenance)
+        shared = Shared(data, decoders)
+        _check_catalog(data)
+        folder, hold = _serving_folder(data)
+        generation = open_generation(shared, folder, hold=hold)
+        indexer = _indexer(shared, generation, stack) if write else None
+        engine = Engine(shared, generation, indexer, stack.pop_all())
     if maintenance == "thread":
         engine.follow()
     return engine
@@ -79,12 +81,11 @@ def lock(path: Path, stack: ExitStack, does: str) -> None:
     stack.enter_context(alone(path, f"another process {does}"))
 
 
-def _indexer(stores: Stores, serving: Serving, stack: ExitStack) -> Indexer:
-    settings = stores.settings
+def _indexer(shared: Shared, generation: Generation, stack: ExitStack) -> Indexer:
+    settings = shared.settings
     indexer = Indexer(
-        catalog=stores.catalog,
-        pictures=stores.pictures,
-        target=serving.target(stores),
+        pictures=shared.data.pictures,
+        target=generation.target(shared),
         fields=settings.declared_fields(),
         batch_size=settings.ingest.batch_size,
         room=lambda: check_room(settings.data_dir, settings.storage.reserve_mb),
@@ -93,28 +94,28 @@ def _indexer(stores: Stores, serving: Serving, stack: ExitStack) -> Indexer:
     return indexer
 
 
-def _check_catalog(stores: Stores) -> None:
+def _check_catalog(data: DataFolder) -> None:
     """Raise ``IndexCorrupt`` for a catalog whose pages make no sense."""
-    if stores.checked and (damage := stores.catalog.health.malformed(quick=True)):
+    if data.checked and (damage := data.catalog.health.malformed(quick=True)):
         raise IndexCorrupt(
-            f"catalog: {stores.settings.data_dir / 'catalog.sqlite'} is damaged, {damage[0]};"
+            f"catalog: {data.settings.data_dir / 'catalog.sqlite'} is damaged, {damage[0]};"
             " run: hybrid-search verify"
         )
 
 
-def _generation(stores: Stores) -> tuple[Path, Hold]:
+def _serving_folder(data: DataFolder) -> tuple[Path, Hold]:
     """The folder of the generation that serves; who writes makes the first one."""
-    settings = stores.settings
+    settings = data.settings
     folders = GenerationFolders(settings.data_dir / "generations")
-    held = _mended(folders, stores.repairs) if stores.write else folders.hold()
+    held = _mended(folders, data.repairs) if data.write else folders.hold()
     if held is None:
-        if not stores.write:
+        if not data.write:
             raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
         folders.publish(_first(settings, folders.begin()))
         held = folders.hold()
     if held is None:
         raise IndexMissing(f"the index in {settings.data_dir} was removed while it was opened")
-    if stores.write and not settings.embedding.embed_copy:
+    if data.write and not settings.embedding.embed_copy:
         forget_copy(held[0])
     return held
 

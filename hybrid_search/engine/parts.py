@@ -16,6 +16,7 @@ from hybrid_search.analysis.synonyms import SynonymFile
 from hybrid_search.core.errors import InvalidConfig
 from hybrid_search.core.ports import Embedder
 from hybrid_search.images.store import FolderPictures
+from hybrid_search.search.text_search import TextSearch
 from hybrid_search.settings.sections import EmbeddingSection
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
@@ -52,7 +53,6 @@ def open_lexical(
         folder / LEXICAL,
         make_analyzer(settings),
         fields=settings.declared_fields(),
-        synonyms=_synonyms(settings),
         read_only=not write,
         checked=checked,
     )
@@ -97,12 +97,12 @@ def make_analyzer(settings: Settings) -> Analyzer:
 
 
 @contextmanager
-def scratch_index(settings: Settings) -> Iterator[TantivyIndex]:
-    """An empty lexical index with the configured analyser, gone at the end of the context."""
+def scratch_index(settings: Settings) -> Iterator[TextSearch]:
+    """An empty lexical index with the configured analyzer, removed at the end of the context."""
     with tempfile.TemporaryDirectory() as folder:
         analyzer, fields = make_analyzer(settings), settings.declared_fields()
         with closing(TantivyIndex(Path(folder), analyzer, fields=fields)) as index:
-            yield index
+            yield TextSearch(index, analyzer, fields)
 
 
 @cache
@@ -111,7 +111,8 @@ def _kiwi(user_words: tuple[str, ...]) -> KiwiAnalyzer:
     return KiwiAnalyzer(user_words)
 
 
-def _synonyms(settings: Settings) -> SynonymFile:
+def open_synonyms(settings: Settings) -> SynonymFile:
+    """The configured synonyms, else those of the data folder; none without a file."""
     named = settings.lexical.synonyms
     if named is not None and not named.is_file():
         raise InvalidConfig(f"lexical.synonyms: no file at {named}")

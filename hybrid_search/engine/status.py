@@ -101,14 +101,14 @@ def engine_status(engine: Engine) -> StatusJson:
                 name: asdict(rule)
                 for name, rule in engine.settings.declared_fields().declared.items()
             },
-            "documents": engine.lexical.count(),
-            "watermark": engine.lexical.watermark,
+            "documents": engine.lexical.snapshot().count(),
+            "watermark": engine.lexical.snapshot().watermark,
         },
         "vector": _vectors(engine, engine.vectors, "picture"),
         "copy": None
         if engine.copy_vectors is None
         else _vectors(engine, engine.copy_vectors, "copy"),
-        "lacking": {name: note.text for name, note in engine.lacking.items()},
+        "lacking": {name: note.text for name, note in engine.unavailable.items()},
         "encoding": _encoding(engine),
         "repaired": list(engine.repairs),
         "trouble": engine.trouble,

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from hybrid_search.engine.engine import Engine
-from hybrid_search.engine.generation import Stores, open_serving
+from hybrid_search.engine.generation import open_generation
 from hybrid_search.engine.parts import LEXICAL, make_analyzer, open_lexical
 from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.settings import Settings, with_changes
-from hybrid_search.stores.embedded.log_replay import LexicalReplay
 from hybrid_search.stores.embedded.manifest import read_manifest, write_manifest
+from hybrid_search.stores.embedded.store import DataFolder
 from hybrid_search.stores.embedded.vector_indexes import (
     FOLDERS,
     configured_plan,
     open_vector_stores,
 )
+from hybrid_search.stores.local.log_replay import LexicalReplay
 
 SEARCHED_BY = frozenset({"ef_search", "nprobe", "rerank", "exact_below", "min_recall"})
 """Settings of vectors that decide how an index is searched, not how it is built."""
@@ -35,9 +36,11 @@ def open_variant(engine: Engine, changed: Settings) -> Iterator[Searcher]:
     """
     with tempfile.TemporaryDirectory(prefix="hybrid-search-") as scratch:
         folder = Path(scratch)
-        stores = replace(engine.stores, settings=changed, write=False, maintenance="inline")
-        _build(engine, stores, folder)
-        with closing(open_serving(stores, folder, engine.embedder, encoder=engine.encoder)) as made:
+        data = replace(engine.shared.data, settings=changed, write=False, maintenance="inline")
+        _build(engine, data, folder)
+        shared = replace(engine.shared, data=data)
+        opened = open_generation(shared, folder, engine.embedder, encoder=engine.encoder)
+        with closing(opened) as made:
             yield made.searcher
 
 
@@ -57,16 +60,16 @@ def openings(
     return opening
 
 
-def _build(engine: Engine, stores: Stores, folder: Path) -> None:
+def _build(engine: Engine, data: DataFolder, folder: Path) -> None:
     """Fill the folder of a generation, as far as it differs from that which serves."""
-    settings, changed, served = engine.settings, stores.settings, engine.folder
+    settings, changed, served = engine.settings, data.settings, engine.folder
     analyzer = make_analyzer(changed).fingerprint
     write_manifest(folder, replace(read_manifest(served), analyzer=analyzer))
     if (changed.lexical, changed.fields) == (settings.lexical, settings.fields):
         (folder / LEXICAL).symlink_to(served.absolute() / LEXICAL)
     else:
         with closing(open_lexical(changed, folder, write=True)) as lexical:
-            LexicalReplay(stores.catalog, lexical).catch_up()
+            LexicalReplay(data.catalog, lexical).catch_up()
     alike = _built_by(settings) == _built_by(changed)
     for name in FOLDERS.values():
         _link(served, folder, f"{name}-background")
@@ -77,7 +80,7 @@ def _build(engine: Engine, stores: Stores, folder: Path) -> None:
         plan = replace(configured_plan(changed), min_recall=0.0)
         vectors = open_vector_stores(changed, folder, plan)
         for store in vectors.values():
-            store.maintenance(stores.catalog, engine.embedder.texts).rebuild()
+            store.maintenance(data.catalog, engine.embedder.texts).rebuild()
 
 
 def _built_by(settings: Settings) -> dict[str, object]:

@@ -20,14 +20,13 @@ from hybrid_search.core import Asset, AssetId, Digest
 from hybrid_search.core.asset_codec import encode_asset
 from hybrid_search.core.errors import InvalidAsset
 from hybrid_search.core.field_schema import Fields
-from hybrid_search.core.ports import Catalog, Draft, PictureStore
+from hybrid_search.core.ports import Draft, PictureStore, Store
 from hybrid_search.core.stages import batches, map_overlapped, prefetch
 from hybrid_search.embedding.image_encoder import BATCHES_AHEAD, Decoding, PictureEncoder
 from hybrid_search.embedding.malloc import give_back
 from hybrid_search.embedding.text_encoder import CopyVectors, text_key
 from hybrid_search.images.decode import digest_of
 from hybrid_search.ingest.manifests import Row, Skipped
-from hybrid_search.stores.embedded.log_replay import LexicalReplay, VectorReplay
 
 
 @dataclass(slots=True)
@@ -73,14 +72,10 @@ class IngestReport:
 class Target:
     """Where writes go: the parts of the generation that serves."""
 
-    encoder: PictureEncoder
-    copy: CopyVectors | None
-    """Embeds the copy of what comes in, where that is wanted."""
-    followers: Sequence[LexicalReplay | VectorReplay]
-    written: Callable[[], None]
-    """Called after each write that the indexes have."""
-    settled: Callable[[], None]
-    """Called when nothing more is written for a while."""
+    store: Store
+    images: PictureEncoder
+    text: CopyVectors | None
+    """Embeds the text of new assets; ``None`` where it is not embedded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +114,6 @@ class Indexer:
     def __init__(
         self,
         *,
-        catalog: Catalog,
         pictures: PictureStore,
         target: Target,
         fields: Fields,
@@ -127,7 +121,6 @@ class Indexer:
         room: Callable[[], None] = lambda: None,
     ) -> None:
         """``room`` is asked before each batch is stored, and raises where the disk has none."""
-        self._catalog = catalog
         self._pictures = pictures
         self._target = target
         self._fields = fields
@@ -135,7 +128,6 @@ class Indexer:
         self._check_room = room
         self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._writing = threading.Lock()
-        self._behind = False
 
     def ingest(
         self,
@@ -163,29 +155,18 @@ class Indexer:
             if progress is not None:
                 progress(report)
         if report.indexed or report.updated:
-            self._target.settled()
+            self._target.store.settle()
         return report
 
     def delete(self, ids: Sequence[AssetId]) -> list[AssetId]:
         """The ids that were live and are now gone, from every index."""
         with self._writing:
-            deleted = self._catalog.delete(ids)
-            self.catch_up()
-            self._target.written()
-        return deleted
+            return self._target.store.delete(ids)
 
-    def catch_up(self) -> None:
-        """Bring all indexes to the catalog's last operation."""
-        self._behind = True
-        for follower in self._target.followers:
-            follower.catch_up()
-        self._behind = False
-
-    def make_up(self) -> None:
-        """Bring them to what a write that failed on the way has stored; mostly nothing."""
-        if self._behind:
-            with self._writing:
-                self.catch_up()
+    def recover(self) -> None:
+        """Finish a write that failed on its way to the indexes; mostly nothing."""
+        with self._writing:
+            self._target.store.recover()
 
     def turn_to(self, opened: Callable[[], Target]) -> None:
         """Write to what is opened, from the next batch on; writes wait until it is."""
@@ -201,12 +182,12 @@ class Indexer:
         report = IngestReport()
         unique = list(_unique(rows, seen, report))
         arrivals = [found for row in unique if (found := self._arrive(row, report)) is not None]
-        known = self._catalog.contents([arrival.asset.id for arrival in arrivals])
+        known = self._target.store.contents([arrival.asset.id for arrival in arrivals])
         new = [arrival for arrival in arrivals if known.get(arrival.asset.id) != arrival.content]
         report.unchanged = len(arrivals) - len(new)
         pictures = {part.picture: part.data for part in new if part.picture is not None}
         target = self._target
-        return _Batch(new, target.encoder.begin(pictures), report, target)
+        return _Batch(new, target.images.begin(pictures), report, target)
 
     def _arrive(self, row: Row, report: IngestReport) -> _Arrival | None:
         """The row, typed, with its picture's bytes read; ``None``, reported, where that fails."""
@@ -228,7 +209,7 @@ class Indexer:
 
     def _encode(self, batch: _Batch) -> _Ready:
         """What can be stored, its pictures embedded; the rest is reported."""
-        encoded, report = batch.target.encoder.finish(batch.decoding), batch.report
+        encoded, report = batch.target.images.finish(batch.decoding), batch.report
         drafts, originals = [], {}
         for arrival in batch.arrivals:
             refusal = encoded.refused.get(arrival.picture) if arrival.picture else None
@@ -253,20 +234,18 @@ class Indexer:
         with self._writing:
             if ready.target is not self._target:
                 # Another generation serves since these were embedded, by another model maybe.
-                encoder = self._target.encoder
+                encoder = self._target.images
                 encoder.finish(encoder.begin(ready.originals))
                 _embed_copy(self._target, ready.drafts)
             return self._write(ready.drafts, ready.report)
 
     def _write(self, drafts: list[Draft], report: IngestReport) -> IngestReport:
         # Another request may have written the same assets since these were compared.
-        known = self._catalog.contents([draft.asset.id for draft in drafts])
+        known = self._target.store.contents([draft.asset.id for draft in drafts])
         new = [draft for draft in drafts if known.get(draft.asset.id) != draft.content]
         report.unchanged += len(drafts) - len(new)
         if new:
-            self._catalog.put(new)
-            self.catch_up()
-            self._target.written()
+            self._target.store.put(new)
         report.updated = sum(draft.asset.id in known for draft in new)
         report.indexed = len(new) - report.updated
         report.pictures = sum(draft.picture is not None for draft in new)
@@ -274,8 +253,8 @@ class Indexer:
 
 
 def _embed_copy(target: Target, drafts: list[Draft]) -> None:
-    if target.copy is not None:
-        target.copy.embed_drafts(drafts)
+    if target.text is not None:
+        target.text.embed_drafts(drafts)
 
 
 def _unique(batch: list[Row | Skipped], seen: set[AssetId], report: IngestReport) -> Iterator[Row]:

@@ -14,10 +14,10 @@ from hybrid_search.analysis.query_parser import parse_query
 from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.json_input import parse_model, read_json
-from hybrid_search.core.ports import LexicalIndex
+from hybrid_search.search.text_search import TextSearch
 
-NewIndex = Callable[[], AbstractContextManager[LexicalIndex]]
-"""An empty index that is closed and discarded at the end of the context."""
+NewIndex = Callable[[], AbstractContextManager[TextSearch]]
+"""An empty index to search, closed and removed at the end of the context."""
 
 
 class MatchingCase(BaseModel):
@@ -66,10 +66,11 @@ def run_cases(
 
 
 def matches(case: MatchingCase, new_index: NewIndex) -> bool:
-    """Whether the query matches the text."""
-    with new_index() as index:
-        index.add([StoredAsset(Ordinal(1), Asset(AssetId("case"), title=case.text), None, "")])
-        index.commit(1)
+    """Whether the query finds the text."""
+    with new_index() as search:
+        asset = Asset(AssetId("case"), title=case.text)
+        search.index.add([StoredAsset(Ordinal(1), asset, None, "")])
+        search.index.commit(1)
         if case.mode == "phrase":
-            return index.phrase(case.query, 1).total > 0
-        return index.words(parse_query(case.query), 1, require_all=True).total > 0
+            return search.phrase(case.query, 1).total > 0
+        return search.words(parse_query(case.query), 1, require_all=True).total > 0

@@ -39,7 +39,7 @@ def pooled(
     )
     tests = [test for test in queries if test.query.text]
     names = list(dict.fromkeys(one.index for one in settings))
-    runs = retrieve_all(opening, catalog, names, [(test, {}) for test in tests], progress)
+    runs = retrieve_all(opening, names, [(test, {}) for test in tests], progress)
     pools = []
     for place, test in enumerate(tests):
         known = judgments.get(test.qid, {}) if unjudged else {}

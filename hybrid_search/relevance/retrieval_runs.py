@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hybrid_search.core.ports import Catalog
 from hybrid_search.relevance.candidate_cache import Candidates, retrieve
 from hybrid_search.relevance.evaluation import TestQuery
 from hybrid_search.search.searcher import Searcher
@@ -41,7 +40,6 @@ class IndexRun:
 
 def retrieve_all(
     opening: Opening,
-    catalog: Catalog,
     names: Sequence[str],
     judged: Sequence[tuple[TestQuery, Mapping[str, int]]],
     progress: Callable[[int, int], None],
@@ -56,7 +54,7 @@ def retrieve_all(
         with opening(name) as searcher:
             found = []
             for test, grades in judged:
-                found.append(retrieve(searcher, catalog, test, grades))
+                found.append(retrieve(searcher, test, grades))
                 progress(len(runs) * len(judged) + len(found), total)
             tests = [test for test, _ in judged] if len(names) > 1 else []
             runs[name] = IndexRun(found, _cost(searcher, tests))

@@ -86,7 +86,7 @@ def run_experiment(
     settings = widest(experiment, [one.fusion for one in named.values()], defaults)
     judged = _judged(experiment, folder, settings)
     tests = [test for test, _ in judged]
-    runs = retrieve_all(opening, catalog, experiment.searched(), judged, progress)
+    runs = retrieve_all(opening, experiment.searched(), judged, progress)
     lab, base = Lab(experiment, tests, runs), named[experiment.base_name]
     values, tuned = lab.values(list(named.values())), tune(lab, base)
     cuts, refused = _cut_offs(lab, base, defaults)

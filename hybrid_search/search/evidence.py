@@ -8,10 +8,9 @@ experiments behind the constants.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 CHANCE = 0.002
 """False discoveries to be expected at which a hit is believed by half."""
@@ -26,8 +25,8 @@ _Floats = NDArray[np.float64]
 
 
 def of_words(
-    shares: Sequence[float], whole: Sequence[bool], information: float, words: int, assets: int
-) -> tuple[float, ...]:
+    shares: ArrayLike, named: ArrayLike, information: float, words: int, assets: int
+) -> _Floats:
     """Confidence in matches of so many words, for the shares of their information that they hold.
 
     What is somebody's name is believed in full. A text that mentions all words may be about
@@ -37,17 +36,17 @@ def of_words(
     queries, of which nothing matches every word, live by that.
 
     >>> of_words([1.0, 1.0, 0.5], [True, False, False], information=8.0, words=2, assets=1000)
-    (1.0, 0.64, 0.02)
+    array([1.  , 0.64, 0.02])
     """
     share = np.asarray(shares, np.float64)
-    full = np.where(whole, 1.0, 1.0 - DOUBT**words) * share**_POWER
+    full = np.where(np.asarray(named, np.bool_), 1.0, 1.0 - DOUBT**words) * share**_POWER
     surprise = share * _belief(math.log(max(assets, 1)) - share * information)
-    return tuple(np.round(np.maximum(full, surprise), 4).tolist())
+    return np.asarray(np.round(np.maximum(full, surprise), 4))
 
 
 def of_similarities(
-    similarities: Sequence[float], mean: float, deviation: float, vectors: int
-) -> tuple[float, ...]:
+    similarities: ArrayLike, mean: float, deviation: float, vectors: int
+) -> _Floats:
     """Confidence in the nearest of so many vectors, best first.
 
     ``mean`` and ``deviation`` are those of the query's similarities to what it is not about. Of
@@ -56,15 +55,16 @@ def of_similarities(
     similarity are believed as one that is outstanding. Confidence never rises with the rank.
 
     >>> of_similarities([0.6, 0.32, 0.3], mean=0.1, deviation=0.1, vectors=1000)
-    (0.7254, 0.0167, 0.016)
+    array([0.7254, 0.0167, 0.016 ])
     """
-    if not similarities:
-        return ()
-    z = (np.asarray(similarities, np.float64) - mean) / max(deviation, _LEAST_DEVIATION)
+    values = np.asarray(similarities, np.float64)
+    if not len(values):
+        return values
+    z = (values - mean) / max(deviation, _LEAST_DEVIATION)
     found = np.arange(1, len(z) + 1)
     false = math.log(max(vectors, 1)) + _log_tail(z) - np.log(found)
     rate = np.minimum.accumulate(false[::-1])[::-1]
-    return tuple(np.round(_belief(rate), 4).tolist())
+    return np.asarray(np.round(_belief(rate), 4))
 
 
 def _belief(log_rate: float | _Floats) -> _Floats:

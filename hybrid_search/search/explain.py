@@ -1,27 +1,31 @@
-"""Why an asset stands where it does for a query, and where it would stand at other settings."""
+"""Why an asset ranks where it does for a query, and where it would rank with other settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from hybrid_search.core import (
     Explanation,
     FusedHit,
     FusionSettings,
     Hit,
-    Ordinal,
     Otherwise,
     Query,
     StoredAsset,
 )
 from hybrid_search.core.deadline import stage
-from hybrid_search.search.searcher import Ranking, Searcher, list_reports
+from hybrid_search.core.ports.store import View
+from hybrid_search.search.fusion import Fusion
+from hybrid_search.search.ranking import Ranking
+from hybrid_search.search.searcher import Searcher, explained, list_reports
 
 _CONSTANTS = (1.0, 10.0, 30.0, 60.0, 200.0)
 """Rank constants that are tried."""
 _FACTORS = (0.0, 0.5, 2.0)
-"""By what each weight is multiplied; where it is 0, they are tried themselves."""
+"""Factors of each weight that are tried; of a weight of 0, these values themselves."""
 
 
 def explain(searcher: Searcher, query: Query, stored: StoredAsset) -> Explanation:
@@ -29,39 +33,47 @@ def explain(searcher: Searcher, query: Query, stored: StoredAsset) -> Explanatio
 
     Raises ``InvalidQuery`` and ``UnknownAsset``.
     """
-    ranking = searcher.rank(query)
-    rank = _rank_of(stored.ordinal, ranking.hits)
+    view = searcher.view()
+    ranking = searcher.rank(query, view)
+    rank = ranking.order.rank(stored.ordinal)
     with stage("explain"):
+        admitted = view.score(ranking.retrieval.plan, [stored.ordinal]).admitted
         return Explanation(
             rank=rank,
-            hit=_hit(searcher, ranking, stored, rank),
-            candidates=len(ranking.hits),
-            admitted=searcher.admits(query, stored.ordinal),
+            hit=_hit(searcher, view, ranking, stored, rank),
+            candidates=len(ranking.order),
+            admitted=bool(admitted[0]),
             lists=list_reports(ranking),
             rank_constant=ranking.settings.rank_constant,
             fusion=ranking.settings.method,
-            # A sorted answer stands in the order of a field, whatever the weights.
-            otherwise=() if query.sort else tuple(_otherwise(searcher, ranking, stored.ordinal)),
+            # A sorted answer is in the order of a field, whatever the weights.
+            otherwise=() if query.sort else tuple(_alternatives(ranking, stored.ordinal)),
         )
 
 
-def _hit(searcher: Searcher, ranking: Ranking, stored: StoredAsset, rank: int | None) -> Hit:
-    fused = FusedHit(stored.ordinal, 0.0, 0) if rank is None else ranking.hits[rank - 1]
-    parts = searcher.explained(ranking, [fused])[stored.ordinal]
+def _hit(
+    searcher: Searcher, view: View, ranking: Ranking, stored: StoredAsset, rank: int | None
+) -> Hit:
+    fused = FusedHit(stored.ordinal, 0.0, 0) if rank is None else ranking.order.hit(rank - 1)
+    (parts,) = explained(view, ranking, [fused])
     hit = Hit(rank or 0, fused.score, stored, fused.phrases, contributions=parts, lift=fused.lift)
     return searcher.highlighted(ranking, hit)
 
 
-def _otherwise(searcher: Searcher, ranking: Ranking, ordinal: Ordinal) -> Iterator[Otherwise]:
-    for setting, value, settings in _variations(ranking):
-        hits = searcher.fused(ranking.retrieved, settings)
-        yield Otherwise(setting, value, _rank_of(ordinal, hits))
+def _alternatives(ranking: Ranking, arrival: int) -> Iterator[Otherwise]:
+    """The asset's rank under settings that differ in one number."""
+    candidates = ranking.retrieval.candidates
+    row, variations = candidates.row(arrival), list(_variations(ranking))
+    ranked = Fusion(candidates, [settings for _, _, settings in variations]).ranked()
+    for (setting, value, _), rows in zip(variations, ranked, strict=True):
+        at = np.flatnonzero(rows == (-1 if row is None else row))
+        yield Otherwise(setting, value, int(at[0]) + 1 if len(at) else None)
 
 
 def _variations(ranking: Ranking) -> Iterator[tuple[str, float, FusionSettings]]:
     """Settings that differ in one number: each weight, then the rank constant."""
     settings = ranking.settings
-    for name in (candidates.name for candidates in ranking.retrieved.lists):
+    for name in (part.name for part in ranking.retrieval.candidates.lists):
         own = settings.lists[name]
         for factor in _FACTORS:
             weight = factor * own.weight if own.weight else factor
@@ -69,7 +81,3 @@ def _variations(ranking: Ranking) -> Iterator[tuple[str, float, FusionSettings]]
             yield f"weight.{name}", weight, replace(settings, lists=lists)
     for constant in _CONSTANTS:
         yield "rank_constant", constant, replace(settings, rank_constant=constant)
-
-
-def _rank_of(ordinal: Ordinal, hits: tuple[FusedHit, ...]) -> int | None:
-    return next((at for at, hit in enumerate(hits, 1) if hit.ordinal == ordinal), None)

@@ -1,178 +1,244 @@
-"""Reciprocal rank fusion, plain and by evidence.
+"""Rank fusion: one kernel for a search, for explanations and for sweeps over many settings.
 
-Cormack, Clarke and Büttcher: Reciprocal Rank Fusion outperforms Condorcet and individual Rank
-Learning Methods, SIGIR 2009. A hit's score is the sum over lists of weight / (rank_constant +
-rank), rank from 1; a list that lacks the hit adds nothing.
+Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): a candidate's score is the sum
+over lists of weight / (rank_constant + rank), rank from 1. A list without the candidate adds 0.
 
-``confident_rrf`` multiplies each summand by how far the list's word for the hit is believed
-(``evidence.py``). And it does not hold against a hit that it stands in no list it cannot stand
-in: a picture without copy is found by no word, so its score is raised for those lists.
-
-What a list gives in the other ways is told by ``dialects.py``.
+``confident_rrf`` multiplies each summand by the candidate's confidence (``confidence.py``), and by
+a lift for lists that cannot hold the candidate: a picture without text is in no list of words, and
+that is not held against it. The gains of the other methods are in ``score_normalization.py``.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence, Set
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_search.core import (
     LIST_NAMES,
-    CandidateList,
     Contribution,
     FusedHit,
     FusionSettings,
     ListName,
     Ordinal,
+    Team,
+)
+from hybrid_search.core.candidates import (
+    LISTS,
+    CandidateList,
+    Flags,
+    Floats,
+    Integers,
+    Retrieved,
+    list_rank,
 )
 from hybrid_search.search.score_normalization import gains
 
 UNSEEN = 1 / 3
-"""How much a list counts that a hit cannot stand in, against one that passed it over."""
+"""The weight of a list that cannot hold a candidate, relative to one that can and does not."""
+_NOWHERE = 1 << 40
+_DIGITS = 12
+"""Decimal digits of a score that decide the order, so that rounding of sums does not."""
 
 
-class Outside(NamedTuple):
-    """Candidates that some lists could not hold: without copy, or without a picture."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The fused order of all candidates, best first, as columns."""
 
-    lists: Sequence[ListName]
-    ordinals: Set[Ordinal]
+    rows: Integers
+    """``(n,)``: rows of ``Retrieved``."""
+    arrivals: Integers
+    scores: Floats
+    phrases: Integers
+    lifts: Floats
+    teams: tuple[Team, ...] = ()
+    """Whom each hit counts for, when two orders are interleaved."""
+
+    def __len__(self) -> int:
+        """How many candidates there are."""
+        return len(self.rows)
+
+    def hit(self, place: int) -> FusedHit:
+        """The candidate at that place, from 0."""
+        return FusedHit(
+            Ordinal(int(self.arrivals[place])),
+            float(self.scores[place]),
+            int(self.phrases[place]),
+            float(self.lifts[place]),
+            self.teams[place] if self.teams else None,
+        )
+
+    def rank(self, arrival: int) -> int | None:
+        """The rank of that version, from 1; ``None`` when it is not in the order."""
+        at = np.flatnonzero(self.arrivals == arrival)
+        return int(at[0]) + 1 if len(at) else None
+
+    def take(self, places: Integers) -> Order:
+        """The order with the candidates at these places alone."""
+        return Order(
+            self.rows[places],
+            self.arrivals[places],
+            self.scores[places],
+            self.phrases[places],
+            self.lifts[places],
+            tuple(self.teams[place] for place in places.tolist()) if self.teams else (),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the columns, in bytes."""
+        columns = (self.rows, self.arrivals, self.scores, self.phrases, self.lifts)
+        return sum(column.nbytes for column in columns)
 
 
-def fuse(
-    lists: Sequence[CandidateList],
-    settings: FusionSettings,
-    phrases_held: Mapping[Ordinal, int] | None = None,
-    outside: Sequence[Outside] = (),
-) -> list[FusedHit]:
+def fuse(retrieved: Retrieved, settings: FusionSettings) -> Order:
     """Every candidate once, best first.
 
-    Order: the number of quoted phrases held, the fused score, the best single rank, the list
-    that gave it (in the order of ``LIST_NAMES``), the ordinal. The order of ``lists`` does not
-    matter.
+    Order: the number of quoted phrases, the fused score, the best single rank, the list that gave
+    it (in the order of ``LIST_NAMES``), arrival. The order of the lists does not matter. Where more
+    assets hold a phrase than its window gave, only those that hold one are in the order.
 
     >>> from hybrid_search.core import ListSettings
-    >>> a = CandidateList("lexical", (Ordinal(7), Ordinal(8)), (3.0, 2.0), 10)
-    >>> b = CandidateList("text_to_image", (Ordinal(8),), (0.4,), 10, confidences=(0.5,))
-    >>> settings = FusionSettings(1.0, {n: ListSettings(10, 1.0) for n in (a.name, b.name)})
-    >>> [(hit.ordinal, round(hit.score, 4)) for hit in fuse([a, b], settings)]
-    [(8, 0.5833), (7, 0.5)]
+    >>> ranks, one = np.arange(2), np.ones(1)
+    >>> words = CandidateList("lexical", ranks, np.array([3.0, 2.0]), 10)
+    >>> pictures = CandidateList("text_to_image", ranks[1:], one, 10, confidences=one / 2)
+    >>> settings = FusionSettings(1.0, {n: ListSettings(10, 1.0) for n in LIST_NAMES})
+    >>> order = fuse(Retrieved.of([words, pictures], [7, 8]), settings)
+    >>> order.arrivals.tolist(), order.scores.round(4).tolist()
+    ([8, 7], [0.5833, 0.5])
     """
-    lifts = _lifts(lists, settings, outside)
-    rows = _rows(lists, settings)
-    # Each candidate's rows side by side, its best place first: so sums are, to the last bit, the
-    # same for the lists in any order.
-    order = np.lexsort((rows.places, rows.ordinals))
-    ordinals, places = rows.ordinals[order], rows.places[order]
-    first = np.flatnonzero(np.diff(ordinals, prepend=0))
-    ordinals, places = ordinals[first], places[first]
-    raised = _placed(ordinals, lifts, 1.0)
-    if settings.method == "combmnz":
-        raised = np.diff(first, append=len(order)).astype(np.float64)
-    scores = np.add.reduceat(rows.gains[order], first) * raised if len(first) else raised
-    phrases = _placed(ordinals, phrases_held or {}, 0.0)
-    # Stable: what ties in all of these stays in order of ordinal.
-    best = np.lexsort((places, -scores, -phrases))
-    columns = (ordinals, scores, phrases.astype(np.int64), raised)
-    shown = [column[best].tolist() for column in columns]
-    found = zip(*shown, [None] * len(best), strict=True)
-    # Half the cost of fusion would be the checks of the ordinary way to make a named tuple.
-    return [tuple.__new__(FusedHit, hit) for hit in found]
+    fused = Fusion(retrieved, [settings])
+    rows = fused.ranked()[0]
+    return Order(
+        rows,
+        retrieved.arrivals[rows],
+        fused.scores[0, rows],
+        retrieved.phrases[rows],
+        fused.factors[0, rows],
+    )
 
 
-class _Rows(NamedTuple):
-    """All candidates of all lists, list by list."""
+class Fusion:
+    """The candidates under several settings that share the method, each list to its own window."""
 
-    ordinals: NDArray[np.int64]
-    gains: NDArray[np.float64]
-    """What the list gives."""
-    places: NDArray[np.int64]
-    """Where the candidate stands: by rank, then by list."""
+    def __init__(self, retrieved: Retrieved, settings: Sequence[FusionSettings]) -> None:
+        self._retrieved, self._settings = retrieved, settings
+        self._method = settings[0].method
+        lists = [part.cut(part.window) for part in retrieved.lists]
+        # In one order whatever the caller's, so that sums are the same to the last bit.
+        self._lists = sorted(lists, key=lambda part: list_rank(part.name))
+        count = len(retrieved.arrivals)
+        self.scores = np.zeros((len(settings), count))
+        """``(settings, n)`` fused scores."""
+        self._best = np.full(count, _NOWHERE)
+        held = np.zeros(count)
+        for part in self._lists:
+            self.scores[:, part.rows] += self.gains(part)
+            held[part.rows] += 1.0
+            places = np.arange(1, len(part.rows) + 1) * len(LIST_NAMES) + list_rank(part.name)
+            self._best[part.rows] = np.minimum(self._best[part.rows], places)
+        self.factors = self._factors(held)
+        """``(settings, n)``: what the sum of each candidate's gains was multiplied by."""
+        self.scores *= self.factors
 
+    def gains(self, part: CandidateList) -> NDArray[np.float64]:
+        """``(settings, k)``: what the list gives to each of its candidates, before any factor."""
+        constants = np.array([[one.rank_constant] for one in self._settings])
+        gain = gains(self._method, part.scores, constants, self._weights(part.name)[:, None])
+        if self._method == "confident_rrf" and part.confidences is not None:
+            gain = gain * part.confidences
+        return gain
 
-def _rows(lists: Sequence[CandidateList], settings: FusionSettings) -> _Rows:
-    ordinals: list[Ordinal] = []
-    given: list[NDArray[np.float64]] = [_NO_GAINS]
-    places: list[NDArray[np.int64]] = [_NO_PLACES]
-    for candidates in lists:
-        inside = candidates.ordinals[: candidates.window]
-        ranks = np.arange(1, len(inside) + 1)
-        ordinals += inside
-        given.append(_gains(candidates, settings))
-        places.append(ranks * len(LIST_NAMES) + LIST_NAMES.index(candidates.name))
-    return _Rows(np.array(ordinals, np.int64), np.concatenate(given), np.concatenate(places))
+    def ranked(self, depth: int | None = None) -> Integers:
+        """``(settings, depth)``: rows, best first."""
+        present = np.flatnonzero(self._present())
+        # Stable sorts: what ties in all that follows stays in order of arrival.
+        base = present[np.argsort(self._best[present], kind="stable")]
+        falling = np.argsort(-np.round(self.scores[:, base], _DIGITS), axis=1, kind="stable")
+        found = base[falling]
+        if self._retrieved.phrases.any():
+            tiers = np.argsort(-self._retrieved.phrases[found], axis=1, kind="stable")
+            found = np.take_along_axis(found, tiers, axis=1)
+        return np.asarray(found[:, :depth])
 
+    def _present(self) -> Flags:
+        """Candidates of any list; with a cut phrase list, only those that hold a phrase."""
+        present = self._best < _NOWHERE
+        cut = any(part.name == "phrase" and not part.exhausted for part in self._lists)
+        return present & (self._retrieved.phrases > 0) if cut else present
 
-def _gains(candidates: CandidateList, settings: FusionSettings) -> NDArray[np.float64]:
-    """What the list gives to each candidate in its window, before any lift."""
-    scores = np.array(candidates.scores[: candidates.window], np.float64)
-    weight = settings.lists[candidates.name].weight
-    gain = gains(settings.method, scores, settings.rank_constant, weight)
-    if settings.method == "confident_rrf" and candidates.confidences:
-        gain = gain * candidates.confidences[: len(scores)]
-    return gain
+    def _weights(self, name: ListName) -> NDArray[np.float64]:
+        return np.array([one.lists[name].weight for one in self._settings])
 
+    def _factors(self, held: Floats) -> NDArray[np.float64]:
+        if self._method == "combmnz":
+            return np.broadcast_to(held, self.scores.shape)
+        if self._method == "confident_rrf":
+            return self._lifts()
+        return np.ones_like(self.scores)
 
-_NO_GAINS, _NO_PLACES = np.empty(0), np.empty(0, np.int64)
+    def _lifts(self) -> NDArray[np.float64]:
+        """By what the scores of candidates are raised that some lists cannot hold.
 
-
-def _believed(candidates: CandidateList, count: int) -> Sequence[float]:
-    return candidates.confidences[:count] or (1.0,) * count
-
-
-def _placed(
-    ordinals: NDArray[np.int64], values: Mapping[Ordinal, float], otherwise: float
-) -> NDArray[np.float64]:
-    """The value of each of the ascending ordinals, those without one as it is otherwise."""
-    column = np.full(len(ordinals), otherwise)
-    if values and len(ordinals):
-        known = np.array(list(values), np.int64)
-        places = np.minimum(np.searchsorted(ordinals, known), len(ordinals) - 1)
-        there = ordinals[places] == known
-        column[places[there]] = np.array(list(values.values()), float)[there]
-    return column
-
-
-def _lifts(
-    lists: Sequence[CandidateList], settings: FusionSettings, outside: Sequence[Outside]
-) -> dict[Ordinal, float]:
-    """By what the scores of hits are raised that some lists could not hold.
-
-    A list weighs as much as its best candidate is believed. A hit's score is what the lists that
-    could hold it gave, as if the others had given two thirds as much for their weight.
-    """
-    if settings.method != "confident_rrf" or not outside:
-        return {}
-    weights = {c.name: settings.lists[c.name].weight * c.confidence for c in lists}
-    total = math.fsum(weights.values())
-    lifts: dict[Ordinal, float] = {}
-    for names, ordinals in outside:
-        missing = math.fsum(weights.get(name, 0.0) for name in names)
-        if missing:
-            lifts |= dict.fromkeys(ordinals, total / (total - (1.0 - UNSEEN) * missing))
-    return lifts
+        A list weighs as much as the confidence of its best candidate. A candidate's score is what
+        the lists that can hold it gave, as if the others had given two thirds as much for their
+        weight.
+        """
+        lifts = np.ones_like(self.scores)
+        weights = {p.name: self._weights(p.name) * p.confidence for p in self._lists}
+        total = sum(weights.values(), np.zeros(len(self._settings)))
+        retrieved = self._retrieved
+        for modality, has in (("text", retrieved.has_text), ("picture", retrieved.has_picture)):
+            if has.all():
+                continue
+            names = [name for name in weights if LISTS[name].modality == modality]
+            missing = sum((weights[name] for name in names), np.zeros_like(total))
+            rest = total - (1.0 - UNSEEN) * missing
+            factor = np.where(missing > 0.0, total / np.where(rest > 0.0, rest, 1.0), 1.0)
+            lacks = ~has
+            lifts[:, lacks] = np.where((missing > 0.0)[:, None], factor[:, None], lifts[:, lacks])
+        return lifts
 
 
 def contributions(
-    hit: FusedHit, lists: Sequence[CandidateList], settings: FusionSettings
-) -> tuple[Contribution, ...]:
-    """What each list gave to that hit, in the order of the lists; they add up to its score."""
-    return tuple(_contribution(hit, candidates, settings) for candidates in lists)
+    rows: Sequence[int], lifts: Sequence[float], retrieved: Retrieved, settings: FusionSettings
+) -> list[tuple[Contribution, ...]]:
+    """What each list gave to the candidates in these rows; with -1, to one that is none.
+
+    The parts of a candidate, which have its lift in them, add up to its score. Ranks and gains are
+    computed once a list, not once a candidate.
+    """
+    fused = Fusion(retrieved, [settings])
+    columns = [_Column(part, fused, settings, len(retrieved.arrivals)) for part in retrieved.lists]
+    return [
+        tuple(column.of(row, lift) for column in columns)
+        for row, lift in zip(rows, lifts, strict=True)
+    ]
 
 
-def _contribution(
-    hit: FusedHit, candidates: CandidateList, settings: FusionSettings
-) -> Contribution:
-    name, weight = candidates.name, settings.lists[candidates.name].weight
-    inside = candidates.ordinals[: candidates.window]
-    if hit.ordinal not in inside:
-        absent = "not_matched" if candidates.exhausted else "below_window"
-        return Contribution(name, None, None, weight, 0.0, 0.0, absent)  # type: ignore[arg-type]  # one of the two literals
-    at = inside.index(hit.ordinal)
-    plain = settings.method != "confident_rrf"
-    confidence = 1.0 if plain else _believed(candidates, len(inside))[at]
-    gain = float(_gains(candidates, settings)[at]) * hit.lift
-    return Contribution(name, at + 1, candidates.scores[at], weight, confidence, gain)
+class _Column:
+    """One list's part of every candidate's explanation."""
+
+    def __init__(
+        self, part: CandidateList, fused: Fusion, settings: FusionSettings, count: int
+    ) -> None:
+        inside = part.cut(part.window)
+        self._part, self._weight = inside, settings.lists[part.name].weight
+        self._absent = part.exhausted
+        self._places = np.full(count, -1)
+        self._places[inside.rows] = np.arange(len(inside.rows))
+        self._gains = fused.gains(inside)[0]
+        known = settings.method == "confident_rrf" and inside.confidences is not None
+        self._confidences = inside.confidences if known else None
+
+    def of(self, row: int, lift: float) -> Contribution:
+        """The part of the candidate in that row."""
+        at, name = self._places[row] if row >= 0 else -1, self._part.name
+        if at < 0:
+            absent = "not_matched" if self._absent else "below_window"
+            return Contribution(name, None, None, self._weight, 0.0, 0.0, absent)  # type: ignore[arg-type]  # one of the two literals
+        confidence = 1.0 if self._confidences is None else float(self._confidences[at])
+        score, gain = float(self._part.scores[at]), float(self._gains[at]) * lift
+        return Contribution(name, int(at) + 1, score, self._weight, confidence, gain)

@@ -7,14 +7,15 @@ CIKM 2008.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import comb, exp, lgamma, log
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from hybrid_search.core import FusedHit, Team
+from hybrid_search.core import Team
+from hybrid_search.search.fusion import Order
 
 LEVEL = 0.05
 _Hit = TypeVar("_Hit", bound=Hashable)
@@ -73,12 +74,27 @@ def team_draft(
     return Mixed(tuple(taken), tuple(taken.values()))
 
 
-def mixed_hits(a: Sequence[FusedHit], b: Sequence[FusedHit], search_id: str) -> list[FusedHit]:
-    """Two orders of the same candidates in one, each hit as the order has it that it came from."""
-    own = {"a": {hit.ordinal: hit for hit in a}, "b": {hit.ordinal: hit for hit in b}}
-    mixed = team_draft(list(own["a"]), list(own["b"]), len(a), lots(search_id))
+def mixed_order(own: Order, other: Order, search_id: str) -> Order:
+    """Two orders of the same candidates in one, each hit as in the order that it came from."""
+    mixed = team_draft(own.arrivals.tolist(), other.arrivals.tolist(), len(own), lots(search_id))
+    place = {
+        team: {arrival: at for at, arrival in enumerate(order.arrivals.tolist())}
+        for team, order in (("a", own), ("b", other))
+    }
     drafted = zip(mixed.hits, mixed.teams, strict=True)
-    return [own[team][ordinal]._replace(team=team) for ordinal, team in drafted]
+    at = np.array([place[team][a] + len(own) * (team == "b") for a, team in drafted], np.int64)
+    return replace(_joined(own, other).take(at), teams=mixed.teams)
+
+
+def _joined(one: Order, other: Order) -> Order:
+    """The columns of both, one after the other."""
+    return Order(
+        np.concatenate([one.rows, other.rows]),
+        np.concatenate([one.arrivals, other.arrivals]),
+        np.concatenate([one.scores, other.scores]),
+        np.concatenate([one.phrases, other.phrases]),
+        np.concatenate([one.lifts, other.lifts]),
+    )
 
 
 def lots(search_id: str) -> np.random.Generator:

@@ -1,18 +1,16 @@
-"""The road out: parse -> retrieve -> fuse -> drop the dead -> cut -> fetch -> render."""
+"""The query pipeline: retrieve, fuse, cut a page, fetch, render."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
-from cachetools import LRUCache
+import numpy as np
 
+from hybrid_search.analysis.highlighter import Highlighter
 from hybrid_search.core import (
     Answer,
-    CandidateList,
     Challenger,
     Contribution,
     FusedHit,
@@ -20,48 +18,39 @@ from hybrid_search.core import (
     Hit,
     ListReport,
     Note,
-    Ordinal,
     Query,
+    StoredAsset,
 )
+from hybrid_search.core.candidates import CandidateList
 from hybrid_search.core.deadline import stage
 from hybrid_search.core.errors import InvalidQuery
-from hybrid_search.core.ports import Catalog, Completion, LexicalIndex
+from hybrid_search.core.ports.store import Completion, View
 from hybrid_search.images.decode import digest_of
-from hybrid_search.search.cursor import hashed, mixed_as, read_cursor, to_cursor
-from hybrid_search.search.facets import Facets
-from hybrid_search.search.fusion import contributions, fuse
-from hybrid_search.search.interleaving import mixed_hits
-from hybrid_search.search.retriever import Retrieved, Retriever
-from hybrid_search.search.sort import sorted_hits
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """A fused order to page through, and what it was fused from."""
-
-    key: str
-    hits: tuple[FusedHit, ...]
-    retrieved: Retrieved
-    settings: FusionSettings
-    did_you_mean: tuple[str, ...]
-    reused: bool
-    """Whether it was fused from what an earlier search had found."""
-    challenger: Challenger | None = None
-    """Whose order is mixed into it."""
-
-    @property
-    def configuration(self) -> str:
-        """How its lists were fused, in a line."""
-        own = self.settings.line()
-        return own if self.challenger is None else f"{own} | {self.challenger.settings.line()}"
+from hybrid_search.search.cursor import RankingKey, hashed, read_cursor, to_cursor
+from hybrid_search.search.facets import facets_of
+from hybrid_search.search.fusion import Order, contributions, fuse
+from hybrid_search.search.interleaving import mixed_order
+from hybrid_search.search.ranking import Ranking, RankingCache
+from hybrid_search.search.retriever import Retrieval, Retriever
+from hybrid_search.search.sort import sorted_places
+from hybrid_search.search.spelling import SpellingCorrector
 
 
 @dataclass(frozen=True, slots=True)
 class Suggested:
-    """What may be meant by what was typed so far."""
+    """Suggestions for what was typed so far."""
 
     completions: tuple[Completion, ...]
     did_you_mean: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of live hits, and where the next one begins."""
+
+    hits: list[tuple[int, FusedHit, StoredAsset]]
+    """Rank (from 1), place in the order, asset."""
+    next: int
 
 
 class Searcher:
@@ -70,52 +59,48 @@ class Searcher:
     def __init__(
         self,
         *,
-        catalog: Catalog,
-        lexical: LexicalIndex,
         retriever: Retriever,
+        highlighter: Highlighter,
         fusion: FusionSettings,
         challenger: Challenger | None = None,
     ) -> None:
-        """``challenger`` is mixed into named searches that are fused as is configured."""
-        self._catalog = catalog
-        self._lexical = lexical
+        """``challenger`` is interleaved with named searches that use the configured fusion."""
         self._retriever = retriever
-        self._facets = Facets(catalog, lexical, retriever.fields)
+        self._highlighter = highlighter
         self._fusion = fusion
         self._challenger = challenger
-        self._rankings: LRUCache[str, Ranking] = LRUCache(256)
-        self._guard = threading.Lock()
+        self._spelling = SpellingCorrector(retriever)
+        self._rankings = RankingCache()
 
     def search(self, query: Query) -> Answer:
         """One page of the fused order; raises ``InvalidQuery`` and ``UnknownAsset``."""
         started = time.perf_counter()
+        view = self.view()
         notes: list[Note] = []
-        ranking, position = self._place(query, notes)
-        page, position = self._page(ranking, position, query.size)
-        if any(c.name == "phrase" and not c.ordinals for c in ranking.retrieved.lists):
-            notes.append(Note("no_exact_phrase"))
-        notes += self._lacking(query)
-        if not (good := ranking.retrieved.good_match(ranking.settings)) and ranking.hits:
-            notes.append(Note("no_good_match"))
-        more = position < len(ranking.hits)
+        ranking, position = self._place(view, query, notes)
+        page = _page(view, ranking, position, query.size)
+        found, settings = ranking.retrieval, ranking.settings
+        good = found.good_match(settings)
+        notes += self._notes(view, query, ranking, good_match=good)
         with stage("facets"):
-            facets = self._facets.of(query, ranking.retrieved)
+            facets = facets_of(view, query, found)
         with stage("render"):
-            hits = self._render(ranking, page, query)
+            hits = self._render(view, ranking, page, query)
+        more = page.next < len(ranking.order)
         return Answer(
             hits=hits,
-            candidates=len(ranking.hits),
-            cursor=to_cursor(ranking.key, position) if more else None,
-            sequence=ranking.retrieved.sequence,
-            phrases=ranking.retrieved.parsed.phrases,
-            notes=(*ranking.retrieved.parsed.notes, *ranking.retrieved.notes, *notes),
+            candidates=len(ranking.order),
+            cursor=to_cursor(ranking.key, page.next) if more else None,
+            sequence=found.version,
+            phrases=found.parsed.phrases,
+            notes=(*found.parsed.notes, *found.notes, *notes),
             did_you_mean=ranking.did_you_mean,
             facets=facets,
             lists=list_reports(ranking),
-            rank_constant=ranking.settings.rank_constant,
-            fusion=ranking.settings.method,
+            rank_constant=settings.rank_constant,
+            fusion=settings.method,
             good_match=good,
-            token=ranking.key,
+            token=str(ranking.key),
             reused=query.reuse is not None and ranking.reused,
             took_ms=(time.perf_counter() - started) * 1000.0,
             configuration=ranking.configuration,
@@ -124,211 +109,224 @@ class Searcher:
         )
 
     def suggest(self, typed: str, size: int = 10) -> Suggested:
-        """How the typed text may go on, and what may be meant by it; sees what was written.
+        """How the typed text may go on, and corrections of it.
 
         Raises ``InvalidQuery`` for a text that is too long.
         """
-        self._retriever.refresh()
+        view = self.view()
         parsed = self._retriever.parse(typed)
-        completions = self._lexical.complete(typed, size)
-        # A word that goes on is no mistake yet.
-        meant = () if completions else self._lexical.corrections(parsed)
+        completions = view.complete(typed, size)
+        # A word that can go on is not misspelled yet.
+        meant = () if completions else self._spelling.corrections(view, parsed)
         return Suggested(completions, meant)
 
-    def retrieve(self, query: Query) -> Retrieved:
-        """The candidate lists, each to its window: what fusion settings are tried on."""
-        return self._retriever.retrieve(query, query.fusion or self._fusion)
+    def view(self) -> View:
+        """The newest version of the index, for one search from begin to end."""
+        return self._retriever.view()
 
-    def admits(self, query: Query, ordinal: Ordinal) -> bool:
-        """Whether the query's filter and binding operators let that version in."""
-        return self._retriever.admits(query, ordinal)
+    def retrieve(self, query: Query) -> Retrieval:
+        """The candidate lists, each to its window: what fusion settings are compared on."""
+        return self._retriever.retrieve(self.view(), query, query.fusion or self._fusion)
 
-    def phrases_held(self, retrieved: Retrieved) -> dict[Ordinal, int]:
-        """How many of the quoted phrases each candidate holds, whichever list it came from."""
-        return self._retriever.phrases_held(retrieved)
-
-    def _lacking(self, query: Query) -> list[Note]:
-        """A note for each unavailable list that the query sets a window or weight for."""
-        asked = {} if query.fusion is None else query.fusion.lists
-        return [
-            why
-            for name, why in self._retriever.lacking.items()
-            if name in asked and asked[name] != self._fusion.lists[name]
-        ]
-
-    def fused(self, retrieved: Retrieved, settings: FusionSettings) -> tuple[FusedHit, ...]:
-        """The live candidates, best first; the settings name all of the lists."""
-        return self._orders(retrieved, settings)[0]
-
-    def _orders(
-        self, retrieved: Retrieved, *settings: FusionSettings
-    ) -> list[tuple[FusedHit, ...]]:
-        """The same candidates under each of the settings."""
-        held = self._retriever.phrases_held(retrieved)
-        fused = [fuse(retrieved.lists, one, held, retrieved.outside) for one in settings]
-        orders = [self._strict(hits, retrieved) for hits in fused]
-        live = self._catalog.live([hit.ordinal for hit in orders[0]])
-        return [tuple(hit for hit in hits if hit.ordinal in live) for hits in orders]
+    def forget(self) -> None:
+        """Forget all rankings; their cursors and tokens are answered by new searches."""
+        self._rankings.clear()
 
     # --------------------------------------------------------------------------------- rank
 
-    def _place(self, query: Query, notes: list[Note]) -> tuple[Ranking, int]:
-        """The fused order that the page is cut from, and where the page begins."""
+    def _place(self, view: View, query: Query, notes: list[Note]) -> tuple[Ranking, int]:
+        """The ranking that the page is cut from, and where the page begins."""
         if query.cursor is None:
-            return self.rank(query), query.offset
+            return self.rank(query, view), query.offset
         key, position = read_cursor(query.cursor)
-        if (search_id := mixed_as(key)) is not None:
-            query = replace(query, search_id=search_id)
-        with self._guard:
-            known = self._rankings.get(key)
-        if known is not None and key.startswith(self._fingerprint(query)):
+        if key.search_id:
+            query = replace(query, search_id=key.search_id)
+        known = self._rankings.get(key)
+        if known is not None and key.same_search(self._key(query)):
             return known, position
-        ranking = self.rank(query)
-        if ranking.key.split(".")[0] != key.split(".")[0]:
+        ranking = self.rank(query, view)
+        if not ranking.key.same_search(key):
             raise InvalidQuery("cursor: it belongs to another search")
         if ranking.key != key:
             notes.append(Note("index_changed"))
         return ranking, position
 
-    def rank(self, query: Query) -> Ranking:
+    def rank(self, query: Query, view: View | None = None) -> Ranking:
         """All candidates in order; raises ``InvalidQuery`` and ``UnknownAsset``."""
+        view = view or self.view()
         settings = query.fusion or self._fusion
         kept = self._kept(query)
-        retrieved = self.retrieve(query) if kept is None else kept
+        found = kept or self._retriever.retrieve(view, query, settings)
+        challenger = self._interleaved(query)
         with stage("fuse"):
-            if (challenger := self._mixed_in(query)) is None:
-                hits = self.fused(retrieved, settings)
-            else:
-                own, others = self._orders(retrieved, settings, challenger.settings)
-                hits = tuple(mixed_hits(own, others, query.search_id or ""))
-        key = f"{self._fingerprint(query)}.{retrieved.sequence}.{retrieved.calibration}"
+            order = self._order(found, query, settings, challenger)
         if query.sort is not None:
-            hits = sorted_hits(hits, query.sort, self._catalog, self._retriever.fields)
-        meant = self._meant(retrieved)
-        ranking = Ranking(key, hits, retrieved, settings, meant, kept is not None, challenger)
-        with self._guard:
-            self._rankings[key] = ranking
+            stored = view.fetch(order.arrivals.tolist())
+            order = order.take(sorted_places(order, stored, query.sort, self._retriever.fields))
+        key = replace(self._key(query), version=found.version, calibration=found.calibration)
+        meant = self._corrections(view, found)
+        ranking = Ranking(key, order, found, settings, meant, kept is not None, challenger)
+        self._rankings.put(ranking)
         return ranking
 
-    def _mixed_in(self, query: Query) -> Challenger | None:
-        """Who challenges the ranking of a named search that is fused as is configured."""
+    @staticmethod
+    def _order(
+        found: Retrieval, query: Query, settings: FusionSettings, challenger: Challenger | None
+    ) -> Order:
+        own = fuse(found.candidates, settings)
+        if challenger is None:
+            return own
+        return mixed_order(own, fuse(found.candidates, challenger.settings), query.search_id or "")
+
+    def _interleaved(self, query: Query) -> Challenger | None:
+        """The challenger of a named search that uses the configured fusion."""
         configured = query.fusion is None or query.fusion == self._fusion
         plain = configured and query.sort is None and not query.explain
         return self._challenger if plain and query.search_id is not None else None
 
-    def _kept(self, query: Query) -> Retrieved | None:
-        """What the answer was fused from whose token the query has, while it is remembered."""
+    def _kept(self, query: Query) -> Retrieval | None:
+        """The candidates of the answer whose token the query has, while they are kept."""
         if query.reuse is None:
             return None
-        if query.reuse.split("-")[0] != self._question(query):
+        try:
+            key = RankingKey.parse(query.reuse)
+        except ValueError:
+            key = RankingKey(query.reuse.split("-")[0], "")
+        if key.question != self._key(query).question:
             raise InvalidQuery("reuse: the token belongs to another search")
-        with self._guard:
-            known = self._rankings.get(query.reuse)
-        return None if known is None else known.retrieved
+        known = self._rankings.get(key)
+        return None if known is None else known.retrieval
 
-    def _meant(self, retrieved: Retrieved) -> tuple[str, ...]:
-        """Corrections, where words were looked for."""
-        asked = any(candidates.name == "lexical" for candidates in retrieved.lists)
-        return self._lexical.corrections(retrieved.parsed) if asked else ()
+    def _corrections(self, view: View, found: Retrieval) -> tuple[str, ...]:
+        """Corrections, where words were searched."""
+        searched = any(part.name == "lexical" for part in found.candidates.lists)
+        return self._spelling.corrections(view, found.parsed) if searched else ()
 
-    def _fingerprint(self, query: Query) -> str:
-        """Names all of a query that decides its order: equal for its every page."""
+    def _key(self, query: Query) -> RankingKey:
+        """Names all of a query that decides its order: equal for every page of it."""
         settings = query.fusion or self._fusion
         weights = [(name, one.weight) for name, one in settings.lists.items()]
-        fusion = hashed((settings.rank_constant, settings.method, weights))
-        mixed = f"-{query.search_id}" if self._mixed_in(query) else ""
-        return f"{self._question(query)}-{fusion}{mixed}"
-
-    def _question(self, query: Query) -> str:
-        """Names all of a query that decides its candidates: equal however they are fused."""
+        windows = [(name, one.window) for name, one in settings.lists.items()]
         examples = [
             (e.id, e.text, e.picture and digest_of(e.picture), e.weight) for e in query.examples
         ]
-        lists = (query.fusion or self._fusion).lists
-        windows = [(name, one.window) for name, one in lists.items()]
-        parts = (query.text, examples, query.filter, query.min_similarity, query.sort, windows)
-        return hashed(parts)
-
-    def _strict(self, hits: list[FusedHit], retrieved: Retrieved) -> list[FusedHit]:
-        """Without the lower tier where more holders of a phrase exist than the list could give."""
-        cut = any(c.name == "phrase" and not c.exhausted for c in retrieved.lists)
-        return [hit for hit in hits if hit.phrases] if cut else hits
+        return RankingKey(
+            question=hashed(
+                (query.text, examples, query.filter, query.min_similarity, query.sort, windows)
+            ),
+            fusion=hashed((settings.rank_constant, settings.method, weights)),
+            search_id=(query.search_id or "") if self._interleaved(query) else "",
+        )
 
     # ------------------------------------------------------------------------------- render
 
-    def _page(
-        self, ranking: Ranking, start: int, size: int
-    ) -> tuple[list[tuple[int, FusedHit]], int]:
-        """Up to ``size`` live hits with their ranks, and where the next page begins."""
-        page: list[tuple[int, FusedHit]] = []
-        position = min(start, len(ranking.hits))
-        while len(page) < size and position < len(ranking.hits):
-            step = list(islice(enumerate(ranking.hits), position, position + size - len(page)))
-            live = self._catalog.live([hit.ordinal for _, hit in step])
-            page += [(place + 1, hit) for place, hit in step if hit.ordinal in live]
-            position += len(step)
-        return page, position
+    def _notes(self, view: View, query: Query, ranking: Ranking, *, good_match: bool) -> list[Note]:
+        lists = ranking.retrieval.candidates.lists
+        notes = []
+        if any(part.name == "phrase" and not len(part.rows) for part in lists):
+            notes.append(Note("no_exact_phrase"))
+        notes += self._unavailable(view, query)
+        if not good_match and len(ranking.order):
+            notes.append(Note("no_good_match"))
+        return notes
 
-    def _render(
-        self, ranking: Ranking, page: list[tuple[int, FusedHit]], query: Query
-    ) -> tuple[Hit, ...]:
-        ordinals = [hit.ordinal for _, hit in page]
-        stored = self._catalog.fetch(ordinals)
-        explained = self.explained(ranking, [hit for _, hit in page]) if query.explain else {}
+    def _unavailable(self, view: View, query: Query) -> list[Note]:
+        """A note for each unavailable list that the query sets a window or weight for."""
+        asked = {} if query.fusion is None else query.fusion.lists
+        return [
+            why
+            for name, why in view.unavailable.items()
+            if name in asked and asked[name] != self._fusion.lists[name]
+        ]
+
+    def _render(self, view: View, ranking: Ranking, page: _Page, query: Query) -> tuple[Hit, ...]:
+        fused = [hit for _, hit, _ in page.hits]
+        parts = explained(view, ranking, fused) if query.explain else [()] * len(fused)
         hits = []
-        for rank, fused in page:
+        for (rank, one, stored), explanation in zip(page.hits, parts, strict=True):
             hit = Hit(
                 rank,
-                fused.score,
-                stored[fused.ordinal],
-                fused.phrases,
-                lift=fused.lift,
-                team=fused.team,
+                one.score,
+                stored,
+                one.phrases,
+                contributions=explanation,
+                lift=one.lift,
+                team=one.team,
             )
-            if query.highlight or query.explain:
-                hit = self.highlighted(ranking, hit)
-            hits.append(replace(hit, contributions=explained.get(fused.ordinal, ())))
+            marked = query.highlight or query.explain
+            hits.append(self.highlighted(ranking, hit) if marked else hit)
         return tuple(hits)
 
     def highlighted(self, ranking: Ranking, hit: Hit) -> Hit:
-        """The hit with where the query's words stand in its copy."""
-        spans = self._lexical.highlight(ranking.retrieved.parsed, hit.stored.asset)
+        """The hit with where the query's words stand in its text."""
+        text = self._retriever.fields.searched_texts(hit.stored.asset)
+        spans = self._highlighter.highlight(ranking.retrieval.parsed, text)
         fields = tuple(dict.fromkeys(span.field for span in spans))
         return replace(hit, matched_fields=fields, highlights=spans)
 
-    def explained(
-        self, ranking: Ranking, page: Sequence[FusedHit]
-    ) -> dict[Ordinal, tuple[Contribution, ...]]:
-        """Each hit's contributions; of lists that lack it, its score there and why it is absent."""
-        lists, settings = ranking.retrieved.lists, ranking.settings
-        shown = [hit.ordinal for hit in page]
-        beyond = {c.name: self._retriever.scores_beyond(c, ranking.retrieved, shown) for c in lists}
-        return {
-            hit.ordinal: tuple(
-                part if part.rank is not None else _absent(part, beyond[part.list].get(hit.ordinal))
-                for part in contributions(hit, lists, settings)
-            )
-            for hit in page
-        }
+
+def _page(view: View, ranking: Ranking, start: int, size: int) -> _Page:
+    """Up to ``size`` hits that are live now."""
+    hits: list[tuple[int, FusedHit, StoredAsset]] = []
+    position = min(start, len(ranking.order))
+    while len(hits) < size and position < len(ranking.order):
+        step = range(position, min(position + size - len(hits), len(ranking.order)))
+        fused = [ranking.order.hit(place) for place in step]
+        stored = view.fetch([hit.ordinal for hit in fused])
+        hits += [
+            (place + 1, hit, stored[hit.ordinal])
+            for place, hit in zip(step, fused, strict=True)
+            if hit.ordinal in stored
+        ]
+        position = step.stop
+    return _Page(hits, position)
 
 
-def _absent(part: Contribution, score: float | None) -> Contribution:
-    return replace(part, score=score, absent="not_matched" if score is None else "below_window")
+def explained(
+    view: View, ranking: Ranking, hits: Sequence[FusedHit]
+) -> list[tuple[Contribution, ...]]:
+    """The contributions of each hit; for lists without it, its score there and why it is absent."""
+    found, arrivals = ranking.retrieval, [hit.ordinal for hit in hits]
+    rows = [found.candidates.row(arrival) for arrival in arrivals]
+    parts = contributions(
+        [-1 if row is None else row for row in rows],
+        [hit.lift for hit in hits],
+        found.candidates,
+        ranking.settings,
+    )
+    scores = view.score(found.plan, arrivals).lists
+    exhausted = {part.name for part in found.candidates.lists if part.exhausted}
+    return [
+        tuple(
+            part
+            if part.rank is not None
+            else _absent(part, np.nan if part.list in exhausted else scores[part.list][place])
+            for part in one
+        )
+        for place, one in enumerate(parts)
+    ]
+
+
+def _absent(part: Contribution, score: float) -> Contribution:
+    if np.isnan(score):
+        return replace(part, score=None, absent="not_matched")
+    return replace(part, score=float(score), absent="below_window")
 
 
 def list_reports(ranking: Ranking) -> tuple[ListReport, ...]:
     """What each list did, in their order."""
-    return tuple(_report(found, ranking.settings) for found in ranking.retrieved.lists)
+    lists = ranking.retrieval.candidates.lists
+    return tuple(_report(part, ranking.settings) for part in lists)
 
 
-def _report(candidates: CandidateList, settings: FusionSettings) -> ListReport:
+def _report(part: CandidateList, settings: FusionSettings) -> ListReport:
     return ListReport(
-        name=candidates.name,
-        window=candidates.window,
-        weight=settings.lists[candidates.name].weight,
-        found=len(candidates.ordinals),
-        total=candidates.total,
-        plan=candidates.plan,
-        confidence=candidates.confidence if settings.method == "confident_rrf" else 1.0,
-        evidence=candidates.evidence,
+        name=part.name,
+        window=part.window,
+        weight=settings.lists[part.name].weight,
+        found=len(part.rows),
+        total=part.total,
+        plan=part.plan,
+        confidence=part.confidence if settings.method == "confident_rrf" else 1.0,
+        evidence=part.evidence,
     )

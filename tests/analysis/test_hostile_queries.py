@@ -13,9 +13,9 @@ from hybrid_search.analysis.kiwi import KiwiAnalyzer
 from hybrid_search.analysis.query_parser import parse_query
 from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset
 from hybrid_search.core.errors import InvalidQuery
-from hybrid_search.core.ports import LexicalIndex
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 from tests.rounds import rounds
+from tests.typed_index import TypedIndex
 
 RANDOM, ADVERSARIAL = rounds(3_000, 20_000), rounds(300, 2_000)
 SLOWEST = 15.0
@@ -61,11 +61,13 @@ BOMBS = (
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LexicalIndex]:
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypedIndex]:
     folder: Path = tmp_path_factory.mktemp("hostile")
     words = ("여름", "신발", "강아지", "간식", "무료배송", "할인", "summer", "shoes", "50%", "1+1")
     chance = random.Random(5)
-    with closing(TantivyIndex(folder, KiwiAnalyzer())) as made:
+    analyzer = KiwiAnalyzer()
+    with closing(TantivyIndex(folder, analyzer)) as index:
+        made = TypedIndex(index, analyzer)
         made.add(
             StoredAsset(
                 Ordinal(number),
@@ -80,7 +82,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LexicalIndex]:
         yield made
 
 
-def asked(index: LexicalIndex, text: str) -> bool:
+def asked(index: TypedIndex, text: str) -> bool:
     """Ask everything that a search asks; whether the query was taken."""
     try:
         query = parse_query(text)
@@ -110,7 +112,7 @@ def adversarial_texts() -> Iterator[str]:
         yield "".join(part[: chance.randrange(1, 200)] for part in parts)[:600]
 
 
-def spent(index: LexicalIndex, text: str) -> float:
+def spent(index: TypedIndex, text: str) -> float:
     """CPU time of this thread for the query, in seconds."""
     started = time.thread_time()
     asked(index, text)
@@ -118,11 +120,11 @@ def spent(index: LexicalIndex, text: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def ordinary(index: LexicalIndex) -> float:
+def ordinary(index: TypedIndex) -> float:
     return statistics.median(spent(index, f"{ORDINARY} {number}") for number in range(20))
 
 
-def is_slow(index: LexicalIndex, text: str, ordinary: float) -> bool:
+def is_slow(index: TypedIndex, text: str, ordinary: float) -> bool:
     """Whether the query takes too long. A suspect is asked again beside an ordinary query."""
     if spent(index, text) <= SLOWEST * ordinary:
         return False
@@ -147,13 +149,13 @@ def test_a_query_at_the_limit_and_over_it(fits: str, over: str, said: str) -> No
         parse_query(over)
 
 
-def test_random_texts(index: LexicalIndex, ordinary: float) -> None:
+def test_random_texts(index: TypedIndex, ordinary: float) -> None:
     texts = list(random_texts())
     assert len(texts) == RANDOM
     assert [text for text in texts if is_slow(index, text, ordinary)] == []
 
 
-def test_adversarial_texts(index: LexicalIndex, ordinary: float) -> None:
+def test_adversarial_texts(index: TypedIndex, ordinary: float) -> None:
     texts = list(adversarial_texts())
     assert len(texts) == ADVERSARIAL
     assert [text[:60] for text in texts if is_slow(index, text, ordinary)] == []

@@ -19,8 +19,10 @@ from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset, TextField
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 from tests.rounds import rounds
+from tests.typed_index import TypedIndex
 
 KIWI = KiwiAnalyzer()
+RULES = RulesAnalyzer()
 copy = st.text(alphabet="가나강아지를 신발 abcé５０%+#,.9ㅋ👩‍👧❤️\u0301\u200d\u202e\n", max_size=40)
 words = st.lists(st.sampled_from(["신발", "여름", "sale", "50%", "나이키"]), min_size=1, max_size=6)
 
@@ -56,7 +58,7 @@ def test_the_parser_refuses_only_what_is_too_long(text: str) -> None:
 def test_a_phrase_matches_exactly_when_a_scan_does(
     tmp_path_factory: pytest.TempPathFactory, text: list[str], phrase: list[str]
 ) -> None:
-    index = TantivyIndex(tmp_path_factory.mktemp("index"), RulesAnalyzer())
+    index = TypedIndex(TantivyIndex(tmp_path_factory.mktemp("index"), RULES), RULES)
     index.add([StoredAsset(Ordinal(1), Asset(AssetId("a"), body=" ".join(text)), None, "")])
     index.commit(1)
     found = index.phrase(" ".join(phrase), 5).total == 1
@@ -86,8 +88,8 @@ def test_atoms_know_where_words_end() -> None:
     assert [atom.ends for atom in atoms("강아지를", frozenset({3}))] == [False, False, True, True]
 
 
-def open_index(folder: Path, *assets: Asset) -> TantivyIndex:
-    index = TantivyIndex(folder, RulesAnalyzer())
+def open_index(folder: Path, *assets: Asset) -> TypedIndex:
+    index = TypedIndex(TantivyIndex(folder, RULES), RULES)
     index.add([StoredAsset(Ordinal(n), asset, None, "") for n, asset in enumerate(assets, start=1)])
     index.commit(len(assets))
     return index
@@ -106,7 +108,7 @@ def test_the_watermark_survives_and_ties_go_by_ordinal(tmp_path: Path) -> None:
     index.remove([Ordinal(1)])
     index.commit(41)
     index.close()
-    again = TantivyIndex(tmp_path, RulesAnalyzer())
+    again = TypedIndex(TantivyIndex(tmp_path, RULES), RULES)
     assert (again.watermark, again.count()) == (41, 39)
     assert again.words(parse_query("신발"), 10).ordinals[0] == 2
     again.close()

@@ -1,7 +1,8 @@
 """Matching cases: what a keyword and an exact phrase find in ad copy, one document an index."""
 
 import json
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hybrid_search.analysis.rules import RulesAnalyzer
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.ports import LexicalIndex
 from hybrid_search.relevance.analyzer_cases import MatchingCase, matches, read_cases, run_cases
+from hybrid_search.search.text_search import TextSearch
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 from hybrid_search.stores.memory import MemoryLexical
 from tests.shared_data import SHARED
@@ -53,15 +55,21 @@ def _marks(name: str, case: int) -> list[pytest.MarkDecorator]:
 
 @pytest.mark.parametrize(("name", "case"), cases())
 def test_case(name: str, case: dict[str, Any], tmp_path: Path) -> None:
-    def new_index() -> AbstractContextManager[LexicalIndex]:
-        return closing(TantivyIndex(tmp_path, ANALYZERS[name]))
+    def new_index() -> AbstractContextManager[TextSearch]:
+        return opened(TantivyIndex(tmp_path, ANALYZERS[name]), ANALYZERS[name])
 
     asked = MatchingCase(**case)
     assert matches(asked, new_index) == asked.match
 
 
-def memory_index() -> AbstractContextManager[LexicalIndex]:
-    return closing(MemoryLexical(RulesAnalyzer()))
+@contextmanager
+def opened(index: LexicalIndex, analyzer: Analyzer) -> Iterator[TextSearch]:
+    with closing(index):
+        yield TextSearch(index, analyzer)
+
+
+def memory_index() -> AbstractContextManager[TextSearch]:
+    return opened(MemoryLexical(RulesAnalyzer()), RulesAnalyzer())
 
 
 def test_misses_are_given_back_with_their_names(tmp_path: Path) -> None:

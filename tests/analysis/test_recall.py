@@ -11,6 +11,7 @@ from hybrid_search.analysis.query_parser import parse_query
 from hybrid_search.analysis.rules import RulesAnalyzer
 from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
+from tests.typed_index import TypedIndex
 
 NOUNS = (
     *("강아지", "고양이", "운동화", "원피스", "립스틱", "청바지", "가방", "모자", "우산", "시계"),
@@ -47,9 +48,10 @@ CONTEXTS = (
 @pytest.fixture(scope="module", params=["kiwi", "rules"])
 def index(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[TantivyIndex]:
+) -> Iterator[TypedIndex]:
     analyzer: Analyzer = KiwiAnalyzer() if request.param == "kiwi" else RulesAnalyzer()
-    with closing(TantivyIndex(tmp_path_factory.mktemp("recall"), analyzer)) as made:
+    with closing(TantivyIndex(tmp_path_factory.mktemp("recall"), analyzer)) as index:
+        made = TypedIndex(index, analyzer)
         texts = [context.format(noun) for noun in NOUNS for context in CONTEXTS]
         made.add(
             StoredAsset(Ordinal(number), Asset(AssetId(str(number)), title=text), None, "")
@@ -59,7 +61,7 @@ def index(
         yield made
 
 
-def test_every_context_is_found_and_nothing_that_lacks_the_word(index: TantivyIndex) -> None:
+def test_every_context_is_found_and_nothing_that_lacks_the_word(index: TypedIndex) -> None:
     assert (len(NOUNS), len(CONTEXTS)) == (50, 14)
     texts = [context.format(noun) for noun in NOUNS for context in CONTEXTS]
     found = wanted = 0

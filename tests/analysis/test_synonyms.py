@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from hybrid_search.analysis import synonyms as subject
 from hybrid_search.analysis.query_parser import parse_query
 from hybrid_search.analysis.rules import RulesAnalyzer
-from hybrid_search.analysis.synonyms import SynonymFile, Synonyms, parse_synonyms
+from hybrid_search.analysis.synonyms import SynonymFile, parse_synonyms
 from hybrid_search.core import Asset, AssetId, Ordinal, StoredAsset
 from hybrid_search.core.errors import InvalidConfig
 from hybrid_search.core.ports import LexicalIndex
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 from hybrid_search.stores.memory import MemoryLexical
+from tests.typed_index import TypedIndex
 
 TITLES = ("하얀 운동화", "스니커즈 특가", "Running sneakers", "스마트 티비 할인", "운동 기구")
 
@@ -78,17 +79,19 @@ def test_a_wrong_file_at_the_start_is_refused(tmp_path: Path) -> None:
         SynonymFile(tmp_path / "s.txt")
 
 
-KINDS: dict[str, Callable[[Path, Synonyms], LexicalIndex]] = {
-    "tantivy": lambda folder, words: TantivyIndex(folder, RulesAnalyzer(), synonyms=words),
-    "memory": lambda _, words: MemoryLexical(RulesAnalyzer(), words),
+RULES = RulesAnalyzer()
+KINDS: dict[str, Callable[[Path], LexicalIndex]] = {
+    "tantivy": lambda folder: TantivyIndex(folder, RULES),
+    "memory": lambda _: MemoryLexical(RULES),
 }
 
 
 @pytest.fixture(params=sorted(KINDS))
-def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LexicalIndex]:
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TypedIndex]:
     path = tmp_path / "synonyms.txt"
     path.write_text("운동화, 스니커즈, sneakers\ntv => 스마트 티비", "utf-8")
-    with closing(KINDS[request.param](tmp_path / "index", SynonymFile(path))) as made:
+    with closing(KINDS[request.param](tmp_path / "index")) as index:
+        made = TypedIndex(index, RULES, synonyms=SynonymFile(path))
         made.add(
             StoredAsset(Ordinal(number), Asset(AssetId(str(number)), title=title), None, "")
             for number, title in enumerate(TITLES, start=1)
@@ -109,17 +112,17 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LexicalInd
         ('+"운동화"', {1}),
     ],
 )
-def test_a_word_finds_its_synonyms(index: LexicalIndex, query: str, expected: set[int]) -> None:
+def test_a_word_finds_its_synonyms(index: TypedIndex, query: str, expected: set[int]) -> None:
     # Five assets and a limit of one: nothing is widened to words that merely begin alike.
     found = index.words(parse_query(query), 5, among=[Ordinal(n) for n in range(1, 6)])
     assert set(found.ordinals) == expected
 
 
-def test_the_word_itself_stands_first_and_phrases_stay_strict(index: LexicalIndex) -> None:
+def test_the_word_itself_stands_first_and_phrases_stay_strict(index: TypedIndex) -> None:
     assert index.words(parse_query("운동화"), 5).ordinals[0] == 1
     assert index.phrase("운동화", 5).ordinals == (1,)
 
 
-def test_synonyms_are_highlighted(index: LexicalIndex) -> None:
+def test_synonyms_are_highlighted(index: TypedIndex) -> None:
     (span,) = index.highlight(parse_query("운동화"), Asset(AssetId("x"), title="스니커즈 특가"))
     assert (span.start, span.end) == (0, 4)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hybrid_search.analysis.analyzer import Analyzer
 from hybrid_search.analysis.kiwi import KiwiAnalyzer
 from hybrid_search.analysis.query_parser import parse_query
 from hybrid_search.analysis.rules import RulesAnalyzer
@@ -34,12 +35,15 @@ from hybrid_search.core.ports import LexicalIndex
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 from hybrid_search.stores.memory import MemoryLexical
 from tests.rounds import rounds
+from tests.typed_index import TypedIndex
 
 KIWI = KiwiAnalyzer()
-KINDS: dict[str, Callable[[Path, Fields], LexicalIndex]] = {
-    "tantivy-rules": lambda f, fields: TantivyIndex(f / "index", RulesAnalyzer(), fields=fields),
-    "tantivy-kiwi": lambda f, fields: TantivyIndex(f / "index", KIWI, fields=fields),
-    "memory": lambda _, fields: MemoryLexical(RulesAnalyzer(), fields=fields),
+NOTHING = parse_query("")
+RULES = RulesAnalyzer()
+KINDS: dict[str, tuple[Analyzer, Callable[[Path, Fields], LexicalIndex]]] = {
+    "tantivy-rules": (RULES, lambda f, fields: TantivyIndex(f / "index", RULES, fields=fields)),
+    "tantivy-kiwi": (KIWI, lambda f, fields: TantivyIndex(f / "index", KIWI, fields=fields)),
+    "memory": (RULES, lambda _, fields: MemoryLexical(RULES, fields)),
 }
 PICTURE = PictureFacts(Digest("p"), "PNG", 400, 200, 9, "#ffffff")
 
@@ -60,13 +64,14 @@ ASSETS = [
 
 
 @contextmanager
-def opened(kind: str, folder: Path, fields: Fields = UNDECLARED) -> Iterator[LexicalIndex]:
-    with closing(KINDS[kind](folder, fields)) as index:
-        yield index
+def opened(kind: str, folder: Path, fields: Fields = UNDECLARED) -> Iterator[TypedIndex]:
+    analyzer, make = KINDS[kind]
+    with closing(make(folder, fields)) as index:
+        yield TypedIndex(index, analyzer, fields)
 
 
 @pytest.fixture(params=sorted(KINDS))
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LexicalIndex]:
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TypedIndex]:
     with opened(request.param, tmp_path) as index:
         yield index
 
@@ -74,7 +79,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LexicalInd
 @pytest.fixture(scope="module", params=sorted(KINDS))
 def index(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LexicalIndex]:
+) -> Iterator[TypedIndex]:
     """The six assets above, committed."""
     with opened(request.param, tmp_path_factory.mktemp("lexical")) as made:
         made.add(ASSETS)
@@ -82,7 +87,7 @@ def index(
         yield made
 
 
-def words(index: LexicalIndex, text: str, limit: int = 10, **more: object) -> list[int]:
+def words(index: TypedIndex, text: str, limit: int = 10, **more: object) -> list[int]:
     return list(index.words(parse_query(text), limit, **more).ordinals)  # type: ignore[arg-type]
 
 
@@ -91,7 +96,7 @@ def ordinals(*numbers: int) -> list[Ordinal]:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3, 10_000, 10**9, 2**62])
-def test_any_limit_is_answered(index: LexicalIndex, limit: int) -> None:
+def test_any_limit_is_answered(index: TypedIndex, limit: int) -> None:
     found = words(index, "여름", limit)
     assert found == words(index, "여름", 100)[:limit]
     assert len(found) >= min(limit, 3)
@@ -99,7 +104,7 @@ def test_any_limit_is_answered(index: LexicalIndex, limit: int) -> None:
     assert held == index.phrase("여름", 100).ordinals[:limit]
 
 
-def test_all_ordinals_and_a_version_that_comes_again(empty: LexicalIndex) -> None:
+def test_all_ordinals_and_a_version_that_comes_again(empty: TypedIndex) -> None:
     for _ in range(2):
         empty.add(ASSETS[:3])
         empty.commit(3)
@@ -108,17 +113,17 @@ def test_all_ordinals_and_a_version_that_comes_again(empty: LexicalIndex) -> Non
     assert words(empty, "신발") == [1, 2]
 
 
-def test_a_new_index_is_empty(empty: LexicalIndex) -> None:
+def test_a_new_index_is_empty(empty: TypedIndex) -> None:
     assert (empty.count(), empty.watermark) == (0, 0)
     assert words(empty, "여름") == []
     assert empty.phrase("여름", 5).total == 0
-    assert empty.allowed(None, None) is None
-    restricted = empty.allowed(None, AnyOf("brand", ("하늘",)))
+    assert empty.allowed(NOTHING, None) is None
+    restricted = empty.allowed(NOTHING, AnyOf("brand", ("하늘",)))
     assert restricted is not None
     assert restricted.tolist() == []
 
 
-def test_writes_are_visible_after_the_commit_and_not_before(empty: LexicalIndex) -> None:
+def test_writes_are_visible_after_the_commit_and_not_before(empty: TypedIndex) -> None:
     empty.add(ASSETS[:2])
     assert (empty.count(), words(empty, "여름")) == (0, [])
     empty.commit(2)
@@ -133,7 +138,7 @@ def test_writes_are_visible_after_the_commit_and_not_before(empty: LexicalIndex)
     assert (empty.count(), empty.watermark) == (1, 4)
 
 
-def test_a_version_added_and_removed_before_one_commit_is_gone(empty: LexicalIndex) -> None:
+def test_a_version_added_and_removed_before_one_commit_is_gone(empty: TypedIndex) -> None:
     empty.add(ASSETS[:2])
     empty.remove(ordinals(1))
     empty.commit(1)
@@ -158,7 +163,7 @@ def test_a_version_added_and_removed_before_one_commit_is_gone(empty: LexicalInd
     ],
 )
 def test_phrases_are_strict_in_order_in_words_and_in_fields(
-    index: LexicalIndex, phrase: str, holders: list[int]
+    index: TypedIndex, phrase: str, holders: list[int]
 ) -> None:
     found = index.phrase(phrase, 10)
     assert sorted(found.ordinals) == holders
@@ -166,12 +171,12 @@ def test_phrases_are_strict_in_order_in_words_and_in_fields(
     assert list(found.scores) == sorted(found.scores, reverse=True)
 
 
-def test_the_same_spacing_stands_before_another(index: LexicalIndex) -> None:
+def test_the_same_spacing_stands_before_another(index: TypedIndex) -> None:
     assert index.phrase("여름 신발", 10).ordinals == (1, 4)
     assert index.phrase("여름신발", 10).ordinals == (4, 1)
 
 
-def test_words_find_every_asset_that_has_one(index: LexicalIndex) -> None:
+def test_words_find_every_asset_that_has_one(index: TypedIndex) -> None:
     found = index.words(parse_query("winter shoes"), 10)
     assert set(found.ordinals) == {3, 6}
     assert found.total == 2
@@ -195,7 +200,7 @@ def test_words_find_every_asset_that_has_one(index: LexicalIndex) -> None:
         ("nothing-like-it", set()),
     ],
 )
-def test_operators_bind(index: LexicalIndex, query: str, expected: set[int]) -> None:
+def test_operators_bind(index: TypedIndex, query: str, expected: set[int]) -> None:
     # The fourth is left out: whether 여름신발 holds the word 여름 is the analyser's affair.
     assert set(words(index, query, among=ordinals(1, 2, 3, 5, 6))) == expected
 
@@ -232,19 +237,19 @@ def test_operators_bind(index: LexicalIndex, query: str, expected: set[int]) -> 
         (AnyOf("brand", ()), []),
     ],
 )
-def test_filters(index: LexicalIndex, where: Filter, expected: list[int]) -> None:
-    allowed = index.allowed(None, where)
+def test_filters(index: TypedIndex, where: Filter, expected: list[int]) -> None:
+    allowed = index.allowed(NOTHING, where)
     assert allowed is not None
     assert allowed.tolist() == expected
     assert set(words(index, "여름 summer sale", where=where)) <= set(expected)
 
 
-def test_filters_whose_values_compare_equal_are_kept_apart(index: LexicalIndex) -> None:
-    found = [index.allowed(None, AnyOf("new", (value,))) for value in (1, True, 1.0, "True")]
+def test_filters_whose_values_compare_equal_are_kept_apart(index: TypedIndex) -> None:
+    found = [index.allowed(NOTHING, AnyOf("new", (value,))) for value in (1, True, 1.0, "True")]
     assert [[] if f is None else f.tolist() for f in found] == [[], [1], [], []]
 
 
-def test_what_every_list_must_keep_to(index: LexicalIndex) -> None:
+def test_what_every_list_must_keep_to(index: TypedIndex) -> None:
     query = parse_query('anything +여름 -"여름 신발"')
     allowed = index.allowed(query, AnyOf("brand", ("하늘",)))
     assert allowed is not None
@@ -252,14 +257,14 @@ def test_what_every_list_must_keep_to(index: LexicalIndex) -> None:
     assert index.allowed(parse_query("여름 신발"), None) is None
 
 
-def test_among_bounds_and_counts(index: LexicalIndex) -> None:
+def test_among_bounds_and_counts(index: TypedIndex) -> None:
     found = index.words(parse_query("여름"), 10, among=ordinals(2, 3, 99))
     assert (found.ordinals, found.total) == ((2,), 1)
     assert index.words(parse_query("여름"), 10, among=[]).ordinals == ()
     assert index.phrase("여름 신발", 10, among=ordinals(4, 5)).ordinals == (4,)
 
 
-def test_highlights_point_at_what_matches(index: LexicalIndex) -> None:
+def test_highlights_point_at_what_matches(index: TypedIndex) -> None:
     spans = index.highlight(parse_query('"여름 신발" sale'), ASSETS[0].asset)
     assert [(s.field, s.start, s.end) for s in spans] == [("title", 0, 5)]
     tagged = index.highlight(parse_query("summer"), ASSETS[2].asset)
@@ -267,9 +272,7 @@ def test_highlights_point_at_what_matches(index: LexicalIndex) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 5, 40, 199, 200, 500])
-def test_equal_scores_stand_in_order_of_ordinal_at_every_cut(
-    empty: LexicalIndex, limit: int
-) -> None:
+def test_equal_scores_stand_in_order_of_ordinal_at_every_cut(empty: TypedIndex, limit: int) -> None:
     order = list(range(1, 201))
     random.Random(3).shuffle(order)
     for start in range(0, 200, 50):
@@ -286,7 +289,7 @@ def test_equal_scores_stand_in_order_of_ordinal_at_every_cut(
 
 @settings(max_examples=rounds(60, 600), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=80) | st.text('"+-~:*() \t여름신발sumer#brand', max_size=40))
-def test_nothing_typed_breaks_a_search(index: LexicalIndex, text: str) -> None:
+def test_nothing_typed_breaks_a_search(index: TypedIndex, text: str) -> None:
     try:
         query = parse_query(text)
     except InvalidQuery:
@@ -304,7 +307,7 @@ def test_nothing_typed_breaks_a_search(index: LexicalIndex, text: str) -> None:
 
 @settings(max_examples=rounds(60, 600), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(["여름", "신발", "특가", "모음", "shoes"]), min_size=1, max_size=3))
-def test_phrases_hold_what_a_naive_scan_finds(index: LexicalIndex, wanted: list[str]) -> None:
+def test_phrases_hold_what_a_naive_scan_finds(index: TypedIndex, wanted: list[str]) -> None:
     phrase = "".join(wanted)
     runs = {a.ordinal: [run.text for run in a.asset.text_fields()] for a in ASSETS}
     holders = {
@@ -339,7 +342,7 @@ def _whole_words(words: list[str], joined: str) -> bool:
         ("없는말", []),
     ],
 )
-def test_what_is_typed_is_completed(index: LexicalIndex, typed: str, expected: list[str]) -> None:
+def test_what_is_typed_is_completed(index: TypedIndex, typed: str, expected: list[str]) -> None:
     found = index.complete(typed, 10)
     texts = [completion.text.lower() for completion in found]
     assert [text for text in texts if " " not in text][: len(expected)] == [
@@ -349,7 +352,7 @@ def test_what_is_typed_is_completed(index: LexicalIndex, typed: str, expected: l
     assert len(index.complete(typed, 1)) == min(1, len(found))
 
 
-def test_completions_count_the_living(empty: LexicalIndex) -> None:
+def test_completions_count_the_living(empty: TypedIndex) -> None:
     empty.add(stored(number, "우산", brand="비옷") for number in (1, 2, 3))
     empty.commit(1)
     assert [tuple(c) for c in empty.complete("우", 5)] == [("우산", 3)]
@@ -377,7 +380,7 @@ def test_completions_count_the_living(empty: LexicalIndex) -> None:
     ],
 )
 def test_unknown_words_are_corrected_and_known_ones_left(
-    index: LexicalIndex, typed: str, expected: str | None
+    index: TypedIndex, typed: str, expected: str | None
 ) -> None:
     found = index.corrections(parse_query(typed))
     assert (found[0] if found else None) == expected
@@ -400,7 +403,7 @@ def test_unknown_words_are_corrected_and_known_ones_left(
     ],
 )
 def test_facets_count_all_matches(  # noqa: PLR0917  a row of the table above
-    index: LexicalIndex,
+    index: TypedIndex,
     field: str,
     query: str,
     where: Filter | None,
@@ -417,7 +420,7 @@ def test_facets_count_all_matches(  # noqa: PLR0917  a row of the table above
     assert len(first) == min(1, len(expected))
 
 
-def test_facets_leave_out_the_dead(empty: LexicalIndex) -> None:
+def test_facets_leave_out_the_dead(empty: TypedIndex) -> None:
     empty.add(stored(number, "글", brand="하늘" if number < 3 else "Sky") for number in range(1, 6))
     empty.commit(5)
     empty.remove(ordinals(1, 2, 3))
@@ -446,7 +449,7 @@ SLOGANS = [
 @pytest.fixture(scope="module", params=sorted(KINDS))
 def declared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LexicalIndex]:
+) -> Iterator[TypedIndex]:
     """Three assets under a declaration."""
     with opened(request.param, tmp_path_factory.mktemp("declared"), DECLARED) as made:
         made.add(SLOGANS)
@@ -475,32 +478,32 @@ def declared(
     ],
 )
 def test_declared_fields_are_searched_and_others_not(
-    declared: LexicalIndex, query: str, expected: set[int]
+    declared: TypedIndex, query: str, expected: set[int]
 ) -> None:
     found = declared.words(parse_query(query, DECLARED.queryable), 10)
     assert set(found.ordinals) == expected
 
 
-def test_a_boosted_field_goes_before_others(declared: LexicalIndex) -> None:
+def test_a_boosted_field_goes_before_others(declared: TypedIndex) -> None:
     assert words(declared, "우산")[0] == 2
 
 
-def test_a_whole_name_goes_before_all_that_only_hold_its_words(index: LexicalIndex) -> None:
+def test_a_whole_name_goes_before_all_that_only_hold_its_words(index: TypedIndex) -> None:
     found = index.words(parse_query("여름"), 10)
     assert found.ordinals[0] == 5  # a tag of it is no more than that
-    assert found.whole[:3] == (True, False, False)
+    assert found.named[:3] == (True, False, False)
     assert found.shares[:3] == (1.0, 1.0, 1.0)
 
 
-def test_names_are_equal_without_regard_to_spacing_case_and_number(index: LexicalIndex) -> None:
+def test_names_are_equal_without_regard_to_spacing_case_and_number(index: TypedIndex) -> None:
     for asked in ("SUMMER shoe sale", "summer shoes sale!", "여름신발 특가"):
         found = index.words(parse_query(asked), 10)
-        assert found.whole[:2] in {(True,), (True, False), (True, True)}, asked
+        assert found.named[:2] in {(True,), (True, False), (True, True)}, asked
     for asked in ("summer shoes", "+summer shoes sale", "summer shoes sale -winter"):
-        assert not any(index.words(parse_query(asked), 10).whole), asked
+        assert not any(index.words(parse_query(asked), 10).named), asked
 
 
-def test_what_holds_more_of_the_query_goes_before_what_holds_a_part(index: LexicalIndex) -> None:
+def test_what_holds_more_of_the_query_goes_before_what_holds_a_part(index: TypedIndex) -> None:
     found = index.words(parse_query("winter coats sale 여름"), 10)
     assert found.ordinals[0] == 6
     assert list(found.shares) == sorted(found.shares, reverse=True)
@@ -514,21 +517,21 @@ def test_what_holds_more_of_the_query_goes_before_what_holds_a_part(index: Lexic
     )
 
 
-def test_a_shorter_list_is_the_beginning_of_a_longer_one(index: LexicalIndex) -> None:
+def test_a_shorter_list_is_the_beginning_of_a_longer_one(index: TypedIndex) -> None:
     whole = words(index, "여름 신발 sale winter 특가", 10)
     for limit in range(1, len(whole)):
         assert words(index, "여름 신발 sale winter 특가", limit) == whole[:limit]
 
 
-def test_declared_values_are_typed_in_filters(declared: LexicalIndex) -> None:
-    cheap = declared.allowed(None, Between("price", None, 10_000))
-    priced = declared.allowed(None, Exists("price"))
+def test_declared_values_are_typed_in_filters(declared: TypedIndex) -> None:
+    cheap = declared.allowed(NOTHING, Between("price", None, 10_000))
+    priced = declared.allowed(NOTHING, Exists("price"))
     assert cheap is not None
     assert priced is not None
     assert (cheap.tolist(), priced.tolist()) == ([2], [2])
 
 
-def test_highlights_keep_to_what_is_searched(declared: LexicalIndex) -> None:
+def test_highlights_keep_to_what_is_searched(declared: TypedIndex) -> None:
     spans = declared.highlight(parse_query("여름 우산"), SLOGANS[0].asset)
     assert [(s.field, s.start, s.end) for s in spans] == [("slogan", 0, 2)]
     named = declared.highlight(parse_query("title:겨울 겨울"), SLOGANS[1].asset)
@@ -537,11 +540,11 @@ def test_highlights_keep_to_what_is_searched(declared: LexicalIndex) -> None:
     assert [s.field for s in only] == ["title"]
 
 
-def test_what_is_allowed_follows_every_commit(empty: LexicalIndex) -> None:
+def test_what_is_allowed_follows_every_commit(empty: TypedIndex) -> None:
     where = AnyOf("brand", ("하늘",))
     for last in (1, 2):
         empty.add([ASSETS[last - 1]])
         empty.commit(last)
-        allowed = empty.allowed(None, where)
+        allowed = empty.allowed(NOTHING, where)
         assert allowed is not None
         assert allowed.tolist() == list(range(1, last + 1))

@@ -12,9 +12,10 @@ from hybrid_search.core.similarity_baseline import (
     SimilarityBaseline,
     expected_best,
     measure,
+    script_of,
     unpacked,
 )
-from hybrid_search.stores.embedded.baseline_file import BaselineFile, Calibrator, script_of
+from hybrid_search.stores.embedded.baseline_file import BaselineFile, Calibrator
 from hybrid_search.stores.memory import MemoryVectors
 
 WIDTH = 32

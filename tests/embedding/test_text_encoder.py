@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hybrid_search.api.metrics import Metrics
-from hybrid_search.core import Asset, AssetId, Digest, Hit, ListSettings, Query
+from hybrid_search.core import Asset, AssetId, Digest, Hit, ListSettings, Ordinal, Query
 from hybrid_search.core.field_schema import UNDECLARED, FieldRule, Fields
 from hybrid_search.core.ports import Draft, Vectors
 from hybrid_search.embedding.text_encoder import CopyVectors, copy_key, segments, text_key
@@ -45,9 +45,11 @@ def ingest(engine: Engine, folder: Path, *rows: Mapping[str, object]) -> None:
 
 def best_by_copy(engine: Engine, text: str) -> str:
     """The asset whose copy is nearest."""
-    for candidates in engine.searcher.retrieve(Query(text)).lists:
-        if candidates.name == "copy_semantic":
-            return engine.catalog.fetch(candidates.ordinals[:1])[candidates.ordinals[0]].asset.id
+    found = engine.searcher.retrieve(Query(text)).candidates
+    for part in found.lists:
+        if part.name == "copy_semantic":
+            best = Ordinal(int(found.arrivals[part.rows[0]]))
+            return engine.catalog.fetch([best])[best].asset.id
     return ""
 
 
@@ -308,8 +310,8 @@ def test_another_declaration_reads_copy_anew(tmp_path: Path) -> None:
 
 
 def best_score(engine: Engine) -> float:
-    lists = engine.searcher.retrieve(Query("dog")).lists
-    return next(part.scores[0] for part in lists if part.name == "copy_semantic")
+    lists = engine.searcher.retrieve(Query("dog")).candidates.lists
+    return next(float(part.scores[0]) for part in lists if part.name == "copy_semantic")
 
 
 def test_its_index_is_rebuilt_beside_that_of_pictures(engine: Engine) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hybrid_search.analysis.query_parser import parse_query
 from hybrid_search.core import AnyOf, AssetId, Between, Example, Query
 from hybrid_search.core.errors import (
     IndexLocked,
@@ -87,7 +86,7 @@ def test_an_update_replaces_and_a_deletion_shows_at_once(engine: Engine, tmp_pat
     assert engine.indexer is not None
     assert engine.indexer.delete([AssetId("phrase"), AssetId("unknown")]) == ["phrase"]
     assert "phrase" not in ids(engine, Query("장갑"))
-    assert engine.lexical.count() == engine.catalog.count() == len(ROWS) - 1
+    assert engine.lexical.snapshot().count() == engine.catalog.count() == len(ROWS) - 1
 
 
 def test_one_bad_row_never_stops_the_rest(engine: Engine, tmp_path: Path) -> None:
@@ -261,7 +260,7 @@ def test_killed_while_writing_it_restarts_whole(tmp_path: Path, written: int) ->
     child.wait()
     with open_engine(settings_in(data), write=True) as engine:
         stored = engine.catalog.count()
-        assert engine.lexical.count() == stored
+        assert engine.lexical.snapshot().count() == stored
         report = ingest(engine, path)
         assert (report.unchanged, report.indexed) == (stored, 240 - stored)
         assert engine.searcher.search(Query('"광고 239"')).hits[0].stored.asset.id == "a239"
@@ -285,7 +284,7 @@ def test_a_changed_declaration_is_refused_until_a_rebuild_that_embeds_nothing(
     monkeypatch.setattr(ClipEmbedder, "pictures", embeds)
     rebuild(settings_in(folder))
     with open_engine(settings_in(folder)) as opened:
-        assert opened.lexical.words(parse_query("하늘"), 5).total == 0
+        assert opened.searcher.search(Query("하늘 -bogus")).hits == ()
         assert opened.vectors.count() == 3
         with pytest.raises(InvalidQuery, match="'price' is not facetted"):
             opened.searcher.search(Query(facets=("price",)))

@@ -141,7 +141,7 @@ def test_what_comes_in_while_the_new_index_is_built_is_served_by_it(
         assert engine.adopt()
         assert not engine.adopt()
         assert engine.vectors.count() == pictured
-        assert engine.lexical.count() == engine.catalog.count()
+        assert engine.lexical.snapshot().count() == engine.catalog.count()
         assert engine.copy_vectors is not None
         assert engine.copy_vectors.count() == engine.catalog.count() - without_copy(engine)
 

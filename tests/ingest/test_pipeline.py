@@ -22,7 +22,9 @@ from hybrid_search.images.decode import digest_of
 from hybrid_search.images.decoder_pool import Decoders
 from hybrid_search.ingest.manifests import Row
 from hybrid_search.ingest.pipeline import Indexer, IngestReport, Target
-from hybrid_search.stores.embedded.log_replay import LexicalReplay, VectorReplay
+from hybrid_search.stores.local.log_replay import LexicalReplay, VectorReplay
+from hybrid_search.stores.local.store import Indexes, LocalStore
+from hybrid_search.stores.local.view import VectorSource
 from hybrid_search.stores.memory import (
     HashEmbedder,
     MemoryCatalog,
@@ -76,19 +78,31 @@ def road_in(batch_size: int = 4) -> Iterator[Road]:
     lexical, vectors = MemoryLexical(RulesAnalyzer()), MemoryVectors(embedder.facts.dimension)
     with closing(CountingDecoders(PictureLimits())) as decoders:
         encoder = PictureEncoder(catalog, embedder, decoders)
-        followers = (
-            LexicalReplay(catalog, lexical),
-            VectorReplay(catalog, vectors, embedder.facts.key),
-        )
+        replay = VectorReplay(catalog, vectors, embedder.facts.key)
         indexer = Indexer(
-            catalog=catalog,
             pictures=pictures,
-            target=Target(encoder, None, followers, noop, noop),
+            target=Target(store_of(catalog, lexical, vectors, replay), encoder, None),
             fields=Fields({}),
             batch_size=batch_size,
         )
         with closing(indexer):
             yield Road(catalog, lexical, vectors, embedder, decoders, encoder, pictures, indexer)
+
+
+def store_of(
+    catalog: MemoryCatalog, lexical: MemoryLexical, vectors: MemoryVectors, replay: VectorReplay
+) -> LocalStore:
+    return LocalStore(
+        Indexes(
+            catalog=catalog,
+            lexical=lexical,
+            sources=lambda: {"image_to_image": VectorSource(vectors)},
+            fields=Fields({}),
+            unavailable={},
+            vector_replays=[replay],
+            lexical_replay=LexicalReplay(catalog, lexical),
+        )
+    )
 
 
 def png(shade: int) -> bytes:
@@ -107,7 +121,7 @@ def test_equal_bytes_are_embedded_once_in_and_across_batches() -> None:
         report = road.indexer.ingest(ad(n, png(n % 3)) for n in range(24))
         assert (report.indexed, report.pictures, report.embedded) == (24, 24, 3)
         assert sum(road.embedder.batches) == 3
-        assert road.vectors.count() == road.lexical.count() == road.catalog.count() == 24
+        assert road.vectors.count() == road.lexical.snapshot().count() == road.catalog.count() == 24
 
 
 def test_new_words_for_a_known_picture_decode_and_embed_nothing() -> None:
@@ -139,7 +153,7 @@ def test_what_progress_counts_is_stored_and_indexed() -> None:
         def progress(report: IngestReport) -> None:
             ids = [f"a{n}" for n in range(report.total)]
             assert all(road.catalog.find(AssetId(name)) for name in ids)
-            assert road.lexical.count() >= report.total
+            assert road.lexical.snapshot().count() >= report.total
             assert road.vectors.count() >= report.total
             counted.append(report.total)
 
@@ -242,13 +256,8 @@ def test_what_is_under_way_when_another_generation_takes_over_is_embedded_by_its
             encoder.embed_missing(road.pictures)
             vector_replay = VectorReplay(road.catalog, vectors, other.facts.key)
             vector_replay.load()
-            return Target(
-                encoder,
-                None,
-                (LexicalReplay(road.catalog, road.lexical), vector_replay),
-                noop,
-                noop,
-            )
+            store = store_of(road.catalog, road.lexical, vectors, vector_replay)
+            return Target(store, encoder, None)
 
         def rows() -> Iterator[Row]:
             for number in range(40):
@@ -259,7 +268,3 @@ def test_what_is_under_way_when_another_generation_takes_over_is_embedded_by_its
         assert road.indexer.ingest(rows()).indexed == 40
         assert road.catalog.unembedded(other.facts.key) == {}
         assert vectors.count() == 40
-
-
-def noop() -> None:
-    """Told of a write."""

@@ -213,7 +213,7 @@ def test_what_is_there_is_not_called_missing_and_what_is_not_is(engine: Engine) 
     found = []
     for test in read_queries(folder / "queries.jsonl", usual):
         hits = engine.searcher.retrieve(test.query)
-        candidates = retrieve(engine.searcher, engine.catalog, test, judged.get(test.qid, {}))
+        candidates = retrieve(engine.searcher, test, judged.get(test.qid, {}))
         if measure([candidates], [usual], ["nDCG@10"])["nDCG@10"].any():
             found.append(hits.good_match(usual))
     assert len(found) > 400

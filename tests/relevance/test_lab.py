@@ -23,13 +23,13 @@ from hybrid_search.core import (
     ListSettings,
     Query,
 )
+from hybrid_search.core.candidates import CandidateList, Retrieved
 from hybrid_search.core.errors import InvalidConfig, InvalidInput
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.variants import openings
 from hybrid_search.relevance import evaluation
 from hybrid_search.relevance.candidate_cache import (
-    CachedList,
     Candidates,
     retrieve,
 )
@@ -45,7 +45,7 @@ from hybrid_search.relevance.experiment import (
 from hybrid_search.relevance.runner import Results, run_experiment
 from hybrid_search.relevance.sweep import rankings
 from hybrid_search.relevance.tuning.cutoffs import cut_offs, refusals
-from hybrid_search.search.retriever import Retrieved
+from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.settings import load_settings
 
 NOTHING: dict[ListName, float] = dict.fromkeys(LIST_NAMES, NO_MATCH)
@@ -118,24 +118,16 @@ def test_settings_at_once_rank_as_a_search_with_each(engine: Engine) -> None:
     tried = [defaults, *(by_chance(chance, defaults) for _ in range(60))]
     judged = read_judgments(FIXTURES / "qrels.txt")
     for test in list(read_queries(FIXTURES / "queries.jsonl", defaults))[::9]:
-        retrieved = engine.searcher.retrieve(test.query)
-        candidates = retrieve(engine.searcher, engine.catalog, test, judged.get(test.qid, {}))
+        candidates = retrieve(engine.searcher, test, judged.get(test.qid, {}))
         found = rankings(candidates, tried, 50)
         for row, settings in zip(found, tried, strict=True):
-            hits = engine.searcher.fused(narrowed(retrieved, settings), settings)[:50]
-            scores = {str(engine_id(engine, hit.ordinal)): hit.score for hit in hits}
+            query = replace(test.query, fusion=settings, size=50)
+            hits = engine.searcher.search(query).hits
+            scores = {hit.stored.asset.id: hit.score for hit in hits}
             ours = [candidates.ids[at] for at in row if at >= 0]
             assert set(ours) == set(scores)
             for mine, theirs in zip(ours, scores, strict=True):
                 assert math.isclose(scores[mine], scores[theirs], rel_tol=1e-9, abs_tol=1e-9)
-
-
-def narrowed(retrieved: Retrieved, settings: FusionSettings) -> Retrieved:
-    """With only the lists that the settings name, each to its window."""
-    lists = [part for part in retrieved.lists if part.name in settings.lists]
-    windows = [min(settings.lists[part.name].window, len(part.ordinals)) for part in lists]
-    cut = [part.only(range(window)) for part, window in zip(lists, windows, strict=True)]
-    return replace(retrieved, lists=tuple(cut))
 
 
 def engine_id(engine: Engine, ordinal: int) -> str:
@@ -232,7 +224,7 @@ def test_a_search_goes_by_the_cut_offs_that_were_learned(engine: Engine, results
     told = []
     for test in list(read_queries(FIXTURES / "queries.jsonl", usual))[::5]:
         retrieved = engine.searcher.retrieve(test.query)
-        candidates = retrieve(engine.searcher, engine.catalog, test, judged.get(test.qid, {}))
+        candidates = retrieve(engine.searcher, test, judged.get(test.qid, {}))
         one = refusals([candidates], np.array([0]), {**NOTHING, **cuts})
         good = one.refused_wrongly + one.refused_rightly == 0.0
         assert retrieved.good_match(learned) == good
@@ -246,9 +238,11 @@ def test_a_search_goes_by_the_cut_offs_that_were_learned(engine: Engine, results
 
 
 def candidates_of(grade: int, best: float) -> Candidates:
-    one = CachedList("lexical", np.array([0]), np.array([5.0]), np.array([best]), exhausted=True)
+    row, value = np.array([0]), np.array([best])
+    one = CandidateList("lexical", row, np.array([5.0]), 10, total=1, confidences=value)
     test = evaluation.TestQuery("q", "made", "all", Query())
-    return Candidates(test, ("a",), np.array([float(grade)]), (1.0,), np.array([0]), (one,), ())
+    rows, whole = Retrieved.of((one,), [1]), np.array([True])
+    return Candidates(test, ("a",), np.array([float(grade)]), (1.0,), rows, whole)
 
 
 def test_a_point_changes_what_it_names_alone(engine: Engine) -> None:
@@ -386,12 +380,16 @@ def test_a_variant_finds_what_a_rebuilt_index_finds(engine: Engine) -> None:
     with opening("same") as same, opening("rules") as rules:
         others = 0
         for test in tests:
-            own = engine.searcher.retrieve(test.query)
-            found = same.retrieve(test.query)
-            assert [part.ordinals for part in found.lists] == [p.ordinals for p in own.lists]
-            words = rules.retrieve(test.query).lists[0]
-            others += words.ordinals != own.lists[0].ordinals
+            own = arrivals_of(engine.searcher, test.query)
+            assert arrivals_of(same, test.query) == own
+            others += arrivals_of(rules, test.query)[0] != own[0]
     assert others
+
+
+def arrivals_of(searcher: Searcher, query: Query) -> list[list[int]]:
+    """The candidates of each list."""
+    found = searcher.retrieve(query).candidates
+    return [found.arrivals[part.rows].tolist() for part in found.lists]
 
 
 @pytest.mark.parametrize(

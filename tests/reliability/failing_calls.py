@@ -234,7 +234,7 @@ def _lost(engine: Engine, acknowledged: set[str]) -> list[str]:
     """Acknowledged adverts that are not in the catalog and in each index."""
     found = {name: engine.catalog.find(AssetId(name)) for name in acknowledged}
     ordinals = {name: stored.ordinal for name, stored in found.items() if stored is not None}
-    words, vectors = set(engine.lexical.ordinals()), set(engine.vectors.ordinals())
+    words, vectors = set(engine.lexical.snapshot().ordinals()), set(engine.vectors.ordinals())
     pictured = {name for name, stored in found.items() if stored and stored.picture}
     return [
         f"lost: {name}"

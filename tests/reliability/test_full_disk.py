@@ -85,9 +85,9 @@ def test_an_index_that_missed_a_write_catches_up_by_itself(
         monkeypatch.setattr(engine.lexical, "commit", full)
         with pytest.raises(StorageFull):
             written(engine, tmp_path / "ads", 0)
-        assert (engine.catalog.count(), engine.lexical.count()) == (8, 0)
-        until(lambda: engine.lexical.count() >= 8)
-        assert list(engine.lexical.ordinals()) == list(range(1, 9))
+        assert (engine.catalog.count(), engine.lexical.snapshot().count()) == (8, 0)
+        until(lambda: engine.lexical.snapshot().count() >= 8)
+        assert list(engine.lexical.snapshot().ordinals()) == list(range(1, 9))
 
 
 def test_less_than_the_reserve_is_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -147,12 +147,12 @@ def test_the_words_take_what_comes_after(tmp_path: Path) -> None:
             for _ in range(2):
                 with pytest.raises(StorageFull, match="no space left"):
                     written_words(index, range(10, 200))
-                assert index.count() == 9
+                assert index.snapshot().count() == 9
             (disk / "filler").unlink()
             written_words(index, range(10, 200))
-            assert (index.count(), index.watermark) == (199, 199)
+            assert (index.snapshot().count(), index.snapshot().watermark) == (199, 199)
         with closing(TantivyIndex(disk / "index", RulesAnalyzer(), checked=True)) as index:
-            assert list(index.ordinals()) == list(range(1, 200))
+            assert list(index.snapshot().ordinals()) == list(range(1, 200))
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw"])

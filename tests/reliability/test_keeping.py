@@ -108,7 +108,7 @@ def test_a_row_that_changed_is_told_and_repaired(copied: Settings, sql: str, say
 def test_ids_that_an_index_lacks_are_told(copied: Settings) -> None:
     with open_engine(copied, write=True) as engine:
         engine.lexical.remove([Ordinal(5)])
-        engine.lexical.commit(engine.lexical.watermark)
+        engine.lexical.commit(engine.lexical.snapshot().watermark)
     assert problems(copied) == {"words: ids": ("1 are lacking, as [5]",)}
     assert repair(copied).whole
     assert problems(copied) == {}

@@ -92,5 +92,5 @@ def test_equal_vectors_stand_out_from_nothing() -> None:
 
 
 def test_nothing_found_is_believed_in_nothing() -> None:
-    assert of_similarities([], 0.1, 0.1, 100) == ()
+    assert not len(of_similarities([], 0.1, 0.1, 100))
     assert of_words([], [], 0.0, 1, 0) == ()

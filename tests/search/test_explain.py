@@ -78,7 +78,7 @@ def test_a_token_of_another_search_is_refused(engine: Engine, token: str) -> Non
 def test_a_token_that_is_no_longer_known_is_looked_for_anew(engine: Engine) -> None:
     query = Query(text="half forgotten")
     answer = engine.searcher.search(query)
-    engine.searcher._rankings.clear()
+    engine.searcher.forget()
     again = engine.searcher.search(replace(query, reuse=answer.token))
     assert not again.reused
     assert again.hits == answer.hits

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from hybrid_search.core import (
     LIST_NAMES,
-    CandidateList,
     FusedHit,
     FusionMethod,
     FusionSettings,
@@ -17,15 +16,14 @@ from hybrid_search.core import (
     ListSettings,
     Ordinal,
 )
-from hybrid_search.search.fusion import Outside, contributions, fuse
+from tests.search.ranked_lists import Ranked, fused, parts_of
 
 
 def ranked(
     name: ListName, *ordinals: int, window: int = 100, confidences: Sequence[float] = ()
-) -> CandidateList:
+) -> Ranked:
     scores = tuple(float(-place) for place in range(len(ordinals)))
-    found = tuple(map(Ordinal, ordinals))
-    return CandidateList(name, found, scores, window, confidences=tuple(confidences))
+    return Ranked(name, ordinals, scores, tuple(confidences), window)
 
 
 def fusing(method: FusionMethod, rank_constant: float = 60.0, **weights: float) -> FusionSettings:
@@ -40,7 +38,7 @@ def plain(rank_constant: float = 60.0, **weights: float) -> FusionSettings:
 def test_the_worked_example_that_elasticsearch_publishes() -> None:
     first = ranked("lexical", 1, 2, 3, 4, window=5)
     second = ranked("text_to_image", 3, 4, 2, 5, 1, window=5)
-    scores = [round(hit.score, 3) for hit in fuse([first, second], plain(1.0))]
+    scores = [round(hit.score, 3) for hit in fused([first, second], plain(1.0))]
     expected = {
         1: 1 / 2 + 1 / 6,
         2: 1 / 3 + 1 / 4,
@@ -53,23 +51,23 @@ def test_the_worked_example_that_elasticsearch_publishes() -> None:
 
 def test_ties_go_to_the_best_rank_then_the_earlier_list_then_the_ordinal() -> None:
     lists = [ranked("text_to_image", 9, 3), ranked("lexical", 7, 2)]
-    assert [hit.ordinal for hit in fuse(lists, plain())] == [7, 9, 2, 3]
+    assert [hit.ordinal for hit in fused(lists, plain())] == [7, 9, 2, 3]
 
 
 def test_holders_of_a_phrase_stand_above_every_score() -> None:
     lists = [ranked("lexical", *range(1, 50)), ranked("text_to_image", *range(1, 50))]
-    assert fuse(lists, plain(), {Ordinal(49): 1})[0].ordinal == 49
+    assert fused(lists, plain(), {49: 1})[0].ordinal == 49
 
 
 def test_candidates_below_the_window_do_not_count() -> None:
-    hits = fuse([ranked("lexical", 1, 2, 3, window=2)], plain())
+    hits = fused([ranked("lexical", 1, 2, 3, window=2)], plain())
     assert [hit.ordinal for hit in hits] == [1, 2]
 
 
 def test_an_absent_hit_says_why() -> None:
-    whole = CandidateList("lexical", (Ordinal(1),), (1.0,), 10, total=1)
-    cut = CandidateList("text_to_image", (Ordinal(2),), (1.0,), 1)
-    first, second = contributions(FusedHit(Ordinal(3), 0.0, 0), [whole, cut], plain())
+    whole = Ranked("lexical", (1,), (1.0,), window=10, total=1)
+    cut = Ranked("text_to_image", (2,), (1.0,), window=1)
+    first, second = parts_of(FusedHit(Ordinal(3), 0.0, 0), [whole, cut], plain())
     assert (first.absent, second.absent) == ("not_matched", "below_window")
 
 
@@ -80,19 +78,19 @@ unique = st.lists(st.integers(1, 60), unique=True, max_size=30)
 def test_laws(a: list[int], b: list[int], c: list[int], rank_constant: float) -> None:
     lists = [ranked("lexical", *a), ranked("text_to_image", *b), ranked("image_to_image", *c)]
     settings = plain(rank_constant, lexical=1.3)
-    hits = fuse(lists, settings)
+    hits = fused(lists, settings)
     assert sorted(hit.ordinal for hit in hits) == sorted({*a, *b, *c})
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-    assert fuse(lists[::-1], settings) == hits
+    assert fused(lists[::-1], settings) == hits
     for hit in hits[:5]:
-        parts = contributions(hit, lists, settings)
+        parts = parts_of(hit, lists, settings)
         assert math.fsum(part.contribution for part in parts) == pytest.approx(hit.score, rel=1e-12)
 
 
 @given(unique.filter(lambda ranks: len(ranks) > 1), unique)
 def test_a_better_rank_never_lowers_a_hit(a: list[int], b: list[int]) -> None:
     def place(ordinals: list[int]) -> int:
-        hits = fuse([ranked("lexical", *ordinals), ranked("text_to_image", *b)], plain())
+        hits = fused([ranked("lexical", *ordinals), ranked("text_to_image", *b)], plain())
         return [hit.ordinal for hit in hits].index(Ordinal(a[-1]))
 
     assert place([a[-1], *a[:-1]]) <= place(a)
@@ -100,7 +98,7 @@ def test_a_better_rank_never_lowers_a_hit(a: list[int], b: list[int]) -> None:
 
 def test_weights_multiply() -> None:
     lists = [ranked("lexical", 1), ranked("text_to_image", 2)]
-    hits = fuse(lists, plain(60.0, text_to_image=2.0))
+    hits = fused(lists, plain(60.0, text_to_image=2.0))
     assert hits[0].ordinal == 2
     assert hits[0].score == pytest.approx(2 / 61)
 
@@ -115,7 +113,7 @@ def test_a_list_counts_as_far_as_it_is_believed() -> None:
         ranked("lexical", 1, 2, confidences=(0.5, 0.1)),
         ranked("text_to_image", 3, 1, confidences=(0.9, 0.2)),
     ]
-    scores = {hit.ordinal: hit.score for hit in fuse(lists, CONFIDENT)}
+    scores = {hit.ordinal: hit.score for hit in fused(lists, CONFIDENT)}
     assert scores == {
         1: pytest.approx(2 * 0.5 / 61 + 0.2 / 62),
         2: pytest.approx(2 * 0.1 / 62),
@@ -126,14 +124,13 @@ def test_a_list_counts_as_far_as_it_is_believed() -> None:
 def test_the_plain_form_knows_no_evidence() -> None:
     lists = [ranked("lexical", 1, 2, confidences=(0.5, 0.1)), ranked("text_to_image", 3, 1)]
     bare = [ranked("lexical", 1, 2), ranked("text_to_image", 3, 1)]
-    outside = [Outside(("lexical",), {Ordinal(3)})]
-    assert fuse(lists, plain(), outside=outside) == fuse(bare, plain())
+    assert fused(lists, plain(), without_text={3}) == fused(bare, plain())
 
 
 def test_a_list_that_is_believed_in_nothing_changes_nothing() -> None:
     words = ranked("lexical", 5, 3, 1, confidences=(1.0, 0.7, 0.7))
     noise = ranked("text_to_image", 9, 1, 8, confidences=(0.0, 0.0, 0.0))
-    hits = [hit.ordinal for hit in fuse([words, noise], CONFIDENT)]
+    hits = [hit.ordinal for hit in fused([words, noise], CONFIDENT)]
     assert hits[:3] == [5, 3, 1]
 
 
@@ -141,8 +138,8 @@ def test_what_a_list_cannot_hold_is_not_held_against_a_hit() -> None:
     """Of two pictures, the one without copy is as good as the one whose copy nobody asked for."""
     words = ranked("lexical", 7, confidences=(1.0,))
     pictures = ranked("text_to_image", 1, 2, confidences=(0.8, 0.8))
-    outside = [Outside(("lexical",), {Ordinal(2)})]
-    hits = {hit.ordinal: hit for hit in fuse([words, pictures], CONFIDENT, outside=outside)}
+    found = fused([words, pictures], CONFIDENT, without_text={2})
+    hits = {hit.ordinal: hit for hit in found}
     lift = 2.8 / (2.8 - 2 / 3 * 2.0)
     assert hits[Ordinal(2)].lift == pytest.approx(lift)
     assert hits[Ordinal(2)].score == pytest.approx(0.8 / 62 * lift)
@@ -156,7 +153,7 @@ believed = st.lists(
 apart = st.frozensets(st.integers(1, 60))
 
 
-def lists_of(*found: list[tuple[int, float]]) -> list[CandidateList]:
+def lists_of(*found: list[tuple[int, float]]) -> list[Ranked]:
     names: tuple[ListName, ...] = ("lexical", "text_to_image", "copy_semantic")
     return [
         ranked(name, *(o for o, _ in pairs), confidences=[c for _, c in pairs])
@@ -169,22 +166,18 @@ def test_laws_of_the_evidence(
     a: list[tuple[int, float]],
     b: list[tuple[int, float]],
     c: list[tuple[int, float]],
-    without_copy: frozenset[int],
+    without_text: frozenset[int],
     without_picture: frozenset[int],
 ) -> None:
     lists = lists_of(a, b, c)
-    no_copy = set(map(Ordinal, without_copy)) - {*lists[0].ordinals, *lists[2].ordinals}
-    no_picture = set(map(Ordinal, without_picture)) - no_copy - set(lists[1].ordinals)
-    outside = [
-        Outside(("lexical", "copy_semantic"), no_copy),
-        Outside(("text_to_image",), no_picture),
-    ]
-    hits = fuse(lists, CONFIDENT, outside=outside)
+    no_text = without_text - {*lists[0].ordinals, *lists[2].ordinals}
+    no_picture = without_picture - no_text - set(lists[1].ordinals)
+    hits = fused(lists, CONFIDENT, None, no_text, no_picture)
     assert sorted(hit.ordinal for hit in hits) == sorted({o for x in lists for o in x.ordinals})
-    assert fuse(lists[::-1], CONFIDENT, outside=outside) == hits
+    assert fused(lists[::-1], CONFIDENT, None, no_text, no_picture) == hits
     assert all(1.0 <= hit.lift <= 3.0 + 1e-9 for hit in hits)
     for hit in hits[:5]:
-        parts = contributions(hit, lists, CONFIDENT)
+        parts = parts_of(hit, lists, CONFIDENT)
         assert math.fsum(part.contribution for part in parts) == pytest.approx(hit.score)
 
 
@@ -197,8 +190,7 @@ def test_a_better_rank_with_the_same_evidence_never_lowers_a_hit(
 ) -> None:
     def place(pairs: list[tuple[int, float]]) -> int:
         lists = lists_of(pairs, b, c)
-        lacking = frozenset(map(Ordinal, without)) - set(lists[1].ordinals)
-        hits = fuse(lists, CONFIDENT, outside=[Outside(("text_to_image",), lacking)])
+        hits = fused(lists, CONFIDENT, None, (), without - set(lists[1].ordinals))
         return [hit.ordinal for hit in hits].index(Ordinal(a[-1][0]))
 
     assert place([a[-1], *a[:-1]]) <= place(a)
@@ -218,7 +210,7 @@ def test_more_evidence_for_a_hit_never_lowers_it(
     raised = [(o, max(before, more)) if o == ordinal else (o, x) for o, x in a]
 
     def place(pairs: list[tuple[int, float]]) -> int:
-        return [hit.ordinal for hit in fuse(lists_of(pairs, b, c), CONFIDENT)].index(
+        return [hit.ordinal for hit in fused(lists_of(pairs, b, c), CONFIDENT)].index(
             Ordinal(ordinal)
         )
 
@@ -229,6 +221,5 @@ def test_more_evidence_for_a_hit_never_lowers_it(
 def test_holders_of_phrases_stand_above_all_evidence(
     a: list[tuple[int, float]], b: list[tuple[int, float]], held: dict[int, int]
 ) -> None:
-    phrases = {Ordinal(ordinal): count for ordinal, count in held.items()}
-    hits = fuse(lists_of(a, b, []), CONFIDENT, phrases)
+    hits = fused(lists_of(a, b, []), CONFIDENT, held)
     assert [hit.phrases for hit in hits] == sorted((hit.phrases for hit in hits), reverse=True)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from hybrid_search.analysis.normalize import normalise
 from hybrid_search.api.schemas.interleaving import interleaved_to_json
 from hybrid_search.cli.main import app
-from hybrid_search.core import Click, FusedHit, LoggedSearch, Ordinal, Query, Sort
+from hybrid_search.core import Click, FusedHit, LoggedSearch, Query, Sort
 from hybrid_search.core.errors import EngineFailure
 from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
@@ -25,7 +25,8 @@ from hybrid_search.engine.judgments import Judgments
 from hybrid_search.engine.parts import open_query_log
 from hybrid_search.relevance.evaluation import TestQuery as Judged
 from hybrid_search.relevance.evaluation import read_judgments, read_queries
-from hybrid_search.search.interleaving import anytime_test, mixed_hits, team_draft, won
+from hybrid_search.search.fusion import Order
+from hybrid_search.search.interleaving import anytime_test, mixed_order, team_draft, won
 from hybrid_search.search.query_logger import Feedback, interleaved, logged, personal
 from hybrid_search.settings.settings import load_settings
 from hybrid_search.stores.memory import MemoryQueryLog
@@ -186,16 +187,24 @@ def test_holders_of_a_phrase_stand_first_in_a_mix_too(engine: Engine) -> None:
 
 @given(st.permutations(range(12)), st.permutations(range(12)), st.text(min_size=8, max_size=8))
 def test_a_mix_holds_every_hit_once(a: list[int], b: list[int], name: str) -> None:
-    one = [FusedHit(Ordinal(o), 1.0 / (at + 1), 0) for at, o in enumerate(a)]
-    other = [FusedHit(Ordinal(o), 2.0 / (at + 1), 0) for at, o in enumerate(b)]
-    mixed = mixed_hits(one, other, name)
+    one, other = order_of(a, 1.0), order_of(b, 2.0)
+    mixed = hits_of(mixed_order(one, other, name))
     assert sorted(hit.ordinal for hit in mixed) == list(range(12))
-    assert mixed == mixed_hits(one, other, name)
-    firsts = {mixed[0].ordinal, mixed[1].ordinal}
-    assert {one[0].ordinal, other[0].ordinal} <= firsts
+    assert mixed == hits_of(mixed_order(one, other, name))
+    assert {a[0], b[0]} <= {mixed[0].ordinal, mixed[1].ordinal}
     for hit in mixed:
         own = one if hit.team == "a" else other
-        assert hit.score == next(h.score for h in own if h.ordinal == hit.ordinal)
+        assert hit.score == next(h.score for h in hits_of(own) if h.ordinal == hit.ordinal)
+
+
+def order_of(ordinals: list[int], best: float) -> Order:
+    rows, count = np.array(ordinals, np.int64), len(ordinals)
+    scores = best / np.arange(1, count + 1)
+    return Order(rows, rows, scores, np.zeros(count, np.int64), np.ones(count))
+
+
+def hits_of(order: Order) -> list[FusedHit]:
+    return [order.hit(place) for place in range(len(order))]
 
 
 # --------------------------------------------------------------------------- what they say

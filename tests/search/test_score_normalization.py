@@ -7,26 +7,25 @@ from hypothesis import strategies as st
 
 from hybrid_search.core import (
     FUSION_METHODS,
-    CandidateList,
     FusionMethod,
     FusionSettings,
     ListName,
     ListSettings,
-    Ordinal,
 )
-from hybrid_search.search.fusion import contributions, fuse
 from hybrid_search.search.score_normalization import gains
+from tests.search import ranked_lists
+from tests.search.ranked_lists import Ranked, parts_of
 
 NAMES: tuple[ListName, ...] = ("lexical", "text_to_image", "copy_semantic")
 
 
-def listed(name: ListName, *hits: tuple[int, float]) -> CandidateList:
-    ordinals = tuple(Ordinal(ordinal) for ordinal, _ in hits)
-    return CandidateList(name, ordinals, tuple(score for _, score in hits), 100)
+def listed(name: ListName, *hits: tuple[int, float]) -> Ranked:
+    ordinals = tuple(ordinal for ordinal, _ in hits)
+    return Ranked(name, ordinals, tuple(score for _, score in hits))
 
 
 def fused(
-    method: FusionMethod, constant: float, *lists: CandidateList, weights: tuple[float, ...] = ()
+    method: FusionMethod, constant: float, *lists: Ranked, weights: tuple[float, ...] = ()
 ) -> dict[int, float]:
     given_weights = weights or (1.0,) * len(lists)
     settings = FusionSettings(
@@ -34,7 +33,7 @@ def fused(
         {c.name: ListSettings(100, w) for c, w in zip(lists, given_weights, strict=True)},
         method,
     )
-    return {hit.ordinal: hit.score for hit in fuse(lists, settings)}
+    return {hit.ordinal: hit.score for hit in ranked_lists.fused(lists, settings)}
 
 
 def test_the_worked_example_of_elasticsearch() -> None:
@@ -120,8 +119,8 @@ def test_parts_add_up_and_settings_at_once_are_those_one_by_one(
         {c.name: ListSettings(100, w) for c, w in zip(candidates, weights, strict=False)},
         method,
     )
-    for hit in fuse(candidates, settings):
-        parts = contributions(hit, candidates, settings)
+    for hit in ranked_lists.fused(candidates, settings):
+        parts = parts_of(hit, candidates, settings)
         assert sum(part.contribution for part in parts) == pytest.approx(hit.score, abs=1e-9)
     column = np.array(lists[0])
     constants, many = np.array([[constant], [constant + 1]]), np.array([[weights[0]], [weights[1]]])

@@ -15,13 +15,23 @@ from hybrid_search.core.ports.catalog import (
 )
 from hybrid_search.core.ports.embedder import Embedder, ModelFacts
 from hybrid_search.core.ports.lexical_index import (
-    Completion,
     FacetBucket,
     LexicalIndex,
     LexicalMatches,
+    LexicalSnapshot,
 )
 from hybrid_search.core.ports.picture_store import PictureStore
 from hybrid_search.core.ports.query_log import QueryLog
+from hybrid_search.core.ports.store import (
+    Completion,
+    IndexStatistics,
+    ListPlan,
+    ListStatistics,
+    Plan,
+    Scores,
+    Store,
+    View,
+)
 from hybrid_search.core.ports.vector_index import (
     Due,
     Rebuilt,
@@ -39,21 +49,29 @@ __all__ = [
     "Due",
     "Embedder",
     "FacetBucket",
+    "IndexStatistics",
     "LexicalIndex",
     "LexicalMatches",
+    "LexicalSnapshot",
+    "ListPlan",
+    "ListStatistics",
     "LiveVectors",
     "ModelFacts",
     "Operation",
     "Ordinals",
     "PictureStore",
+    "Plan",
     "QueryLog",
     "Rebuilt",
     "Reload",
+    "Scores",
+    "Store",
     "Subject",
     "TextKey",
     "VectorIndex",
     "VectorMatches",
     "VectorStatus",
     "Vectors",
+    "View",
     "searched_fields",
 ]

@@ -1,61 +1,139 @@
-"""The inverted index."""
+"""The inverted index of a store on one machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from hybrid_search.analysis.query_parser import ParsedQuery
-from hybrid_search.core import (
-    Asset,
-    Filter,
-    Ordinal,
-    Span,
-    StoredAsset,
-)
 from hybrid_search.core.arrays import Ordinals
+from hybrid_search.core.assets import Ordinal, StoredAsset
+from hybrid_search.core.filters import Filter
+from hybrid_search.core.ports.store import Completion
+from hybrid_search.core.query_tree import Binding, Node, Term, TermStatistics, Words
+
+PARTIAL = 0.5
+"""What a share of the information is worth that only parts of words hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class LexicalMatches:
-    """Matches of a lexical search, best first; equal ones stand in order of ordinal."""
+    """Matches of a lexical search, best first; equal ones in order of ordinal."""
 
     ordinals: tuple[Ordinal, ...]
     scores: tuple[float, ...]
     total: int
     """How many assets match, beyond the limit too."""
     shares: tuple[float, ...] = ()
-    """Of a search for words: how much of the query's information each match holds, 0 to 1."""
-    whole: tuple[bool, ...] = ()
-    """Of a search for words: whether a name of the match is what was asked, no more, no less."""
+    """Of a words query: the share of its information that each match holds, 0 to 1."""
+    named: tuple[bool, ...] = ()
+    """Of a words query: whether a name of the match is the query, no more and no less."""
     information: float = 0.0
-    """What the words of the query say together, in nats: the sum of their idf."""
+    """The information of the words together, in nats."""
+
+    def extended(self, wide: LexicalMatches, limit: int) -> LexicalMatches:
+        """These matches, then those that only the wider query found, at half their share."""
+        known = set(self.ordinals)
+        rest = [place for place, ordinal in enumerate(wide.ordinals) if ordinal not in known]
+        rest = rest[: max(0, limit - len(self.ordinals))]
+        return LexicalMatches(
+            (*self.ordinals, *(wide.ordinals[place] for place in rest)),
+            (*self.scores, *(wide.scores[place] for place in rest)),
+            max(self.total, wide.total),
+            (*self.shares, *(wide.shares[place] * PARTIAL for place in rest)),
+            (*self.named, *(False for _ in rest)),
+            self.information,
+        )
 
 
 class FacetBucket(NamedTuple):
     """One value of a field among the matches."""
 
     example: Ordinal
-    """One of the assets that hold it, to show the value as it is spelt there."""
+    """One of the assets that have it, to show the value as it is spelled there."""
     key: str
     """The value in the one spelling that ``facet_key`` gives it."""
     assets: int
-    """How many hold it."""
+    """How many have it."""
 
 
-class Completion(NamedTuple):
-    """A suggestion for what is being typed."""
+class LexicalSnapshot(Protocol):
+    """One commit of the index; nothing in it changes."""
 
-    text: str
-    assets: int
-    """How many assets hold it."""
+    @property
+    def watermark(self) -> int:
+        """The last operation that is in; 0 for a new index."""
+        ...
+
+    @property
+    def token(self) -> Hashable:
+        """Equal for snapshots of the same commit."""
+        ...
+
+    def statistics(self, terms: Collection[Term]) -> TermStatistics:
+        """The document frequency of each term."""
+        ...
+
+    def words(
+        self,
+        query: Words,
+        limit: int,
+        where: Filter | None = None,
+        among: Sequence[Ordinal] | None = None,
+    ) -> LexicalMatches:
+        """The assets that match the words.
+
+        First those of which a name is the query, then those with the larger share of its
+        information, in sixtieths; among equals BM25 decides. Below ``WIDEN_BELOW`` matches, those
+        of the wide query follow. ``where`` must match but does not score; ``among`` restricts to
+        these versions.
+        """
+        ...
+
+    def phrase(
+        self,
+        phrase: Node,
+        limit: int,
+        where: Filter | None = None,
+        among: Sequence[Ordinal] | None = None,
+    ) -> LexicalMatches:
+        """The assets that match the node, by its score."""
+        ...
+
+    def allowed(self, binding: Binding) -> Ordinals | None:
+        """The ordinals that satisfy the binding, ascending; ``None`` when it restricts nothing."""
+        ...
+
+    def facet(
+        self, field: str, words: Words | None, binding: Binding, also: Sequence[Ordinal], limit: int
+    ) -> tuple[FacetBucket, ...]:
+        """The field's values over all assets that match the words or are among ``also``.
+
+        Without both, over all that satisfy the binding. Those of most assets first.
+        """
+        ...
+
+    def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
+        """Names and words that begin as typed; see ``View.complete``."""
+        ...
+
+    def near_words(self, words: Sequence[str], limit: int) -> dict[str, tuple[str, ...]]:
+        """Words of the index spelled nearly like each of these; see ``View.near_words``."""
+        ...
+
+    def ordinals(self) -> Ordinals:
+        """All versions, ascending."""
+        ...
+
+    def count(self) -> int:
+        """The number of versions."""
+        ...
 
 
 class LexicalIndex(Protocol):
-    """The inverted index: exact phrases, words ranked by BM25, and filters.
+    """The inverted index: writes, and snapshots to read.
 
-    Writes are visible and durable after ``commit``. A search sees one commit from begin to end.
+    Writes are visible and durable after ``commit``.
     """
 
     def add(self, entries: Iterable[StoredAsset]) -> None:
@@ -71,94 +149,12 @@ class LexicalIndex(Protocol):
         ...
 
     @property
-    def watermark(self) -> int:
-        """The watermark of the commit that searches see; 0 for a new index."""
-        ...
-
-    @property
     def fingerprint(self) -> str:
-        """Names the analyser (name, version, user words) that this index is built with."""
+        """Names the analyzer (name, version, user words) that this index is built with."""
         ...
 
-    def words(
-        self,
-        query: ParsedQuery,
-        limit: int,
-        where: Filter | None = None,
-        among: Sequence[Ordinal] | None = None,
-        *,
-        require_all: bool = False,
-    ) -> LexicalMatches:
-        """The assets that match the query's words and operators.
-
-        First those of which a name is what was asked, then those that hold the larger share of
-        its information, in sixtieths; among equals BM25 decides. A name is a title, in any
-        language, a brand, a campaign or a tag, of the fields boosted most. ``where`` must match
-        but does not score; ``among`` restricts to these versions; ``require_all`` keeps to assets
-        that match every word.
-        """
-        ...
-
-    def phrase(
-        self,
-        phrase: str,
-        limit: int,
-        where: Filter | None = None,
-        among: Sequence[Ordinal] | None = None,
-    ) -> LexicalMatches:
-        """The assets that contain the phrase; written with the same spacing before the rest.
-
-        Inside either group the BM25 score of the phrase decides.
-        """
-        ...
-
-    def allowed(self, query: ParsedQuery | None, where: Filter | None) -> Ordinals | None:
-        """The ordinals, ascending, that every list must keep to; ``None`` for no restriction.
-
-        They match the filter and the query's binding operators: ``+must``, ``-not`` and
-        ``field:value``.
-        """
-        ...
-
-    def highlight(self, query: ParsedQuery, asset: Asset) -> tuple[Span, ...]:
-        """Where the asset's copy matches, in order of field and start, without overlaps."""
-        ...
-
-    def facet(
-        self,
-        field: str,
-        query: ParsedQuery,
-        where: Filter | None,
-        also: Sequence[Ordinal],
-        limit: int,
-    ) -> tuple[FacetBucket, ...]:
-        """The field's values over all assets that match the words or are among ``also``.
-
-        Without words and ``also``, over all that the filter matches. Those of most assets
-        first; texts that differ in case only count as one.
-        """
-        ...
-
-    def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
-        """Names and words that begin as typed, those of most assets first, then by alphabet.
-
-        Unfinished syllables, initial consonants and the other keyboard layout count as well.
-        """
-        ...
-
-    def corrections(self, query: ParsedQuery, limit: int = 3) -> tuple[str, ...]:
-        """The query with its unknown words replaced by near ones, likeliest first.
-
-        Empty when every word is known, or nothing is near.
-        """
-        ...
-
-    def ordinals(self) -> Ordinals:
-        """All versions that a search sees, ascending."""
-        ...
-
-    def count(self) -> int:
-        """The number of versions that a search sees."""
+    def snapshot(self) -> LexicalSnapshot:
+        """The last commit that was seen."""
         ...
 
     def refresh(self) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_search.core import LIST_NAMES, ListName
-from hybrid_search.relevance.candidate_cache import CachedList, Candidates
+from hybrid_search.core.candidates import CandidateList
+from hybrid_search.relevance.candidate_cache import Candidates
 
 DEPTH = 10
 """A list answers a query when one of its first ``DEPTH`` candidates is relevant."""
@@ -69,7 +70,7 @@ def _answered(candidates: Candidates) -> bool:
 def is_refused(candidates: Candidates, cuts: Mapping[ListName, float]) -> bool:
     """Whether a search reports "no good match"; a phrase match is always a good match."""
     return not any(
-        len(cached.columns) and (cached.name == "phrase" or _best(cached) >= cuts[cached.name])
+        len(cached.rows) and (cached.name == "phrase" or _best(cached) >= cuts[cached.name])
         for cached in candidates.lists
     )
 
@@ -124,7 +125,7 @@ def _evidence(name: ListName, queries: Sequence[Candidates]) -> _Evidence:
         (cached, candidates)
         for candidates in queries
         for cached in candidates.lists
-        if cached.name == name and len(cached.columns)
+        if cached.name == name and len(cached.rows)
     ]
     by = "confidence" if any(cached.confidences is not None for cached, _ in used) else "score"
     return _Evidence(
@@ -134,14 +135,14 @@ def _evidence(name: ListName, queries: Sequence[Candidates]) -> _Evidence:
     )
 
 
-def _best(cached: CachedList) -> float:
+def _best(cached: CandidateList) -> float:
     values = cached.scores if cached.confidences is None else cached.confidences
     return float(values.max())
 
 
-def _answers(cached: CachedList, candidates: Candidates) -> bool:
-    first = cached.columns[:DEPTH]
-    return bool((candidates.grades[first[first >= 0]] > 0).any())
+def _answers(cached: CandidateList, candidates: Candidates) -> bool:
+    first = cached.rows[:DEPTH]
+    return bool((candidates.grades[first] > 0).any())
 
 
 def _mean(flags: NDArray[np.bool_]) -> float:

@@ -54,7 +54,7 @@ def check_weights(
     """
     judgments = read_judgments(qrels)
     found = [
-        retrieve(searcher, catalog, test, judgments[test.qid])
+        retrieve(searcher, test, judgments[test.qid])
         for test in sorted(read_queries(queries, settings), key=lambda test: test.qid)
         if judgments.get(test.qid)
     ]

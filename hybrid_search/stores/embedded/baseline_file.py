@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +26,6 @@ from hybrid_search.files.quarantine import Repairs
 
 LOOK_EVERY = 1.0
 """Seconds after which is looked whether another process has measured anew."""
-_HANGUL = re.compile("[\uac00-\ud7a3]")
 _EVERYDAY: dict[Script, str] = {
     "latin": """apple bridge candle doctor engine forest garden hammer island jacket kitchen ladder
         market needle orange pillow quilt river summer teacher umbrella village window yellow bread
@@ -37,11 +35,6 @@ _EVERYDAY: dict[Script, str] = {
 }
 """By which it is known how each writing is answered. Not titles: the copy of each of those lies in
 the index, and stands out because it is meant."""
-
-
-def script_of(text: str) -> Script:
-    """Who asks with that text."""
-    return "hangul" if _HANGUL.search(text) else "latin"
 
 
 class BaselineFile:

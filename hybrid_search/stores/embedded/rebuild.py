@@ -18,7 +18,7 @@ from hybrid_search.core.ports import LiveVectors, Rebuilt, Subject, Vectors
 from hybrid_search.core.similarity_baseline import SimilarityBaseline
 from hybrid_search.embedding.query_encoder import LazyEmbedder
 from hybrid_search.engine.factory import lock
-from hybrid_search.engine.generation import Stores, embedder_of, open_serving
+from hybrid_search.engine.generation import Shared, embedder_of, open_generation
 from hybrid_search.engine.parts import (
     CATALOG,
     embedding_of,
@@ -35,13 +35,13 @@ from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.sections import EmbeddingSection
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
-from hybrid_search.stores.embedded.log_replay import LexicalReplay
 from hybrid_search.stores.embedded.manifest import (
     Manifest,
     new_manifest,
     read_manifest,
     write_manifest,
 )
+from hybrid_search.stores.embedded.store import DataFolder
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
 from hybrid_search.stores.embedded.vector_indexes import (
@@ -49,6 +49,7 @@ from hybrid_search.stores.embedded.vector_indexes import (
     open_vector_stores,
     vector_index,
 )
+from hybrid_search.stores.local.log_replay import LexicalReplay
 
 Built = Mapping[Subject, Rebuilt]
 """What became of each vector index."""
@@ -96,10 +97,10 @@ def rebuild(settings: Settings, progress: Progress | None = None) -> Built:
     until the new one is whole, and goes on serving when a vector index finds too little. Raises
     ``IndexMissing`` without a catalog and ``IndexLocked`` while another process builds.
     """
-    with _building(settings) as (stores, generations):
+    with _building(settings) as (shared, generations):
         section = embedding_of(settings, _served(generations))
         with _aside(generations) as folder:
-            built = _build(stores, folder, section, progress)
+            built = _build(shared, folder, section, progress)
             if _whole(built):
                 generations.publish(folder)
             return built
@@ -119,13 +120,13 @@ def use_model(
     ``InvalidConfig`` for a model that cannot be had or where the settings name another.
     """
     section = _asked(settings, model, pretrained)
-    with _building(settings) as (stores, generations):
+    with _building(settings) as (shared, generations):
         served = generations.current()
         if served is None:
             raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
         with _aside(generations) as folder:
-            built = _build(stores, folder, section, progress)
-            judged = _judge(stores, (served, folder), gate) if gate else None
+            built = _build(shared, folder, section, progress)
+            judged = _judge(shared, (served, folder), gate) if gate else None
             good = judged is None or gate is None or judged.after >= judged.before - gate.margin
             models = read_manifest(folder).model, read_manifest(served).model
             published = _whole(built) and good
@@ -140,14 +141,14 @@ def roll_back(settings: Settings, progress: Progress | None = None) -> Swapped:
     What came in meanwhile is embedded by its model first. Raises ``IndexMissing`` when there is
     none, and as ``use_model`` does.
     """
-    with _building(settings) as (stores, generations):
+    with _building(settings) as (shared, generations):
         served, previous = generations.current(), generations.previous()
         if served is None or previous is None:
             raise IndexMissing("model: no generation has served before this one")
         manifest = read_manifest(previous)
         embedder = load_embedder(embedding_of(settings, manifest))
         LazyEmbedder(lambda: embedder).expect(manifest.model)
-        stores.embed_missing(embedder, copy=bool(manifest.copy), progress=progress)
+        shared.embed_missing(embedder, text=bool(manifest.copy), progress=progress)
         generations.point_to(previous)
         return Swapped(manifest.model, read_manifest(served).model, {}, None, published=True)
 
@@ -207,10 +208,10 @@ def open_vectors(settings: Settings) -> Iterator[VectorCorpus]:
 
 
 def _build(
-    stores: Stores, folder: Path, section: EmbeddingSection, progress: Progress | None
+    shared: Shared, folder: Path, section: EmbeddingSection, progress: Progress | None
 ) -> Built:
     """Fill the folder of a generation; whether its vectors are good enough to serve."""
-    settings, catalog = stores.settings, stores.catalog
+    settings, catalog = shared.settings, shared.data.catalog
     embedder, fields = load_embedder(section), settings.declared_fields()
     analyzer = make_analyzer(settings).fingerprint
     write_manifest(folder, new_manifest(analyzer, embedder.facts.key, fields, section))
@@ -218,7 +219,7 @@ def _build(
         LexicalReplay(catalog, lexical).catch_up()
     # What is added from here on has no vector yet, and its ordinals must not be passed over.
     newest = next(iter(catalog.newest(1)), Ordinal(0))
-    stores.embed_missing(embedder, copy=section.embed_copy, progress=progress)
+    shared.embed_missing(embedder, text=section.embed_copy, progress=progress)
     vectors = open_vector_stores(settings, folder, configured_plan(settings))
     built = {
         subject: store.maintenance(catalog, embedder.texts).rebuild(newest)
@@ -246,13 +247,13 @@ def _whole(built: Built) -> bool:
     return all(part.published for part in built.values())
 
 
-def _judge(stores: Stores, folders: tuple[Path, Path], gate: Gate) -> Judged:
-    return Judged(*(_measured(stores, folder, gate.measure) for folder in folders))
+def _judge(shared: Shared, folders: tuple[Path, Path], gate: Gate) -> Judged:
+    return Judged(*(_measured(shared, folder, gate.measure) for folder in folders))
 
 
-def _measured(stores: Stores, folder: Path, measure: Measure) -> float:
-    with closing(open_serving(stores, folder)) as serving:
-        return measure(serving.searcher, stores.catalog)
+def _measured(shared: Shared, folder: Path, measure: Measure) -> float:
+    with closing(open_generation(shared, folder)) as serving:
+        return measure(serving.searcher, shared.data.catalog)
 
 
 def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingSection:
@@ -268,7 +269,7 @@ def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingS
 
 
 @contextmanager
-def _building(settings: Settings) -> Iterator[tuple[Stores, GenerationFolders]]:
+def _building(settings: Settings) -> Iterator[tuple[Shared, GenerationFolders]]:
     """The stores, whose catalog is given vectors, and generations that nobody else builds."""
     root = settings.data_dir / "generations"
     if not (settings.data_dir / CATALOG).is_file():
@@ -280,8 +281,8 @@ def _building(settings: Settings) -> Iterator[tuple[Stores, GenerationFolders]]:
         limits, workers = settings.pictures.limits(), settings.ingest.workers
         decoders = stack.enter_context(closing(Decoders(limits, workers)))
         repairs = Repairs(settings.data_dir / "damaged")
-        stores = Stores(settings, catalog, open_pictures(settings), decoders, repairs)
-        yield stores, GenerationFolders(root)
+        data = DataFolder(settings, catalog, open_pictures(settings), repairs)
+        yield Shared(data, decoders), GenerationFolders(root)
 
 
 @contextmanager

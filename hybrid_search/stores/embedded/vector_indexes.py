@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybrid_search.core import ListName, Note
+from hybrid_search.core.candidates import LISTS
 from hybrid_search.core.ports import Catalog, Subject, Vectors
 from hybrid_search.files.quarantine import Repairs
-from hybrid_search.search.confidence import VectorSource
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.baseline_file import BaselineFile, Calibrator
-from hybrid_search.stores.embedded.log_replay import VectorReplay
 from hybrid_search.stores.embedded.maintenance import IndexMaintenance, MaintenanceMode
 from hybrid_search.stores.embedded.manifest import read_manifest
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
+from hybrid_search.stores.local.log_replay import VectorReplay
+from hybrid_search.stores.local.view import VectorSource
 
 FOLDERS: dict[Subject, str] = {"picture": "vectors", "copy": "copy"}
 """Where in a generation's folder each subject's index lies."""
@@ -101,18 +102,17 @@ def vector_index(
 
 
 def sources_by_list(stores: VectorStores) -> dict[ListName, VectorSource]:
-    """Where each list of nearest neighbours is found."""
+    """The vectors behind each candidate list, with the baselines measured last."""
     sources = {
-        subject: VectorSource(store.index, store.baseline) for subject, store in stores.items()
+        subject: VectorSource(store.index, store.baseline.current(), store.baseline.version)
+        for subject, store in stores.items()
     }
-    pictures = sources["picture"]
-    found: dict[ListName, VectorSource] = {"text_to_image": pictures, "image_to_image": pictures}
-    if "copy" in sources:
-        found["copy_semantic"] = sources["copy"]
-    return found
+    subjects: dict[str, Subject] = {"picture_vectors": "picture", "text_vectors": "copy"}
+    found = {name: subjects.get(spec.source) for name, spec in LISTS.items()}
+    return {name: sources[s] for name, s in found.items() if s is not None and s in sources}
 
 
-def lists_lacking(settings: Settings, stores: VectorStores) -> dict[ListName, Note]:
+def unavailable_lists(settings: Settings, stores: VectorStores) -> dict[ListName, Note]:
     """The unavailable lists, and how to make each available."""
     if "copy" in stores:
         return {}

@@ -135,8 +135,8 @@ def _agreement(settings: Settings) -> Iterator[Check]:
 def _compared(engine: Engine) -> Iterator[Check]:
     catalog = engine.catalog
     engine.lexical.refresh()
-    since = engine.lexical.watermark
-    held, living = engine.lexical.ordinals(), catalog.live_ordinals()
+    since = engine.lexical.snapshot().watermark
+    held, living = engine.lexical.snapshot().ordinals(), catalog.live_ordinals()
     yield Check("words: ids", len(living), _unlike(catalog, since, held, living))
     for subject, store in engine.vector_stores.items():
         held, since = store.index.ordinals(), min(since, store.index.watermark)

@@ -9,6 +9,7 @@ from hybrid_search.stores.memory.embedder import HashEmbedder
 from hybrid_search.stores.memory.lexical import MemoryLexical
 from hybrid_search.stores.memory.pictures import MemoryPictures
 from hybrid_search.stores.memory.query_log import MemoryQueryLog
+from hybrid_search.stores.memory.store import memory_store
 from hybrid_search.stores.memory.vectors import MemoryVectors
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "MemoryPictures",
     "MemoryQueryLog",
     "MemoryVectors",
+    "memory_store",
 ]

@@ -1,23 +1,21 @@
-"""What Tantivy found, as matches in an order that is settled to the last one."""
+"""Matches of a Tantivy query in a total order: by score, then by ordinal."""
 
 from __future__ import annotations
 
 import tantivy
 
 from hybrid_search.core import Ordinal
-from hybrid_search.core.ports import LexicalMatches
+from hybrid_search.core.ports.lexical_index import LexicalMatches
 
 TIE_SLACK = 16
-"""Hits asked for beyond the limit, so that ties at the cut are settled by ordinal."""
-PARTLY = 0.5
-"""What a word counts that is found in another word only."""
+"""Hits requested beyond the limit, so that ties at the cut are broken by ordinal."""
 
 
 def best_matches(searcher: tantivy.Searcher, asked: tantivy.Query, limit: int) -> LexicalMatches:
     """The best matches; equal scores in order of ordinal, at the cut too.
 
-    Tantivy settles ties by where a document is stored. So a few more are asked for, and as long
-    as the last of them still ties with the cut, twice as many.
+    Tantivy breaks ties by where a document is stored. So a few more hits are requested, and twice
+    as many as long as the last of them still ties with the cut.
     """
     reach = limit + TIE_SLACK
     while True:
@@ -41,18 +39,3 @@ def ordinals_at(
     """The ordinals of the hits, in their order."""
     addresses = [address for _, address in hits]
     return searcher.fast_field_values("ordinal", addresses)  # type: ignore[return-value]  # every asset has one
-
-
-def appended(first: LexicalMatches, more: LexicalMatches, limit: int) -> LexicalMatches:
-    """The first matches, then those only the second found: they hold words in part."""
-    known = set(first.ordinals)
-    rest = [place for place, ordinal in enumerate(more.ordinals) if ordinal not in known]
-    rest = rest[: max(0, limit - len(first.ordinals))]
-    return LexicalMatches(
-        (*first.ordinals, *(more.ordinals[place] for place in rest)),
-        (*first.scores, *(more.scores[place] for place in rest)),
-        max(first.total, more.total),
-        (*first.shares, *(more.shares[place] * PARTLY for place in rest)),
-        (*first.whole, *(False for _ in rest)),
-        first.information,
-    )

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 import tantivy
-from cachetools import LRUCache
 
 from hybrid_search.analysis.edit_distance import Vocabulary
 from hybrid_search.analysis.normalize import normalise
-from hybrid_search.analysis.query_parser import ParsedQuery, corrected, plain_words
 from hybrid_search.analysis.suggestion_keys import beginnings, every_word, suggested_by
-from hybrid_search.core.ports import Completion
+from hybrid_search.core.ports.store import Completion
 
 Query, Occur = tantivy.Query, tantivy.Occur
 FIELD = "suggest"
-MAX_CORRECTED = 8
-"""Words of a query that are checked for being known."""
-LOOKED_AT = 4
-"""Terms looked at for each completion wanted: some stand for the same in another spelling."""
+TERMS_A_COMPLETION = 4
+"""Terms read for each completion wanted: some are spellings of the same text."""
 
 
-class Suggestions:
-    """What one snapshot of the index suggests."""
+class Suggester:
+    """Completions and near words of one snapshot."""
 
     def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher) -> None:
         self._schema = schema
         self._searcher = searcher
         self._vocabulary: Vocabulary | None = None
-        self._known: LRUCache[str, bool] = LRUCache(10_000)
         self._guard = threading.Lock()
 
     def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
@@ -39,40 +34,25 @@ class Suggestions:
                 return found
         return ()
 
-    def corrections(
-        self, query: ParsedQuery, is_known: Callable[[str], bool], limit: int
-    ) -> tuple[str, ...]:
-        """The query with the words that are not known replaced by near ones."""
-        words = plain_words(query)[:MAX_CORRECTED]
-        unknown = [word for word in words if not self._asked(word, is_known)]
-        if not unknown:
-            return ()
-        if self._vocabulary is None:
-            self._vocabulary = Vocabulary(dict(self._words()))
-        near = {word: self._vocabulary.near(normalise(word).text, limit) for word in unknown}
-        return corrected(query, {word: others for word, others in near.items() if others}, limit)
-
-    def _asked(self, word: str, is_known: Callable[[str], bool]) -> bool:
-        """Whether the word is known, asked once a snapshot."""
+    def near_words(self, words: Sequence[str], limit: int) -> dict[str, tuple[str, ...]]:
+        """Indexed words that are spelled nearly like each of these, likeliest first."""
         with self._guard:
-            known: bool | None = self._known.get(word)
-        if known is None:
-            known = is_known(word)
-            with self._guard:
-                self._known[word] = known
-        return known
+            if self._vocabulary is None:
+                self._vocabulary = Vocabulary(dict(self._words()))
+        near = {word: self._vocabulary.near(normalise(word).text, limit) for word in words}
+        return {word: tuple(others) for word, others in near.items() if others}
 
     def _beginning(self, beginning: str, limit: int) -> tuple[Completion, ...]:
-        terms = self._searcher.terms_with_prefix(FIELD, beginning, limit=limit * LOOKED_AT)
+        terms = self._searcher.terms_with_prefix(FIELD, beginning, limit=limit * TERMS_A_COMPLETION)
         found: dict[str, Completion] = {}
         for term, _ in terms:
             text = suggested_by(term)
-            if holders := self._holders(term):
-                found.setdefault(normalise(text).text, Completion(text, holders))
+            if assets := self._assets(term):
+                found.setdefault(normalise(text).text, Completion(text, assets))
         return tuple(sorted(found.values(), key=lambda c: (-c.assets, c.text))[:limit])
 
-    def _holders(self, term: str) -> int:
-        """How many assets hold it; the dictionary counts deleted ones as well."""
+    def _assets(self, term: str) -> int:
+        """How many assets have the term; the dictionary counts deleted ones as well."""
         asked = Query.term_query(self._schema, FIELD, term, "basic")
         return int(self._searcher.search(asked, 1).count)  # type: ignore[attr-defined]  # missing in the library's stubs
 

@@ -34,7 +34,7 @@ class LexicalReplay:
 
     def catch_up(self) -> None:
         """Apply all pending operations durably, ``STEP`` a commit."""
-        for batch in _pending(self._catalog, self._index.watermark):
+        for batch in _pending(self._catalog, self._index.snapshot().watermark):
             self._index.remove(_dropped(batch))
             self._index.add(_added(self._catalog, batch))
             self._index.commit(batch[-1].sequence)
@@ -44,7 +44,7 @@ class LexicalReplay:
 
         Call it after ``catch_up``, while nothing is written.
         """
-        held, live = self._index.ordinals(), self._catalog.live_ordinals()
+        held, live = self._index.snapshot().ordinals(), self._catalog.live_ordinals()
         deleted = np.setdiff1d(held, live, assume_unique=True).tolist()
         missing = np.setdiff1d(live, held, assume_unique=True).tolist()
         if not deleted and not missing:
@@ -52,7 +52,7 @@ class LexicalReplay:
         self._index.remove(deleted)
         for start in range(0, len(missing), STEP):
             self._index.add(self._catalog.fetch(missing[start : start + STEP]).values())
-        self._index.commit(self._index.watermark)
+        self._index.commit(self._index.snapshot().watermark)
         return f"lexical: removed {len(deleted)} deleted versions, added {len(missing)} missing"
 
 
@@ -68,6 +68,11 @@ class VectorReplay:
         self._model = model
         self._subject = subject
         self._guard = threading.Lock()
+
+    @property
+    def watermark(self) -> int:
+        """The last operation that is in the index."""
+        return self._index.watermark
 
     def load(self) -> None:
         """Apply everything since the segment was written, in bulk; call it once after opening."""

@@ -1,0 +1,1 @@
+"""What stores of one process share: a view and a log replay over separate indexes."""
