@@ -1,4 +1,4 @@
-"""What tests of several rooms share."""
+"""Fixtures shared by several test packages."""
 
 import ipaddress
 import json
@@ -25,7 +25,7 @@ LONG = (
     *("test_hostile_queries.py", "test_damage.py", "test_engine.py", "test_crash.py"),
     *("test_confident.py", "test_offline.py", "test_kills.py", "test_generations.py"),
 )
-"""Files that take longest, with few tests: run last, they would leave the other process idle."""
+"""Slow files with few tests; run last, they would leave the other process idle."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_outbound_connection() -> Iterator[None]:
-    """Nothing that is tested in this process may connect to another machine."""
+    """Forbid connections to other machines in this process."""
     connect = socket.socket.connect
 
     def guarded(link: socket.socket, address: object) -> None:
@@ -50,14 +50,14 @@ def no_outbound_connection() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A manifest of six adverts, two pictures beside it."""
+    """A manifest of six assets with two pictures."""
     return write_manifest(tmp_path_factory.mktemp("ads"))
 
 
 @pytest.fixture(scope="session")
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The folder that ``hybrid-search demo`` makes, and what it printed; nobody writes there."""
-    # Above the folder of one of several processes is that of all: the first makes the index.
+    """The folder made by ``hybrid-search demo``, and its output; read only."""
+    # The parent folder is shared by all test processes; the first one builds the index.
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demonstration"
     told = folder.with_suffix(".json")

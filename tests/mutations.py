@@ -1,4 +1,4 @@
-"""Pictures with bytes changed, cut, repeated, or exchanged with those of another."""
+"""Pictures with bytes changed, cut, repeated, or replaced by those of another."""
 
 import io
 import random
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def made() -> list[bytes]:
-    """Small whole pictures of every format that is taken, and of every mode of it."""
+    """Return small valid pictures in every accepted format and mode."""
     gradient = Image.linear_gradient("L").resize((64, 48))
     kinds = [
         ("JPEG", "RGB", {}),
@@ -31,7 +31,7 @@ def encoded(picture: Image.Image, form: str, mode: str, options: dict[str, bool]
 
 
 def mutated(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
-    """The bytes, with one to eight changes."""
+    """Return the bytes with one to eight changes."""
     for _ in range(chance.randint(1, 8)):
         if not data:
             break
@@ -45,7 +45,7 @@ def mutated(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
 
 def flipped(data: bytes, chance: random.Random) -> bytes:
     changed = bytearray(data)
-    # Headers are short, and say the most.
+    # Headers are short and matter most.
     place = chance.randrange(min(len(data), chance.choice((64, 1024, len(data)))))
     changed[place] ^= 1 << chance.randrange(8)
     return bytes(changed)

@@ -1,4 +1,4 @@
-"""The data that lies beside a checkout on the machines of the team."""
+"""Optional data beside a checkout."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def shared(path: str) -> Path:
-    """The path below the shared folder; the test is skipped where the folder is missing."""
+    """Return a path in the shared folder; skip the test if the folder is missing."""
     found = SHARED / path
     if not found.exists():
         pytest.skip(f"needs {path} in a folder named shared beside the checkout")

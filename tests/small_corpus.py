@@ -1,4 +1,4 @@
-"""Six adverts: enough to tell every list apart."""
+"""Six assets: enough to distinguish the candidate lists."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ ROWS: list[dict[str, str | int | list[str]]] = [
 
 
 def draw(path: Path, colour: str | tuple[int, int, int]) -> None:
-    """A disc of that colour on white."""
+    """Draw a disc of this colour on white."""
     picture = Image.new("RGB", (200, 160), "white")
     ImageDraw.Draw(picture).ellipse((40, 20, 160, 140), fill=colour)
     picture.save(path)
@@ -25,7 +25,7 @@ def draw(path: Path, colour: str | tuple[int, int, int]) -> None:
 def write_manifest(
     folder: Path, prefix: str = "", blue: str | tuple[int, int, int] = "blue"
 ) -> Path:
-    """The adverts as a JSONL file beside their pictures, each id with the prefix."""
+    """Write the assets as JSONL beside their pictures; ids get the prefix."""
     folder.mkdir(exist_ok=True)
     draw(folder / "red.png", "red")
     draw(folder / "blue.png", blue)

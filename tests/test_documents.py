@@ -1,4 +1,4 @@
-"""Every command, route, parameter and setting is documented; every link leads somewhere."""
+"""Every command, route, parameter and setting is documented, and every link resolves."""
 
 import re
 import tomllib
@@ -27,7 +27,7 @@ def test_setting(name: str) -> None:
 
 
 def commands(command: Any, name: str = "") -> dict[str, Any]:
-    """Every command by its name, those of a group behind the group's."""
+    """Return every command by name; commands of a group follow the group's name."""
     if not hasattr(command, "commands"):
         return {name.strip(): command}
     parts = [commands(inner, f"{name} {key}") for key, inner in command.commands.items()]
@@ -61,7 +61,7 @@ def test_parameter(parameter: Parameter) -> None:
     assert f"`{parameter.name}`" in (ROOT / "docs/api.md").read_text("utf-8")
 
 
-def test_every_limit_names_the_test_that_goes_over_it() -> None:
+def test_every_limit_names_its_test() -> None:
     table = (ROOT / "docs/limits.md").read_text("utf-8").split("\n\n## ")[0]
     rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
     assert len(rows) > 20
@@ -110,7 +110,7 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 120
 
 
-def test_every_picture_of_the_demonstration_has_its_maker_named() -> None:
+def test_notice_names_every_demonstration_picture() -> None:
     pictures = tomllib.loads((ROOT / "fixtures/sources/pictures.toml").read_text("utf-8"))
     notice = (ROOT / "fixtures/NOTICE.md").read_text("utf-8")
     assert {p["origin"] for p in pictures.values()} == {"OpenMoji", "openclipart"}
@@ -124,6 +124,6 @@ def test_the_demonstration_is_small() -> None:
 
 
 @pytest.mark.parametrize("name", ["open_clip_model.safetensors", "open_clip_config.json"])
-def test_the_embedded_model_is_the_one_its_card_describes(name: str) -> None:
+def test_model_card_has_the_hashes_of_the_embedded_model(name: str) -> None:
     card = (EMBEDDED_FOLDER / "README.md").read_text("utf-8")
     assert sha256_of(EMBEDDED_FOLDER / name) in card

@@ -1,4 +1,4 @@
-"""A machine without any network: what the package brings is enough."""
+"""Without any network the package is sufficient."""
 
 import json
 import os
@@ -16,7 +16,7 @@ PICTURES_ALONE = ["--weight", "lexical=0", "--weight", "copy_semantic=0", "--wei
 
 
 def run(*words: str, home: Path) -> str:
-    """What the command prints, run in a network namespace that has no route."""
+    """Run the command in a network namespace without routes; return its output."""
     done = subprocess.run(
         ["unshare", "--net", *COMMAND, *words, "--json"],
         capture_output=True,
@@ -30,7 +30,7 @@ def run(*words: str, home: Path) -> str:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demonstration adverts without any text, indexed without the network."""
+    """The demonstration ads without text, indexed without the network."""
     probe = ["unshare", "--net", "true"]
     if shutil.which("unshare") is None or subprocess.run(probe, check=False).returncode:
         pytest.skip("no network namespace can be made here")

@@ -1,4 +1,4 @@
-"""What no file of the package may hold: code that runs data, fetches addresses, or prints."""
+"""The package contains no code that runs data, fetches URLs or prints."""
 
 import ast
 import importlib
@@ -22,7 +22,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Module and name of each import."""
+    """Yield module and name of each import."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
@@ -31,7 +31,7 @@ def imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def called(tree: ast.Module) -> Iterator[tuple[str, dict[str, str]]]:
-    """What is called, with its named arguments as written."""
+    """Yield the called names with their keyword arguments."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             named = {word.arg or "**": ast.unparse(word.value) for word in node.keywords}
@@ -39,16 +39,16 @@ def called(tree: ast.Module) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_a_file_runs_no_data_and_fetches_nothing(path: Path) -> None:
+def test_package_runs_no_data_and_fetches_nothing(path: Path) -> None:
     tree = tree_of(path)
     for module, name in imports(tree):
-        # The exception alone, by which weights that want to run are refused.
+        # Only the exception, to reject weights that contain code.
         assert module.split(".")[0] not in RUN_DATA or name == "UnpicklingError"
         assert module not in FETCH
         assert module != "httpcore" or path.name == "writer_proxy.py"
     for function, named in called(tree):
         assert function not in CALLS
-        # The one client there is reaches a socket of this service, and no address.
+        # The only client connects to a socket of this service, not to an address.
         assert "uds" in named or not function.startswith("httpcore.AsyncConnectionPool")
         assert named.get("allow_pickle", "False") == "False"
         assert named.get("shell", "False") == "False"
@@ -61,12 +61,12 @@ SCRIPTS = sorted(path for name in ("bench", "tools") for path in (ROOT / name).r
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_script_imports_what_the_package_has(path: Path) -> None:
+def test_scripts_import_existing_names(path: Path) -> None:
     for module, name in imports(tree_of(path)):
         if module.split(".")[0] == "hybrid_search":
             assert not name or hasattr(importlib.import_module(module), name), f"{module}.{name}"
 
 
-def test_there_is_something_to_look_at() -> None:
+def test_source_files_are_found() -> None:
     assert len(FILES) > 100
     assert {path.name for path in FILES} >= {"decoder_pool.py", "clip_loader.py", "app.py"}

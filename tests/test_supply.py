@@ -1,4 +1,4 @@
-"""What is installed and what an image holds: declared, pinned where asked for, and little."""
+"""Dependencies and image contents: declared, pinned and minimal."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ EXTRAS = [
 ]
 DEVELOPERS = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
 NOT_FOR_TESTS = {"transformers"}
-"""An extra that no test needs, so that no version of it was tried."""
+"""An extra that no test needs, so no version of it is tested."""
 PINNED = {
     name: Version(version)
     for name, version in re.findall(
@@ -33,7 +33,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
 
 
 @pytest.mark.parametrize("wanted", [*DECLARED, *EXTRAS, *DEVELOPERS], ids=str)
-def test_every_requirement_has_a_lowest_version_and_a_tried_one_above_it(
+def test_requirements_have_a_minimum_and_a_tested_version(
     wanted: Requirement,
 ) -> None:
     assert any(part.operator in {">=", "==", "~="} for part in wanted.specifier)
@@ -63,14 +63,14 @@ def modules(node: ast.AST) -> list[str]:
     return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
 
 
-def test_an_image_holds_versions_that_were_tried() -> None:
+def test_image_uses_tested_versions() -> None:
     installs = re.findall(r"^RUN .*pip install.*$", DOCKERFILE, re.MULTILINE)
     assert installs
     assert all("--constraint constraints.txt" in line for line in installs)
     assert "!constraints.txt" in (ROOT / ".dockerignore").read_text("utf-8").splitlines()
 
 
-def test_a_container_runs_without_rights_and_writes_to_its_data_alone() -> None:
+def test_container_is_unprivileged_and_writes_only_to_its_data() -> None:
     last = DOCKERFILE.rpartition("\nFROM ")[2]
     (user,) = re.findall(r"^USER (\S+)$", last, re.MULTILINE)
     assert user not in {"root", "0"}

@@ -1,4 +1,4 @@
-"""Models of open_clip that are small enough to make and load in a test."""
+"""Tiny open_clip models for tests."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ GREY = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "resize_mode": "squa
 
 
 def register(folder: Path, name: str = "tiny") -> str:
-    """The architecture under a name that open_clip then knows."""
+    """Register the architecture in open_clip and return its name."""
     path = folder / f"{name}.json"
     path.write_text(json.dumps(TINY))
     open_clip.add_model_config(path)
@@ -31,14 +31,14 @@ def register(folder: Path, name: str = "tiny") -> str:
 
 
 def weights(seed: int = 1) -> dict[str, torch.Tensor]:
-    """Weights for it, drawn by chance."""
+    """Return random weights for it."""
     torch.manual_seed(seed)
     network = open_clip.CLIP(**TINY)
     return {key: value.clone() for key, value in network.state_dict().items()}
 
 
 def folder_model(folder: Path, seed: int = 1, **changed: Any) -> Path:
-    """A folder with its configuration, its mean and std, and weights; parts may be changed."""
+    """Write a model folder with configuration, mean, std and weights; parts can be overridden."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {"model_cfg": TINY, "preprocess_cfg": GREY, **changed}
     (folder / "open_clip_config.json").write_text(json.dumps(config))

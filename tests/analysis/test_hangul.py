@@ -1,4 +1,4 @@
-"""Keystrokes of Hangul, and words that are near in them."""
+"""Hangul keystrokes, and edit distance over them."""
 
 import pytest
 from hypothesis import given
@@ -11,16 +11,16 @@ SYLLABLES = st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), m
 
 
 @given(SYLLABLES, st.integers(0, 8))
-def test_the_beginning_of_a_word_is_the_beginning_of_its_keystrokes(word: str, cut: int) -> None:
+def test_keystrokes_of_a_prefix_are_a_prefix_of_the_keystrokes(word: str, cut: int) -> None:
     assert keystrokes(word).startswith(keystrokes(word[:cut]))
     assert len(initials(word)) == len(word)
 
 
 @given(SYLLABLES)
-def test_the_other_keyboard_and_back_are_the_same_keys(word: str) -> None:
+def test_wrong_keyboard_layout_round_trip(word: str) -> None:
     latin = other_keyboard(word)
     assert latin.isascii()
-    # Shifted consonants have capital letters, which typing in lower case loses.
+    # Shifted consonants are capital letters, which lower-case typing loses.
     if not set(keystrokes(word)) & set("ㅃㅉㄸㄲㅆㅒㅖ"):
         assert other_keyboard(latin) == keystrokes(word)
 
@@ -36,11 +36,11 @@ def test_the_other_keyboard_and_back_are_the_same_keys(word: str) -> None:
         ("강ㅇ", "강아지"),
     ],
 )
-def test_every_state_of_an_unfinished_syllable_leads_to_the_word(typed: str, finished: str) -> None:
+def test_unfinished_syllables_complete_to_the_word(typed: str, finished: str) -> None:
     assert keystrokes(finished).startswith(keystrokes(typed))
 
 
-def test_initials_are_told_from_words() -> None:
+def test_initials_are_recognised() -> None:
     assert only_initials("ㄱㅇㅈ")
     assert not any(only_initials(text) for text in ("강", "ㅏ", "ㄱ 1", "abc", ""))
 
@@ -67,6 +67,6 @@ def test_near_words(word: str, near: list[str]) -> None:
     assert VOCABULARY.near(word) == near
 
 
-def test_of_equally_near_words_the_commoner_stands_first() -> None:
+def test_ties_in_edit_distance_prefer_the_more_frequent_word() -> None:
     assert VOCABULARY.near("가밥") == ["가방", "가발"]
     assert VOCABULARY.near("가밥", limit=1) == ["가방"]

@@ -1,4 +1,4 @@
-"""Whatever is typed: no exception but a refusal by length, and no query that takes long."""
+"""Any query text: rejected only for its length, and never slow."""
 
 import random
 import statistics
@@ -78,12 +78,12 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypedIndex]:
             for number in range(1, 301)
         )
         made.commit(1)
-        asked(made, "여름 summer")  # the dictionary is loaded outside of what is timed
+        asked(made, "여름 summer")  # loads the dictionary before the timing
         yield made
 
 
 def asked(index: TypedIndex, text: str) -> bool:
-    """Ask everything that a search asks; whether the query was taken."""
+    """Run every lexical call of a search; return whether the query was accepted."""
     try:
         query = parse_query(text)
     except InvalidQuery:

@@ -1,4 +1,4 @@
-"""What holds for every text: offsets, spellings, phrases, and a parser that never fails."""
+"""Properties of every text: offsets, Unicode forms, phrases, and a parser that never fails."""
 
 import unicodedata
 from pathlib import Path
@@ -29,20 +29,20 @@ words = st.lists(st.sampled_from(["신발", "여름", "sale", "50%", "나이키"
 
 @given(copy)
 @settings(max_examples=rounds(300, 3_000), deadline=None)
-def test_offsets_point_into_the_original(text: str) -> None:
+def test_offsets_refer_to_the_original_text(text: str) -> None:
     for term in (*analyse(text, KIWI).exact, *analyse(text, KIWI).words):
         assert 0 <= term.start < term.end <= len(text)
 
 
 @given(st.text(alphabet="가각힣ㅋ aé한글", max_size=20))
-def test_nfc_and_nfd_meet(text: str) -> None:
+def test_nfc_and_nfd_match(text: str) -> None:
     composed = normalise(unicodedata.normalize("NFC", text)).text
     assert composed == normalise(unicodedata.normalize("NFD", text)).text
 
 
 @given(st.text(max_size=600))
 @settings(max_examples=rounds(500, 5_000))
-def test_the_parser_refuses_only_what_is_too_long(text: str) -> None:
+def test_parser_rejects_only_overlong_queries(text: str) -> None:
     try:
         clauses = parse_query(text).clauses
     except InvalidQuery as failure:
@@ -55,7 +55,7 @@ def test_the_parser_refuses_only_what_is_too_long(text: str) -> None:
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_a_phrase_matches_exactly_when_a_scan_does(
+def test_phrase_match_equals_naive_scan(
     tmp_path_factory: pytest.TempPathFactory, text: list[str], phrase: list[str]
 ) -> None:
     index = TypedIndex(TantivyIndex(tmp_path_factory.mktemp("index"), RULES), RULES)
@@ -77,14 +77,14 @@ def test_a_phrase_matches_exactly_when_a_scan_does(
         ("무료 배송 이벤트", '"무료배송"', ["무료 배송"]),
     ],
 )
-def test_highlights_point_into_the_original(text: str, query: str, shown: list[str]) -> None:
+def test_highlights_refer_to_the_original_text(text: str, query: str, shown: list[str]) -> None:
     highlighter = Highlighter(KIWI, NoSynonyms())
     spans = highlighter.highlight(parse_query(query), [TextField("title", text)])
     marked = [unicodedata.normalize("NFC", text[span.start : span.end]) for span in spans]
     assert marked == shown
 
 
-def test_atoms_know_where_words_end() -> None:
+def test_atoms_mark_word_boundaries() -> None:
     assert [atom.ends for atom in atoms("강아지를", frozenset({3}))] == [False, False, True, True]
 
 
@@ -95,14 +95,14 @@ def open_index(folder: Path, *assets: Asset) -> TypedIndex:
     return index
 
 
-def test_a_phrase_never_crosses_fields_or_tags(tmp_path: Path) -> None:
+def test_phrases_do_not_cross_fields_or_tags(tmp_path: Path) -> None:
     index = open_index(tmp_path, Asset(AssetId("a"), title="여름", body="신발", tags=("x", "y")))
     assert index.phrase("여름 신발", 5).total == 0
     assert index.phrase("x y", 5).total == 0
     index.close()
 
 
-def test_the_watermark_survives_and_ties_go_by_ordinal(tmp_path: Path) -> None:
+def test_watermark_survives_and_ties_break_by_ordinal(tmp_path: Path) -> None:
     index = open_index(tmp_path, *(Asset(AssetId(f"a{n}"), title="신발") for n in range(40)))
     assert index.words(parse_query("신발"), 10).ordinals == tuple(range(1, 11))
     index.remove([Ordinal(1)])

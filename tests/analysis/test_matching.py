@@ -1,4 +1,4 @@
-"""Matching cases: what a keyword and an exact phrase find in ad copy, one document an index."""
+"""Matching cases for keywords and exact phrases, with one document in each index."""
 
 import json
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def memory_index() -> AbstractContextManager[TextSearch]:
     return opened(MemoryLexical(RulesAnalyzer()), RulesAnalyzer())
 
 
-def test_misses_are_given_back_with_their_names(tmp_path: Path) -> None:
+def test_failed_cases_are_reported_by_name(tmp_path: Path) -> None:
     path = tmp_path / "cases.jsonl"
     rows = [
         {"case": 1, "mode": "keyword", "query": "여름 신발", "text": "여름 신발", "match": True},
@@ -86,7 +86,7 @@ def test_misses_are_given_back_with_their_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"mode": "fuzzy", "query": "", "text": ""}'])
-def test_a_wrong_case_is_named_by_its_line(tmp_path: Path, line: str) -> None:
+def test_invalid_case_is_reported_with_its_line(tmp_path: Path, line: str) -> None:
     (tmp_path / "cases.jsonl").write_text(f"\n{line}")
     with pytest.raises(InvalidInput, match="line 2"):
         list(read_cases(tmp_path / "cases.jsonl"))

@@ -1,4 +1,4 @@
-"""Fifty nouns and brands in fourteen contexts, all in one index: every one is found, none else."""
+"""Fifty nouns and brands in fourteen contexts in one index: all are found, and nothing else."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -61,7 +61,7 @@ def index(
         yield made
 
 
-def test_every_context_is_found_and_nothing_that_lacks_the_word(index: TypedIndex) -> None:
+def test_word_matches_in_every_context_and_nowhere_else(index: TypedIndex) -> None:
     assert (len(NOUNS), len(CONTEXTS)) == (50, 14)
     texts = [context.format(noun) for noun in NOUNS for context in CONTEXTS]
     found = wanted = 0

@@ -1,4 +1,4 @@
-"""Synonyms: the file's language, reading it again, and what it does to a search."""
+"""Synonyms: file format, reloading, and effect on a search."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -34,18 +34,18 @@ def test_sets_rules_and_comments() -> None:
 
 
 @pytest.mark.parametrize("line", ["alone", "=> a", "a =>", ",", "a, a", "=>"])
-def test_a_line_that_joins_nothing_is_refused_by_number(line: str) -> None:
+def test_useless_line_is_rejected_with_its_number(line: str) -> None:
     with pytest.raises(InvalidConfig, match="line 2"):
         parse_synonyms(f"a, b\n{line}")
 
 
-def test_too_many_meanings_are_refused() -> None:
+def test_too_many_synonyms_are_rejected() -> None:
     with pytest.raises(InvalidConfig, match="the limit is 16"):
         parse_synonyms(", ".join(f"w{number}" for number in range(18)))
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_taken_or_refused(text: str) -> None:
+def test_any_file_content_is_accepted_or_rejected(text: str) -> None:
     try:
         found = parse_synonyms(text)
     except InvalidConfig:
@@ -53,7 +53,7 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
     assert all(word not in others for word, others in found.items())
 
 
-def test_a_changed_file_is_read_again_and_a_wrong_one_is_not(
+def test_changed_file_is_reloaded_and_invalid_one_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subject, "LOOK_EVERY", 0.0)
@@ -73,7 +73,7 @@ def test_a_changed_file_is_read_again_and_a_wrong_one_is_not(
     assert (words.of("a"), words.version) == ((), 5)
 
 
-def test_a_wrong_file_at_the_start_is_refused(tmp_path: Path) -> None:
+def test_invalid_file_at_start_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "s.txt").write_bytes("강아지, 멍멍이".encode("cp949"))
     with pytest.raises(InvalidConfig, match=r"s\.txt"):
         SynonymFile(tmp_path / "s.txt")
@@ -113,12 +113,12 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TypedIndex
     ],
 )
 def test_a_word_finds_its_synonyms(index: TypedIndex, query: str, expected: set[int]) -> None:
-    # Five assets and a limit of one: nothing is widened to words that merely begin alike.
+    # Five assets and a limit of one: no expansion to words with the same prefix.
     found = index.words(parse_query(query), 5, among=[Ordinal(n) for n in range(1, 6)])
     assert set(found.ordinals) == expected
 
 
-def test_the_word_itself_stands_first_and_phrases_stay_strict(index: TypedIndex) -> None:
+def test_original_word_ranks_first_and_phrases_stay_exact(index: TypedIndex) -> None:
     assert index.words(parse_query("운동화"), 5).ordinals[0] == 1
     assert index.phrase("운동화", 5).ordinals == (1,)
 

@@ -1,4 +1,4 @@
-"""A real server process over six adverts, and a client of it."""
+"""A real server process with six assets, and a client."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def serving(
     log: IO[bytes] | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[httpx.Client, int]]:
-    """A client of a server that is ready, and the server's process id; its log goes to ``log``."""
+    """Yield a client of a ready server and its process id; its log goes to ``log``."""
     command = [*COMMAND, "serve", "--data-dir", str(data), "--port", "0", "--json", *words]
     environment = {f"HYBRID_SEARCH_{name}": value for name, value in settings.items()}
     with subprocess.Popen(
@@ -70,6 +70,6 @@ def data(tmp_path_factory: pytest.TempPathFactory, indexed: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def client(data: Path) -> Iterator[httpx.Client]:
-    """A client of a server that writes, with a small limit of a body."""
+    """A client of a writing server with a small body limit."""
     with serving(data, settings={"SERVER__MAX_BODY_BYTES": "200000"}) as (connected, _):
         yield connected

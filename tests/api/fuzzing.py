@@ -1,4 +1,4 @@
-"""Requests that nobody should send, made by chance from a seed."""
+"""Random invalid requests from a seed."""
 
 import base64
 import json
@@ -63,7 +63,7 @@ class Asked:
 
 
 class Fuzzer:
-    """Makes one request after the other; the same seed makes the same ones."""
+    """Generates requests; deterministic for a seed."""
 
     def __init__(self, seed: int, pictures: list[bytes]) -> None:
         self._chance = random.Random(seed)
@@ -103,7 +103,7 @@ class Fuzzer:
         return Asked("POST", "/v1/search", [], {"Content-Type": "application/json"}, content)
 
     def _mangled(self, data: bytes) -> bytes:
-        """Mostly the same, now and then cut, doubled, changed, nested, or in another encoding."""
+        """Return the data, sometimes cut, doubled, changed, nested or re-encoded."""
         nested = b"[" * self._chance.choice([10, 1_000, 100_000]) + data
         ways = [
             data[: self._chance.randint(0, len(data))],
@@ -123,7 +123,7 @@ class Fuzzer:
         return bytes(changed)
 
     def _bytes(self) -> bytes:
-        """A picture: odd as it is, flipped, cut, or none at all."""
+        """Return picture bytes: unchanged, flipped, cut, or no picture."""
         data = self._chance.choice(self._pictures)
         return self._chance.choice(
             [data, self._flipped(data), data[: self._chance.randint(0, len(data))], b"", b"GIF89a"]
@@ -178,7 +178,7 @@ class Fuzzer:
 
 
 def odd_pictures(folder: Path) -> list[bytes]:
-    """The bytes of all files in the folder that fit into a request."""
+    """Return the bytes of all files in the folder that fit into a request."""
     found = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()]
     return [data for data in found if len(data) < 2_000_000]
 

@@ -1,4 +1,4 @@
-"""Raw connections to a server, to send it what no client would."""
+"""Raw connections to a server, for malformed requests."""
 
 import re
 import socket
@@ -32,7 +32,7 @@ def send_slowly(link: socket.socket, data: bytes, pause: float) -> None:
 
 
 def answer_to(client: httpx.Client, data: bytes) -> bytes:
-    """All that comes back until the server closes, or for a second after the last of it."""
+    """Return all data until the server closes or sends nothing for a second."""
     with connected(client) as link:
         link.sendall(data)
         return all_from(link)
@@ -63,7 +63,7 @@ def status_of(answer: bytes) -> int:
 
 
 def healthy(link: socket.socket) -> None:
-    """Read one whole answer to ``START`` and no more."""
+    """Read exactly one response to ``START``."""
     answer = b""
     while not answer.endswith(b"}"):
         answer += (part := link.recv(65536))

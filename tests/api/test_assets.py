@@ -25,7 +25,7 @@ def red(manifest: Path) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["plain", "a/b c?d#e%.png", "강아지 🐶", "x" * 500])
-def test_an_asset_lives_and_dies(client: httpx.Client, name: str, red: bytes) -> None:
+def test_asset_life_cycle(client: httpx.Client, name: str, red: bytes) -> None:
     path = f"/v1/assets/{quote(name, safe='')}"
     body = {"title": "윈터세일 코트", "image": base64.b64encode(red).decode(), "price": 10}
     created = client.put(path, json=body)
@@ -45,7 +45,7 @@ def test_an_asset_lives_and_dies(client: httpx.Client, name: str, red: bytes) ->
     assert name not in found(client, "자켓")
 
 
-def test_a_form_with_record_and_picture(client: httpx.Client, red: bytes) -> None:
+def test_form_with_record_and_picture(client: httpx.Client, red: bytes) -> None:
     form = {"asset": json.dumps({"title": "양식"})}
     answer = client.put("/v1/assets/form", data=form, files={"image": red})
     assert answer.status_code == 201
@@ -53,7 +53,9 @@ def test_a_form_with_record_and_picture(client: httpx.Client, red: bytes) -> Non
     assert client.delete("/v1/assets/form").status_code == 204
 
 
-def test_pictures_are_served_as_given_and_small(client: httpx.Client, red: bytes) -> None:
+def test_pictures_are_served_in_original_and_thumbnail_size(
+    client: httpx.Client, red: bytes
+) -> None:
     original = client.get("/v1/assets/red/image")
     assert (original.content, original.headers["content-type"]) == (red, "image/png")
     small = client.get("/v1/assets/red/thumbnail")
@@ -62,7 +64,7 @@ def test_pictures_are_served_as_given_and_small(client: httpx.Client, red: bytes
     assert "sandbox" in small.headers["content-security-policy"]
 
 
-def test_a_known_picture_is_not_sent_again(client: httpx.Client) -> None:
+def test_cached_picture_is_not_sent_again(client: httpx.Client) -> None:
     first = client.get("/v1/assets/red/thumbnail")
     again = client.get("/v1/assets/red/thumbnail", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -74,7 +76,7 @@ def test_a_known_picture_is_not_sent_again(client: httpx.Client) -> None:
     assert "no-cache" in other.headers["cache-control"]
 
 
-def test_in_bulk_a_bad_line_stops_no_other(client: httpx.Client, red: bytes) -> None:
+def test_invalid_line_in_bulk_does_not_stop_others(client: httpx.Client, red: bytes) -> None:
     picture = base64.b64encode(red).decode()
     rows = [
         json.dumps({"id": "bulk-1", "title": "벌크 하나", "image": picture}),
@@ -127,7 +129,7 @@ def test_bulk_may_be_larger_than_one_body(client: httpx.Client) -> None:
         ("a%07b", "application/json", b'{"title": "t"}', 422, "control"),
     ],
 )
-def test_what_cannot_be_stored_is_refused(  # noqa: PLR0917  a row of the table above
+def test_unstorable_asset_is_rejected(  # noqa: PLR0917  a row of the table above
     client: httpx.Client, path: str, media: str, body: bytes, status: int, said: str
 ) -> None:
     answer = client.put(f"/v1/assets/{path}", content=body, headers={"content-type": media})
@@ -136,7 +138,7 @@ def test_what_cannot_be_stored_is_refused(  # noqa: PLR0917  a row of the table 
     assert said in answer.json()["detail"]
 
 
-def test_bulk_takes_lines_only(client: httpx.Client) -> None:
+def test_bulk_accepts_only_json_lines(client: httpx.Client) -> None:
     answer = client.post("/v1/assets", json=[{"id": "a", "title": "t"}])
     assert answer.status_code == 415
     assert "x-ndjson" in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""Keys, roles, sessions, rates, and what is logged of them, over real server processes."""
+"""Keys, roles, sessions, rate limits and their logs, with real server processes."""
 
 import json
 import re
@@ -70,7 +70,7 @@ def path_of(operation_path: str) -> str:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: o.name)
-def test_every_operation_asks_for_a_key_and_for_its_role(
+def test_every_operation_requires_a_key_and_role(
     guarded: httpx.Client, kept: tuple[Path, Keys], operation: object
 ) -> None:
     method, path, role = operation.method, path_of(operation.path), operation.role  # type: ignore[attr-defined]
@@ -79,7 +79,7 @@ def test_every_operation_asks_for_a_key_and_for_its_role(
     assert refused.headers["www-authenticate"].startswith("Bearer")
     assert refused.json()["title"] == "Unauthorized"
     if role != "read":
-        # Whoever tries many wrong keys is slowed down, which the tests below must not be.
+        # Wrong keys are rate limited, which must not affect the tests below.
         assert guarded.request(method, path, headers=bearer("hs_wrong")).status_code == 401
     for lower in ROLES[: ROLES.index(role)]:
         answer = guarded.request(method, path, headers=bearer(kept[1][lower]))
@@ -89,7 +89,7 @@ def test_every_operation_asks_for_a_key_and_for_its_role(
     assert answer.status_code not in {401, 403, 421, 429}
 
 
-def test_what_is_open_without_a_key(guarded: httpx.Client) -> None:
+def test_routes_open_without_a_key(guarded: httpx.Client) -> None:
     for path in ("/healthz", "/readyz", "/", "/static/search.js", "/openapi.json"):
         assert guarded.get(path).status_code == 200
 
@@ -120,9 +120,7 @@ def test_a_removed_key_is_refused_at_once(guarded: httpx.Client, kept: tuple[Pat
     assert guarded.get("/v1/status", headers=bearer(secret)).status_code == 401
 
 
-def test_writes_are_in_the_log_with_who_made_them(
-    guarded: httpx.Client, kept: tuple[Path, Keys]
-) -> None:
+def test_writes_are_logged_with_the_key(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
     write, admin = bearer(kept[1]["write"]), bearer(kept[1]["admin"])
     named = {**write, "X-Request-Id": "my-own-id"}
     answer = guarded.put("/v1/assets/logged", json={"title": "logged"}, headers=named)
@@ -140,13 +138,13 @@ def test_writes_are_in_the_log_with_who_made_them(
     assert (deleted["action"], deleted["status"]) == ("deleteAsset", 204)
 
 
-def test_a_strange_request_id_is_not_taken(guarded: httpx.Client) -> None:
+def test_invalid_request_id_is_ignored(guarded: httpx.Client) -> None:
     answer = guarded.get("/v1/status", headers={"X-Request-Id": "a b\tc" + "x" * 80})
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
-def test_headers_that_protect(guarded: httpx.Client) -> None:
+def test_security_headers_are_set(guarded: httpx.Client) -> None:
     for path in ("/", "/v1/status", "/static/page.css"):
         headers = guarded.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
@@ -159,7 +157,7 @@ def test_headers_that_protect(guarded: httpx.Client) -> None:
     assert "access-control-allow-origin" not in closed.headers
 
 
-def test_rates_are_kept_by_key(limited: tuple[httpx.Client, Keys]) -> None:
+def test_rate_limit_is_by_key(limited: tuple[httpx.Client, Keys]) -> None:
     client, keys = limited
     codes = [client.get("/v1/status", headers=bearer(keys["read"])).status_code for _ in range(7)]
     assert codes == [200] * 5 + [429] * 2
@@ -170,21 +168,21 @@ def test_rates_are_kept_by_key(limited: tuple[httpx.Client, Keys]) -> None:
     assert client.get("/healthz").status_code == 200
 
 
-def test_whoever_tries_keys_is_slowed_down(limited: tuple[httpx.Client, Keys]) -> None:
+def test_wrong_keys_are_rate_limited(limited: tuple[httpx.Client, Keys]) -> None:
     client, keys = limited
     codes = {client.get("/v1/status", headers=bearer(f"hs_{n}")).status_code for n in range(30)}
     assert codes == {401, 429}
     assert client.get("/v1/status", headers=bearer(keys["write"])).status_code == 200
 
 
-def test_other_origins_only_by_name(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
+def test_cors_only_for_listed_origins(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
     for origin, allowed in (("https://ads.example", True), ("https://other.example", False)):
         answer = guarded.get("/v1/status", headers={"Origin": origin, **bearer(kept[1]["read"])})
         assert (answer.headers.get("access-control-allow-origin") == origin) is allowed
 
 
 def test_no_secret_is_ever_written(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
-    """Not in the log, not in the file of keys, not in the log of writes."""
+    """Not in the log, the key file or the audit log."""
     data, keys = kept
     guarded.get("/v1/search", params={"q": "private words"}, headers=bearer("hs_wrong"))
     guarded.get("/v1/search?q=private+words", headers=bearer(keys["admin"]))
@@ -206,7 +204,7 @@ def test_no_secret_is_ever_written(guarded: httpx.Client, kept: tuple[Path, Keys
         assert secret not in written
 
 
-def test_the_file_of_keys_is_the_owners_alone_and_damage_refuses_all(tmp_path: Path) -> None:
+def test_key_file_is_private_and_damage_rejects_all(tmp_path: Path) -> None:
     keys = make_keys(tmp_path)
     path = tmp_path / KEYS
     assert path.stat().st_mode & 0o777 == 0o600
@@ -226,7 +224,7 @@ def test_the_file_of_keys_is_the_owners_alone_and_damage_refuses_all(tmp_path: P
         anyio.run(check)
 
 
-def test_without_keys_only_this_machine_is_served(tmp_path: Path) -> None:
+def test_without_keys_only_loopback_is_served(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     assert "no API keys" in check_address(settings)
     wide = settings.model_copy(
@@ -242,7 +240,7 @@ def test_without_keys_only_this_machine_is_served(tmp_path: Path) -> None:
     assert not any(map(is_loopback, ("0.0.0.0", "10.0.0.1", "evil.example", "", "::")))
 
 
-def test_without_keys_a_foreign_name_is_not_answered(client: httpx.Client) -> None:
+def test_without_keys_foreign_host_names_are_rejected(client: httpx.Client) -> None:
     answer = client.get("/v1/status", headers={"Host": "evil.example"})
     assert answer.status_code == 421
     assert client.get("/healthz", headers={"Host": "evil.example"}).status_code == 200

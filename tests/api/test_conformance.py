@@ -1,4 +1,4 @@
-"""The served API keeps to its own document, whatever is sent: requests made from the document."""
+"""The API conforms to its OpenAPI document, for requests generated from it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,19 +34,19 @@ OPERATIONS = [
     for operation in (
         found.ok() for found in DESCRIBED.get_all_operations() if isinstance(found, Ok)
     )
-    if operation.definition.raw["operationId"] != "bulk"  # lines of JSON cannot be made from it
+    if operation.definition.raw["operationId"] != "bulk"  # JSON lines cannot be generated from it
 ]
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a server of its own, for what is written here stays."""
+    """A client of a separate server, because these writes remain."""
     with serving(tmp_path_factory.mktemp("conformance") / "data") as (client, _):
         yield client
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
-def test_answers_are_as_described(own: httpx.Client, operation: Operation) -> None:
+def test_responses_match_the_openapi_document(own: httpx.Client, operation: Operation) -> None:
     @settings(
         max_examples=30,
         deadline=None,

@@ -1,4 +1,4 @@
-"""Requests made by chance: none ends in a 5xx, none ends the process, memory comes back."""
+"""Random requests: no 5xx, no crash, and no memory leak."""
 
 import json
 from pathlib import Path
@@ -14,11 +14,11 @@ from tests.shared_data import shared
 
 REQUESTS = rounds(500, 10_000)
 GROWN_MB = 150
-"""What caches of queries, pictures and rankings may have come to hold."""
+"""Allowed growth of the query, picture and ranking caches."""
 
 
 def send(client: httpx.Client, asked: Asked) -> httpx.Response | None:
-    """The answer; ``None`` where the client's own library cannot even send it."""
+    """Return the response; ``None`` if the client library cannot send the request."""
     params = [(name, value.encode("utf-8", "surrogatepass")) for name, value in asked.params]
     try:
         url = httpx.URL(str(client.base_url).rstrip("/") + asked.path, params=params)
@@ -27,7 +27,7 @@ def send(client: httpx.Client, asked: Asked) -> httpx.Response | None:
     except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeError, TypeError):
         return None
     except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-        # Refused before all of it was sent; whether the service lives is asked next.
+        # Refused before all of it was sent; the next request shows whether the service lives.
         assert client.get("/healthz").status_code == 200
         return None
 
@@ -42,7 +42,7 @@ def check(asked: Asked, answer: httpx.Response) -> None:
         assert told["detail"]
 
 
-def test_requests_made_by_chance(tmp_path: Path) -> None:
+def test_random_requests(tmp_path: Path) -> None:
     fuzzer = Fuzzer(1, odd_pictures(shared("data/odd")))
     with serving(tmp_path / "data", settings={"SERVER__LOG_LEVEL": "error"}) as (client, process):
         server, answered = psutil.Process(process), 0

@@ -1,4 +1,4 @@
-"""Connections that mean harm: each is answered or closed, and the service goes on."""
+"""Hostile connections: each gets a response or is closed, and the service continues."""
 
 import socket
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def test_a_request_line_that_never_ends(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("part", [b"", b"GET /healthz HT", START, START + b"X-A: b\r\n"])
-def test_headers_that_do_not_come(client: httpx.Client, part: bytes) -> None:
+def test_missing_headers_time_out(client: httpx.Client, part: bytes) -> None:
     with connected(client) as link:
         link.sendall(part)
         answer = all_from(link)
@@ -83,19 +83,19 @@ def test_headers_that_do_not_come(client: httpx.Client, part: bytes) -> None:
     assert b"incomplete after 1.0 s" in answer
 
 
-def test_headers_that_come_letter_by_letter(client: httpx.Client) -> None:
+def test_slow_headers_time_out(client: httpx.Client) -> None:
     with connected(client) as link, pytest.raises((BrokenPipeError, ConnectionResetError)):
         send_slowly(link, START * 20, 0.05)
 
 
 @pytest.mark.parametrize("head", [BODY, LINES])
-def test_a_body_that_does_not_come(client: httpx.Client, head: bytes) -> None:
+def test_missing_body_times_out(client: httpx.Client, head: bytes) -> None:
     answer = answer_to(client, head)
     assert status_of(answer) == 408
     assert b"no data for 1 s" in answer
 
 
-def test_a_body_that_comes_letter_by_letter(client: httpx.Client) -> None:
+def test_slow_body_times_out(client: httpx.Client) -> None:
     with connected(client) as link:
         link.sendall(BODY)
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
@@ -116,7 +116,7 @@ def test_an_endless_body_is_refused_at_the_limit(client: httpx.Client) -> None:
             assert status_of(all_from(link)) == 413
 
 
-def test_slow_writers_do_not_keep_others_from_writing(client: httpx.Client) -> None:
+def test_slow_writers_do_not_block_writes(client: httpx.Client) -> None:
     links = [connected(client) for _ in range(8)]
     for link in links:
         link.sendall(LINES)
@@ -126,7 +126,7 @@ def test_slow_writers_do_not_keep_others_from_writing(client: httpx.Client) -> N
         link.close()
 
 
-def test_headers_behind_a_body_are_limited_too(server: tuple[httpx.Client, int]) -> None:
+def test_trailers_are_limited(server: tuple[httpx.Client, int]) -> None:
     client, process = server
     head = BODY.replace(b"Content-Length: 5000", b"Transfer-Encoding: chunked")
     before, sent = psutil.Process(process).memory_info().rss, 0
@@ -140,7 +140,7 @@ def test_headers_behind_a_body_are_limited_too(server: tuple[httpx.Client, int])
     assert psutil.Process(process).memory_info().rss - before < 20 << 20
 
 
-def test_the_rest_of_an_answered_body_has_an_end(client: httpx.Client) -> None:
+def test_rest_of_a_refused_body_is_limited(client: httpx.Client) -> None:
     head = START + b"Content-Length: 50\r\n\r\n"
     with connected(client) as link:
         link.sendall(head)
@@ -150,7 +150,7 @@ def test_the_rest_of_an_answered_body_has_an_end(client: httpx.Client) -> None:
         assert link.recv(65536) == b""
 
 
-def test_after_a_whole_body_that_came_late_the_connection_serves_on(client: httpx.Client) -> None:
+def test_connection_is_reused_after_a_late_complete_body(client: httpx.Client) -> None:
     with connected(client) as link:
         for _ in range(2):
             link.sendall(START + b"Content-Length: 3\r\n\r\n")
@@ -161,7 +161,7 @@ def test_after_a_whole_body_that_came_late_the_connection_serves_on(client: http
             assert link.recv(1) != b"", "the connection was closed"
 
 
-def test_who_does_not_read_is_not_kept(server: tuple[httpx.Client, int]) -> None:
+def test_client_that_does_not_read_is_disconnected(server: tuple[httpx.Client, int]) -> None:
     client, process = server
     with connected(client) as link:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -174,7 +174,7 @@ def test_who_does_not_read_is_not_kept(server: tuple[httpx.Client, int]) -> None
 
 
 def peers_of(process: int) -> set[int]:
-    """The ports of those whose connections are open."""
+    """Return the remote ports of open connections."""
     links = psutil.Process(process).net_connections("tcp")
     return {link.raddr.port for link in links if link.raddr and link.status == "ESTABLISHED"}
 
@@ -228,7 +228,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("name", sorted(STRANGE))
-def test_strange_requests(server: tuple[httpx.Client, int], name: str) -> None:
+def test_malformed_requests(server: tuple[httpx.Client, int], name: str) -> None:
     client, process = server
     answer = answer_to(client, STRANGE[name])
     for line in answer.split(b"HTTP/1.1 ")[1:]:

@@ -6,7 +6,7 @@ import pytest
 JUDGMENTS = "/v1/judgments"
 
 
-def test_a_judgment_is_kept_and_read_back(client: httpx.Client) -> None:
+def test_judgment_round_trips(client: httpx.Client) -> None:
     made = client.put(
         JUDGMENTS, json={"query": "circle", "asset": "red", "grade": 3, "judge": "kim"}
     )
@@ -33,7 +33,7 @@ def test_a_judgment_is_kept_and_read_back(client: httpx.Client) -> None:
         ({"query": "q", "asset": "red", "grade": 1, "more": 1}, 422, "more"),
     ],
 )
-def test_what_is_no_judgment_is_refused(
+def test_invalid_judgment_is_rejected(
     client: httpx.Client, body: dict[str, object], status: int, said: str
 ) -> None:
     refused = client.put(JUDGMENTS, json=body)
@@ -42,5 +42,5 @@ def test_what_is_no_judgment_is_refused(
     assert client.get(JUDGMENTS, params={"query": "q"}).json()["judgments"] == []
 
 
-def test_another_media_type_is_refused(client: httpx.Client) -> None:
+def test_other_media_type_is_rejected(client: httpx.Client) -> None:
     assert client.put(JUDGMENTS, content=b"x").status_code == 415

@@ -1,4 +1,4 @@
-"""The log of searches over HTTP: kept where it is wanted, asked for, and of nobody."""
+"""The query log over HTTP: opt-in and anonymous."""
 
 import shutil
 import sqlite3
@@ -24,7 +24,7 @@ SETTINGS = {
 def kept(
     data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[httpx.Client, Path]]:
-    """A client of two processes that keep a log, and their folder."""
+    """A client of a two-process service with a query log, and its folder."""
     copy = tmp_path_factory.mktemp("logged") / "data"
     shutil.copytree(data, copy)
     with serving(copy, "--workers", "2", settings=SETTINGS) as (client, _):
@@ -32,7 +32,7 @@ def kept(
 
 
 def until(client: httpx.Client, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """What the log says, once that holds: it is written aside."""
+    """Poll the feedback status until the condition holds; the log is written asynchronously."""
     told: dict[str, Any] = {}
 
     def reached() -> bool:
@@ -43,7 +43,7 @@ def until(client: httpx.Client, holds: Callable[[dict[str, Any]], bool]) -> dict
     return told
 
 
-def test_searches_that_ask_for_it_and_clicks_are_kept(kept: tuple[httpx.Client, Path]) -> None:
+def test_requested_searches_and_clicks_are_logged(kept: tuple[httpx.Client, Path]) -> None:
     client, folder = kept
     named = []
     for _ in range(8):
@@ -66,14 +66,14 @@ def test_searches_that_ask_for_it_and_clicks_are_kept(kept: tuple[httpx.Client, 
     assert {row[0] for row in rows} == set(named)
 
 
-def test_the_same_search_id_shows_the_same_mix(kept: tuple[httpx.Client, Path]) -> None:
+def test_same_search_id_gives_the_same_interleaving(kept: tuple[httpx.Client, Path]) -> None:
     client, _ = kept
     first = client.post("/v1/search", json={"q": "여름 sale circle", "size": 2}).json()
     again = {"q": "여름 sale circle", "size": 2, "search_id": first["search_id"]}
     for _ in range(4):
         same = client.post("/v1/search", json=again).json()
         assert [hit["id"] for hit in same["hits"]] == [hit["id"] for hit in first["hits"]]
-    # Nothing in the answer tells which ranking a hit is from.
+    # The response does not show which ranking a hit is from.
     assert "team" not in str(first)
     further = client.get("/v1/search", params={"q": "여름 sale circle", "cursor": first["cursor"]})
     shown = {hit["id"] for hit in first["hits"]}
@@ -81,7 +81,7 @@ def test_the_same_search_id_shows_the_same_mix(kept: tuple[httpx.Client, Path]) 
     assert shown.isdisjoint(hit["id"] for hit in further.json()["hits"])
 
 
-def test_without_a_log_nothing_is_kept(client: httpx.Client) -> None:
+def test_nothing_is_logged_without_a_log(client: httpx.Client) -> None:
     answer = client.get("/v1/search", params={"q": "shoes", "log": True, "search_id": "a" * 8})
     assert answer.json()["search_id"] is None
     assert answer.json()["note_codes"][-1]["code"] == "log_disabled"
@@ -101,11 +101,11 @@ def test_without_a_log_nothing_is_kept(client: httpx.Client) -> None:
         ({"search_id": "a" * 8, "asset": "x" * 513}, "asset"),
     ],
 )
-def test_what_is_no_click_is_refused(client: httpx.Client, body: dict[str, Any], said: str) -> None:
+def test_invalid_click_is_rejected(client: httpx.Client, body: dict[str, Any], said: str) -> None:
     refused = client.post("/v1/clicks", json=body)
     assert refused.status_code == 422
     assert said in refused.json()["detail"]
 
 
-def test_another_media_type_is_no_click(client: httpx.Client) -> None:
+def test_click_with_other_media_type_is_rejected(client: httpx.Client) -> None:
     assert client.post("/v1/clicks", content=b"search_id=aaaaaaaa").status_code == 415

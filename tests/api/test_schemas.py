@@ -1,4 +1,4 @@
-"""What comes in as JSON: aliases, filters and searches, refused by the name of the field."""
+"""JSON input: aliases, filters and searches, rejected with the name of the field."""
 
 import math
 from typing import Any
@@ -89,7 +89,7 @@ def nested(depth: int) -> dict[str, Any]:
         ({"a": list(range(257))}, "256"),
     ],
 )
-def test_wrong_filters_are_refused(data: Any, named: str) -> None:
+def test_invalid_filters_are_rejected(data: Any, named: str) -> None:
     with pytest.raises(InvalidQuery) as refusal:
         filter_from_json(data)
     assert named in str(refusal.value)
@@ -110,7 +110,7 @@ def test_wrong_filters_are_refused(data: Any, named: str) -> None:
         {"price": math.nan},
     ],
 )
-def test_filters_by_what_no_field_can_hold_are_refused(data: Any) -> None:
+def test_filters_with_impossible_values_are_rejected(data: Any) -> None:
     with pytest.raises(InvalidQuery, match="filter: ") as refused:
         filter_from_json(data)
     assert str(refused.value).isprintable()
@@ -122,7 +122,7 @@ def test_filters_at_their_limits() -> None:
     assert filter_from_json({"a": list(range(256))}) == AnyOf("a", tuple(range(256)))
 
 
-def test_filters_in_terms() -> None:
+def test_filters_as_terms() -> None:
     assert filter_from_terms([]) is None
     assert filter_from_terms(["p:1..2"]) == Between("p", 1, 2)
     assert filter_from_terms(["p:..2"]) == Between("p", None, 2)
@@ -173,7 +173,7 @@ def test_searches_at_their_limits(body: dict[str, Any]) -> None:
         ({"filter": {"a": None}}, "a = "),
     ],
 )
-def test_searches_over_their_limits_are_refused(body: dict[str, Any], named: str) -> None:
+def test_searches_over_their_limits_are_rejected(body: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidQuery) as refusal:
         query(**body)
     assert named in str(refusal.value)
@@ -183,13 +183,13 @@ def test_searches_over_their_limits_are_refused(body: dict[str, Any], named: str
     ("name", "weight"),
     [("like", 1.0), ("like.2", 2.0), ("unlike.0.5", -0.5), ("like.-10", -10.0)],
 )
-def test_an_example_has_its_weight_behind_a_point(name: str, weight: float) -> None:
+def test_example_weight_follows_a_dot(name: str, weight: float) -> None:
     (example,) = query_from_parameters([(name, "ad.1")], DEFAULTS).examples
     assert (example.id, example.weight) == ("ad.1", weight)
 
 
 @pytest.mark.parametrize("name", ["like.", "like.x", "like.nan", "like.inf", "like_text.10.1"])
-def test_a_weight_that_is_none_is_refused(name: str) -> None:
+def test_invalid_weight_is_rejected(name: str) -> None:
     with pytest.raises(InvalidQuery, match="WEIGHT takes -10 to 10"):
         query_from_parameters([(name, "a")], DEFAULTS)
 
@@ -202,21 +202,21 @@ def test_a_weight_that_is_none_is_refused(name: str) -> None:
         ("vector", ("text_to_image", "copy_semantic", "image_to_image")),
     ],
 )
-def test_a_mode_keeps_to_its_lists(mode: str, lists: tuple[str, ...]) -> None:
+def test_mode_uses_only_its_lists(mode: str, lists: tuple[str, ...]) -> None:
     fusion = query(mode=mode, rank_constant=5).fusion
     assert fusion is not None
     assert tuple(fusion.lists) == lists
     assert fusion.rank_constant == 5
 
 
-def test_a_list_is_overridden_in_part() -> None:
+def test_list_settings_are_overridden_partially() -> None:
     fusion = query(lists={"lexical": {"weight": 0}}).fusion
     assert fusion is not None
     assert fusion.lists["lexical"] == ListSettings(100, 0.0)
     assert fusion.lists["phrase"] == ListSettings(100, 1.0)
 
 
-def test_half_a_character_in_an_example_finds_nothing_and_breaks_nothing() -> None:
+def test_lone_surrogate_in_an_example_finds_nothing() -> None:
     (example,) = query_from_json({"like": [{"id": "\ud800"}]}, DEFAULTS).examples
     assert example.id == "?"
     with pytest.raises(InvalidQuery, match=r"like\.0\.text"):
@@ -232,7 +232,7 @@ def test_pictures_become_examples() -> None:
     assert found.examples[0].weight == -1
 
 
-def test_open_ranges_leave_their_bound_out() -> None:
+def test_open_ranges_have_one_bound() -> None:
     assert filter_from_json({"price": {"gt": 1, "lte": 5}}) == AllOf(
         (Between("price", 1, 5), Not(AnyOf("price", (1,))))
     )
@@ -242,20 +242,20 @@ def test_open_ranges_leave_their_bound_out() -> None:
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "1_000", "0x10", "1e999", "١٢", "9" * 400])
-def test_what_only_python_reads_as_a_number_is_a_text(text: str) -> None:
+def test_python_only_number_syntax_is_text(text: str) -> None:
     assert filter_from_terms([f"code:{text}"]) == AnyOf("code", (text,))
 
 
-def test_a_term_that_is_no_text_still_makes_a_filter() -> None:
+def test_non_text_term_makes_a_filter() -> None:
     assert filter_from_terms(["brand:\udcff"]) == AnyOf("brand", ("?",))
 
 
-def test_a_wrong_field_is_named_to_its_end() -> None:
+def test_invalid_field_is_reported_with_its_full_path() -> None:
     with pytest.raises(InvalidQuery, match=r"like\.0\.weight = 99"):
         query_from_json({"like": [{"id": "a", "weight": 99}]}, DEFAULTS)
 
 
-def test_deep_nesting_makes_a_short_message() -> None:
+def test_deep_nesting_gives_a_short_message() -> None:
     deep: Any = 1
     for _ in range(900):
         deep = [deep]
@@ -266,7 +266,7 @@ def test_deep_nesting_makes_a_short_message() -> None:
 
 
 @given(JSON)
-def test_any_json_is_a_filter_or_refused(data: Any) -> None:
+def test_any_json_is_a_filter_or_rejected(data: Any) -> None:
     try:
         parsed = filter_from_json(data)
     except InvalidQuery:

@@ -22,7 +22,7 @@ def red(manifest: Path) -> bytes:
     return (manifest.parent / "red.png").read_bytes()
 
 
-def test_words_as_a_parameter_and_as_json_are_one_search(client: httpx.Client) -> None:
+def test_parameter_and_json_searches_are_equal(client: httpx.Client) -> None:
     by_parameter = client.get(SEARCH, params={"q": '"여름 신발"', "explain": "true"})
     by_body = client.post(SEARCH, json={"q": '"여름 신발"', "explain": True})
     assert ids(by_parameter) == ids(by_body)
@@ -37,7 +37,7 @@ def test_words_as_a_parameter_and_as_json_are_one_search(client: httpx.Client) -
     assert hit["score"] == pytest.approx(sum(part["contribution"] for part in hit["lists"]))
 
 
-def test_a_picture_in_every_form_finds_its_like(client: httpx.Client, red: bytes) -> None:
+def test_picture_query_works_in_every_form(client: httpx.Client, red: bytes) -> None:
     encoded = base64.b64encode(red).decode()
     raw = client.post(SEARCH, content=red, headers={"content-type": "image/png"})
     assert ids(raw)[:2] == ["red", "red-again"]
@@ -68,12 +68,12 @@ def test_similar_and_like_leave_the_example_out(client: httpx.Client) -> None:
     assert ids(client.get(SEARCH, params={"like": "red"})) == found
 
 
-def test_unlike_turns_the_order_round(client: httpx.Client) -> None:
+def test_unlike_reverses_the_order(client: httpx.Client) -> None:
     found = ids(client.get(SEARCH, params={"unlike": "red"}))
     assert found.index("blue") < found.index("red-again")
 
 
-def test_a_description_and_a_picture_make_one_direction(client: httpx.Client) -> None:
+def test_description_and_picture_are_combined(client: httpx.Client) -> None:
     like = [{"id": "blue", "weight": 0.1}, {"text": "a red circle", "weight": 2}]
     body = client.post(SEARCH, json={"like": like, "explain": True}).json()
     assert [report["list"] for report in body["lists"]] == ["image_to_image"]
@@ -82,7 +82,7 @@ def test_a_description_and_a_picture_make_one_direction(client: httpx.Client) ->
     assert (refused.status_code, "one of image, id and text" in refused.text) == (422, True)
 
 
-def test_what_is_less_similar_is_no_candidate(client: httpx.Client) -> None:
+def test_min_similarity_drops_candidates(client: httpx.Client) -> None:
     everything = ids(client.get(SEARCH, params={"like": "red"}))
     near = client.get(SEARCH, params={"like": "red", "min_similarity": 0.9999})
     assert (len(everything), ids(near)) == (2, ["red-again"])
@@ -103,7 +103,7 @@ def test_filters(client: httpx.Client, conditions: list[str], expected: set[str]
     assert set(ids(client.get(SEARCH, params={"filter": conditions}))) == expected
 
 
-def test_pages_hold_every_hit_once(client: httpx.Client) -> None:
+def test_pages_contain_every_hit_once(client: httpx.Client) -> None:
     whole = ids(client.get(SEARCH, params={"q": "summer", "size": 100}))
     paged, cursor = [], None
     for _ in range(len(whole) + 1):
@@ -132,7 +132,7 @@ def test_fusion_settings_of_one_request(client: httpx.Client) -> None:
     assert (found["lexical"]["weight"], found["text_to_image"]["found"]) == (3.0, 1)
 
 
-def test_highlights_point_into_the_copy(client: httpx.Client) -> None:
+def test_highlights_refer_to_the_text(client: httpx.Client) -> None:
     hit = client.get(SEARCH, params={"q": "신발", "highlight": "true"}).json()["hits"][0]
     span = hit["highlights"][0]
     assert hit["asset"][span["field"]][span["start"] : span["end"]] == "신발"
@@ -157,7 +157,7 @@ def test_highlights_point_into_the_copy(client: httpx.Client) -> None:
         ({"rank_constant": "nan"}, "rank_constant"),
     ],
 )
-def test_wrong_parameters_are_named(
+def test_invalid_parameters_are_named(
     client: httpx.Client, parameters: dict[str, Any], said: str
 ) -> None:
     answer = client.get(SEARCH, params=parameters)
@@ -195,14 +195,14 @@ def test_bodies(client: httpx.Client, media: str, body: bytes, status: int) -> N
         assert answer.json()["detail"]
 
 
-def test_a_body_that_does_not_say_its_length_is_limited_too(client: httpx.Client) -> None:
+def test_body_without_content_length_is_limited(client: httpx.Client) -> None:
     chunks = (b"x" * 50_000 for _ in range(10))
     answer = client.post(SEARCH, content=chunks, headers={"content-type": "image/png"})
     assert answer.status_code == 413
     assert "200,000 bytes" in answer.json()["detail"]
 
 
-def test_an_unknown_example_is_not_found(client: httpx.Client) -> None:
+def test_unknown_example_gives_404(client: httpx.Client) -> None:
     for answer in (
         client.get("/v1/assets/nobody/similar"),
         client.get(SEARCH, params={"like": "nobody"}),
@@ -220,7 +220,7 @@ def test_suggestions(client: httpx.Client) -> None:
         assert client.get("/v1/suggest", params=wrong).status_code == 422
 
 
-def test_an_answer_says_what_may_have_been_meant(client: httpx.Client) -> None:
+def test_response_has_did_you_mean(client: httpx.Client) -> None:
     assert client.get(SEARCH, params={"q": "summr sale"}).json()["did_you_mean"] == ["summer sale"]
     assert client.get(SEARCH, params={"q": "summer sale"}).json()["did_you_mean"] == []
 
@@ -242,7 +242,7 @@ def test_facets_are_counted_over_all_matches_not_the_window(client: httpx.Client
     assert by_body["facets"] == {"brand": [{"value": "하늘", "assets": 2}]}
 
 
-def test_sorting_orders_all_matches_by_a_field(client: httpx.Client) -> None:
+def test_sort_orders_all_matches(client: httpx.Client) -> None:
     rising = ids(client.get(SEARCH, params={"sort": "price"}))
     falling = ids(client.get(SEARCH, params={"sort": "-price"}))
     assert (rising[:2], falling[:2]) == (["phrase", "apart"], ["apart", "phrase"])
@@ -257,7 +257,7 @@ def test_sorting_orders_all_matches_by_a_field(client: httpx.Client) -> None:
     assert client.get(SEARCH, params={"sort": "-"}).status_code == 422
 
 
-def test_a_search_is_fused_anew_by_its_token(client: httpx.Client) -> None:
+def test_search_is_fused_again_by_its_token(client: httpx.Client) -> None:
     asked = {"q": "summer shoes", "explain": "true"}
     first = client.get(SEARCH, params=asked).json()
     assert first["reused"] is False
@@ -272,7 +272,7 @@ def test_a_search_is_fused_anew_by_its_token(client: httpx.Client) -> None:
     assert "reuse" in refused.json()["detail"]
 
 
-def test_a_place_is_explained_in_every_form_of_a_search(client: httpx.Client, red: bytes) -> None:
+def test_rank_is_explained_in_every_form_of_search(client: httpx.Client, red: bytes) -> None:
     path = "/v1/assets/red/explain"
     by_parameter = client.get(path, params={"q": "red circle"}).json()
     assert by_parameter == client.post(path, json={"q": "red circle"}).json()
@@ -288,7 +288,7 @@ def test_a_place_is_explained_in_every_form_of_a_search(client: httpx.Client, re
     assert client.get("/v1/assets/none/explain", params={"q": "red"}).status_code == 404
 
 
-def test_pictures_of_a_form_have_weights(client: httpx.Client, red: bytes) -> None:
+def test_form_pictures_have_weights(client: httpx.Client, red: bytes) -> None:
     towards = ids(client.post(SEARCH, files={"image": red}))
     away = ids(client.post(SEARCH, files={"image.-1": red}))
     assert towards[0] == "red"

@@ -1,4 +1,4 @@
-"""The process: alive, ready, measured, one writer, stopped without losing a request."""
+"""The server process: health, metrics, one writer, graceful stop."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def test_the_page_loads_only_its_own_files(client: httpx.Client) -> None:
     assert client.get("/static/../app.py").status_code == 404
 
 
-def test_one_process_writes_and_another_reads_along(data: Path, client: httpx.Client) -> None:
+def test_one_process_writes_and_another_reads(data: Path, client: httpx.Client) -> None:
     second = subprocess.run(
         [*COMMAND, "serve", "--data-dir", str(data), "--port", "0"],
         capture_output=True,
@@ -77,7 +77,7 @@ def test_one_process_writes_and_another_reads_along(data: Path, client: httpx.Cl
     assert client.delete("/v1/assets/mirror").status_code == 204
 
 
-def test_a_port_in_use_is_said_in_one_line(data: Path, client: httpx.Client) -> None:
+def test_port_in_use_is_a_one_line_error(data: Path, client: httpx.Client) -> None:
     port = str(client.base_url.port)
     done = subprocess.run(
         [*COMMAND, "serve", "--read-only", "--data-dir", str(data), "--port", port],
@@ -92,7 +92,7 @@ def test_a_port_in_use_is_said_in_one_line(data: Path, client: httpx.Client) -> 
     assert "Traceback" not in done.stderr
 
 
-def test_a_request_that_runs_when_the_signal_comes_is_finished(tmp_path: Path) -> None:
+def test_running_request_is_finished_after_a_signal(tmp_path: Path) -> None:
     began, told = threading.Event(), threading.Event()
     answers: list[httpx.Response] = []
 

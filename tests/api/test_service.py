@@ -1,4 +1,4 @@
-"""Threads and limits of the service, and its document, in this process."""
+"""Threads, limits and OpenAPI document of the service, in this process."""
 
 import threading
 from collections.abc import Iterator
@@ -72,9 +72,7 @@ def test_blocking_work_does_not_stop_health_checks(engine: Engine) -> None:
         ("_uploads", "POST", "/v1/assets"),
     ],
 )
-def test_as_many_as_may_wait_and_one_more(
-    engine: Engine, lane: str, method: str, path: str
-) -> None:
+def test_waiting_limit_and_one_more(engine: Engine, lane: str, method: str, path: str) -> None:
     app, release = create_app(engine), threading.Event()
     kept: Lane = getattr(app.state.service, lane)
     media = {"Content-Type": "application/x-ndjson"} if method == "POST" else {}
@@ -102,7 +100,7 @@ def test_as_many_as_may_wait_and_one_more(
     anyio.run(check)
 
 
-def test_beyond_the_limit_a_request_is_told_to_come_again(engine: Engine) -> None:
+def test_request_over_the_limit_gets_retry_after(engine: Engine) -> None:
     app = create_app(engine)
     service = app.state.service
 
@@ -121,7 +119,7 @@ def test_beyond_the_limit_a_request_is_told_to_come_again(engine: Engine) -> Non
     anyio.run(check)
 
 
-def test_a_lane_is_bounded_in_length_and_in_time(engine: Engine) -> None:
+def test_lane_is_bounded_in_length_and_time(engine: Engine) -> None:
     section = engine.settings.server.model_copy(update={"max_waiting": 1, "deadline_seconds": 1.0})
     lane, ending, ran = one_at_a_time(section), threading.Event(), list[str]()
     given_up = anyio.Event()
@@ -148,7 +146,7 @@ def test_a_lane_is_bounded_in_length_and_in_time(engine: Engine) -> None:
     assert ran == ["after"]
 
 
-def test_a_search_ends_before_the_stage_that_is_too_late(
+def test_search_stops_before_a_stage_past_the_deadline(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app, asked, clock = create_app(engine), list[str](), MovedClock()
@@ -181,7 +179,7 @@ def test_a_search_ends_before_the_stage_that_is_too_late(
     assert asked == []
 
 
-def test_work_that_nobody_waits_for_is_not_run(engine: Engine) -> None:
+def test_work_of_disconnected_clients_is_not_run(engine: Engine) -> None:
     lane, ending, ran = one_at_a_time(engine.settings.server), threading.Event(), list[str]()
 
     async def gone() -> bool:
@@ -204,7 +202,7 @@ def test_work_that_nobody_waits_for_is_not_run(engine: Engine) -> None:
     assert ran == ["after"]
 
 
-def test_when_to_come_again_follows_the_pace_of_the_work(engine: Engine) -> None:
+def test_retry_after_follows_the_pace_of_work(engine: Engine) -> None:
     section = engine.settings.server.model_copy(update={"max_waiting": 0, "deadline_seconds": 5})
     lane, ending = one_at_a_time(section), threading.Event()
 
@@ -227,7 +225,7 @@ def test_when_to_come_again_follows_the_pace_of_the_work(engine: Engine) -> None
     anyio.run(check)
 
 
-def test_not_ready_before_the_model_is_loaded(engine: Engine) -> None:
+def test_not_ready_until_the_model_is_loaded(engine: Engine) -> None:
     app = create_app(engine)
 
     async def check() -> None:
@@ -239,7 +237,7 @@ def test_not_ready_before_the_model_is_loaded(engine: Engine) -> None:
     anyio.run(check)
 
 
-def test_the_document_is_valid_and_names_every_route(engine: Engine) -> None:
+def test_openapi_document_is_valid_and_lists_every_route(engine: Engine) -> None:
     described = document(api(1000), __version__)
     openapi_spec_validator.validate(described)
     app = create_app(engine)

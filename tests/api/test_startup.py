@@ -1,4 +1,4 @@
-"""A start: alive at once, ready when the index is whole and the model loaded."""
+"""Start-up: alive at once, ready when the index is complete and the model loaded."""
 
 import socket
 import subprocess
@@ -33,7 +33,7 @@ server.serve(settings, write=True, announce=lambda address: None)
 """
 
 
-def test_while_the_index_is_opened_it_is_alive_and_not_ready() -> None:
+def test_alive_and_not_ready_while_the_index_opens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with (
@@ -45,10 +45,10 @@ def test_while_the_index_is_opened_it_is_alive_and_not_ready() -> None:
                 assert (told.status_code, told.json()["detail"]) == (503, OPENING)
                 assert int(told.headers["Retry-After"]) > 0
         with pytest.raises(httpx.ReadTimeout):
-            httpx.get(f"{address}/readyz", timeout=0.2)  # the listener is there, nobody answers
+            httpx.get(f"{address}/readyz", timeout=0.2)  # the socket listens, but nothing answers
 
 
-def test_an_opening_that_fails_ends_it_with_its_error() -> None:
+def test_failed_opening_ends_with_its_error() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         pytest.raises(ValueError, match="no index"),
@@ -77,7 +77,7 @@ def statuses(address: str, on_answer: Callable[[], None]) -> list[tuple[int, str
     told: list[tuple[int, str]] = []
 
     def ready() -> bool:
-        with suppress(httpx.TransportError):  # nobody listens yet, or one hands over to the other
+        with suppress(httpx.TransportError):  # not listening yet, or handing over
             answer = httpx.get(address, timeout=HANG_SECONDS)
             told.append((answer.status_code, answer.json().get("detail", "")))
             on_answer()

@@ -1,4 +1,4 @@
-"""Another model for an index that a real server serves under load."""
+"""Changing the model of a real server under load."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ from tests.tiny_models import folder_model
 QUERY = {"q": "red circle", "mode": "vector", "explain": "true"}
 
 
-def test_a_swap_under_load_fails_no_request_and_mixes_no_models(
+def test_switch_under_load_fails_no_request_and_mixes_no_models(
     tmp_path: Path, indexed: Path
 ) -> None:
     data = Path(shutil.copytree(indexed, tmp_path / "data"))

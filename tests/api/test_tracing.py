@@ -1,4 +1,4 @@
-"""Spans of requests and stages: they belong together, tell nothing private, and are sent."""
+"""Spans of requests and stages: nesting, privacy, export."""
 
 import sys
 import threading
@@ -36,7 +36,7 @@ def attributes_of(span: ReadableSpan) -> dict[str, object]:
 
 
 def spans_of(folder: Path, path: str, headers: dict[str, str]) -> list[ReadableSpan]:
-    """The spans of one request."""
+    """Return the spans of one request."""
     kept, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
 
@@ -52,7 +52,7 @@ def spans_of(folder: Path, path: str, headers: dict[str, str]) -> list[ReadableS
     return list(kept.get_finished_spans())
 
 
-def test_stages_are_below_their_request_in_the_trace_of_the_caller(tmp_path: Path) -> None:
+def test_stage_spans_are_children_of_the_request_span(tmp_path: Path) -> None:
     *stages, request = spans_of(tmp_path, "/v1/search?q=secret", {"traceparent": CALLER})
     assert request.name == "search"
     assert request.parent is not None
@@ -66,7 +66,7 @@ def test_stages_are_below_their_request_in_the_trace_of_the_caller(tmp_path: Pat
     assert not any("secret" in span.to_json() for span in (*stages, request))
 
 
-def test_a_failure_is_a_failed_span_without_its_text(
+def test_failure_is_a_failed_span_without_query_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -79,7 +79,7 @@ def test_a_failure_is_a_failed_span_without_its_text(
     assert "secret" not in request.to_json()
 
 
-def test_without_the_package_the_setting_is_refused(
+def test_setting_without_the_package_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HYBRID_SEARCH_SERVER__TRACES", "true")
@@ -92,7 +92,7 @@ def test_without_the_package_the_setting_is_refused(
 
 @pytest.fixture
 def collector() -> Iterator[tuple[str, list[bytes]]]:
-    """The address of something that takes spans, and what it was sent."""
+    """Yield the address of a span collector, and what it received."""
     taken: list[bytes] = []
 
     class Taking(BaseHTTPRequestHandler):
@@ -112,7 +112,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
         running.join()
 
 
-def test_spans_are_sent_to_where_the_variables_say(
+def test_spans_are_sent_to_the_configured_endpoint(
     tmp_path: Path, collector: tuple[str, list[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, taken = collector

@@ -1,4 +1,4 @@
-"""Uploads and slow bodies: they are bounded, and others are served beside them."""
+"""Uploads and slow bodies are bounded and do not block other requests."""
 
 import re
 import threading
@@ -41,7 +41,7 @@ def client(server: tuple[httpx.Client, int]) -> httpx.Client:
 
 @contextmanager
 def trickling(client: httpx.Client, head: bytes, piece: bytes, count: int) -> Iterator[None]:
-    """While so many clients send a body as slowly as they may."""
+    """Keep ``count`` clients sending bodies at the slowest allowed rate."""
     until_quiet(client)
     links, stop = [connected(client) for _ in range(count)], threading.Event()
     for link in links:
@@ -78,7 +78,7 @@ def in_flight(client: httpx.Client) -> int:
     return int(found[1])
 
 
-def test_slow_bodies_do_not_keep_others_from_searching(client: httpx.Client) -> None:
+def test_slow_bodies_do_not_block_searches(client: httpx.Client) -> None:
     head = BODY.replace(b"5000", b"90000")
     with trickling(client, head, b" " * 400, 13):
         assert client.get("/v1/search", params={"q": "words"}).status_code == 200
@@ -89,7 +89,7 @@ def test_slow_bodies_do_not_keep_others_from_searching(client: httpx.Client) -> 
     assert again.status_code in {200, 201}, again.text
 
 
-def test_slow_uploads_do_not_keep_others_from_writing(client: httpx.Client) -> None:
+def test_slow_uploads_do_not_block_writes(client: httpx.Client) -> None:
     with trickling(client, LINES, b"190\r\n" + b"\n" * 400 + b"\r\n", 4):
         answer = client.put("/v1/assets/other", json={"title": "beside uploads"})
         assert answer.status_code in {200, 201}
@@ -134,7 +134,7 @@ def test_bytes_of_an_upload_at_the_limit_and_over_it(client: httpx.Client, filli
     assert "more than 300,000 bytes" in refused.json()["detail"]
 
 
-def test_bad_rows_do_not_gather_without_end(server: tuple[httpx.Client, int]) -> None:
+def test_reported_rows_are_bounded(server: tuple[httpx.Client, int]) -> None:
     client, process = server
     before = psutil.Process(process).memory_info().rss
     refused = upload(client, b"x\n" * 140_000)
@@ -142,7 +142,7 @@ def test_bad_rows_do_not_gather_without_end(server: tuple[httpx.Client, int]) ->
     assert psutil.Process(process).memory_info().rss - before < 30 << 20
 
 
-def test_a_huge_name_is_short_in_the_report(client: httpx.Client) -> None:
+def test_long_id_is_shortened_in_the_report(client: httpx.Client) -> None:
     row = b'{"id": "' + b"i" * 100_000 + b'", "' + b"n" * 100_000 + b'": {}}'
     report = upload(client, row)
     assert report.status_code == 200

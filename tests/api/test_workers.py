@@ -1,4 +1,4 @@
-"""Several processes behind one address: one writes, the others send it what they cannot answer."""
+"""Several processes behind one address: one writes, and the others forward writes to it."""
 
 import json
 import os
@@ -20,13 +20,13 @@ from tests.api.conftest import COMMAND, serving
 from tests.progress import HANG_SECONDS, until
 
 ROUNDS = 12
-"""New connections, so many that both processes take some of them (one in 2,048 runs is unlucky)."""
+"""Enough new connections that both processes get some (fails once in 2,048 runs)."""
 _numbers = count()
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory, indexed: Path) -> Iterator[tuple[str, int]]:
-    """The address of a service of two processes, and its process id."""
+    """Yield the address and process id of a two-process service."""
     data = Path(shutil.copytree(indexed, tmp_path_factory.mktemp("pair") / "data"))
     with serving(data, "--workers", "2", settings={"SERVER__DEADLINE_SECONDS": "5"}) as (
         client,
@@ -36,7 +36,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, indexed: Path) -> Iterator[tu
         yield str(client.base_url), process
 
 
-def test_what_one_has_written_all_find_at_once(pair: tuple[str, int]) -> None:
+def test_writes_are_visible_to_all_processes_at_once(pair: tuple[str, int]) -> None:
     address, _ = pair
     for _ in range(ROUNDS):
         name = f"동백 {next(_numbers)}"
@@ -67,12 +67,12 @@ def test_every_process_answers_and_all_requests_are_counted_once(pair: tuple[str
     assert all(after > was for after, was in zip(spent(), before, strict=True))
 
 
-def test_state_is_that_of_the_process_that_writes(pair: tuple[str, int]) -> None:
+def test_status_is_that_of_the_writing_process(pair: tuple[str, int]) -> None:
     address, _ = pair
     assert {httpx.get(f"{address}v1/status").json()["writable"] for _ in range(ROUNDS)} == {True}
 
 
-def test_a_forwarded_request_keeps_who_asked_and_is_refused_as_here(pair: tuple[str, int]) -> None:
+def test_forwarded_request_keeps_the_key_and_its_errors(pair: tuple[str, int]) -> None:
     address, _ = pair
     for number in range(ROUNDS):
         asked = {"x-request-id": f"mine-{number}", "x-forwarded-for": "203.0.113.9"}
@@ -88,7 +88,7 @@ def test_a_forwarded_request_keeps_who_asked_and_is_refused_as_here(pair: tuple[
     assert len(ours) == ROUNDS
 
 
-def test_a_stream_and_an_id_with_every_character_pass_through(pair: tuple[str, int]) -> None:
+def test_stream_and_id_with_any_character_are_forwarded(pair: tuple[str, int]) -> None:
     address, _ = pair
     for number in range(4):
         name = f"a/b {number} %2F?#é"
@@ -101,7 +101,7 @@ def test_a_stream_and_an_id_with_every_character_pass_through(pair: tuple[str, i
         assert httpx.delete(path).status_code == 404
 
 
-def test_a_second_service_is_refused_before_it_says_where_it_is(pair: tuple[str, int]) -> None:
+def test_second_service_is_rejected_before_it_announces_itself(pair: tuple[str, int]) -> None:
     data = str(httpx.get(f"{pair[0]}v1/status").json()["data_dir"])
     second = subprocess.run(
         [*COMMAND, "serve", "--data-dir", data, "--port", "0", "--json", "--workers", "2"],
@@ -114,7 +114,7 @@ def test_a_second_service_is_refused_before_it_says_where_it_is(pair: tuple[str,
     assert "another process writes" in second.stderr
 
 
-def test_a_query_that_is_not_encoded_as_it_should_be_does_no_harm(pair: tuple[str, int]) -> None:
+def test_badly_encoded_query_does_no_harm(pair: tuple[str, int]) -> None:
     host, port = httpx.URL(pair[0]).host, httpx.URL(pair[0]).port
     for _ in range(ROUNDS):
         with socket.create_connection((host, port)) as link:
@@ -122,7 +122,7 @@ def test_a_query_that_is_not_encoded_as_it_should_be_does_no_harm(pair: tuple[st
             assert link.recv(64).split()[1] in {b"200", b"400"}
 
 
-def test_another_process_writes_when_the_one_that_wrote_is_killed(pair: tuple[str, int]) -> None:
+def test_another_process_becomes_writer_after_a_kill(pair: tuple[str, int]) -> None:
     address, process = pair
     for _ in range(2):
         before = {worker.pid for worker in workers(process)}
@@ -134,7 +134,7 @@ def test_another_process_writes_when_the_one_that_wrote_is_killed(pair: tuple[st
     assert text["candidates"] >= ROUNDS
 
 
-def test_searches_go_on_while_the_one_that_writes_hangs(pair: tuple[str, int]) -> None:
+def test_searches_continue_while_the_writer_hangs(pair: tuple[str, int]) -> None:
     address, process = pair
     os.kill(writing(process), signal.SIGSTOP)
     try:
@@ -147,7 +147,7 @@ def test_searches_go_on_while_the_one_that_writes_hangs(pair: tuple[str, int]) -
         os.kill(writing(process), signal.SIGCONT)
 
 
-def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     command = [*COMMAND, "serve", "--data-dir", str(tmp_path / "data"), "--port", "0", "--json"]
     with subprocess.Popen(
         [*command, "--workers", "2"], stdout=subprocess.PIPE, text=True
@@ -162,7 +162,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     assert len(gone) == 2
 
 
-def test_a_service_that_cannot_start_says_why_and_ends(tmp_path: Path, indexed: Path) -> None:
+def test_service_that_cannot_start_reports_the_reason(tmp_path: Path, indexed: Path) -> None:
     data = Path(shutil.copytree(indexed, tmp_path / "data"))
     catalog = bytearray((data / "catalog.sqlite").read_bytes())
     catalog[100:4096] = bytes(3996)
@@ -181,13 +181,13 @@ def test_a_service_that_cannot_start_says_why_and_ends(tmp_path: Path, indexed: 
 
 
 def workers(parent: int) -> list[psutil.Process]:
-    """The processes that serve, oldest first."""
+    """Return the worker processes, oldest first."""
     children = psutil.Process(parent).children()
     return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
 def writing(parent: int) -> int:
-    """The process that holds the lock of writing."""
+    """Return the process that holds the writer lock."""
     for worker in workers(parent):
         if any(file.path.endswith("writer.lock") for file in worker.open_files()):
             return int(worker.pid)
@@ -195,7 +195,7 @@ def writing(parent: int) -> int:
 
 
 def written(address: str) -> bool:
-    """Whether a write is taken."""
+    """Return whether a write is accepted."""
     with httpx.Client(timeout=HANG_SECONDS) as client:
         answer = client.put(f"{address}v1/assets/probe", json={"title": f"probe {time.time()}"})
         assert answer.status_code in {200, 201, 503}, answer.text

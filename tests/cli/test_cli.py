@@ -1,4 +1,4 @@
-"""The command line as a user sees it: real processes, exit codes, one line of error."""
+"""The command line: real processes, exit codes, one-line errors."""
 
 import io
 import json
@@ -23,7 +23,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def here(*words: str) -> subprocess.CompletedProcess[str]:
-    """The same in this process, which has the libraries loaded already."""
+    """Run a command in this process, with libraries already loaded."""
     out, err, code = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["hybrid-search", *words])
@@ -60,7 +60,7 @@ def test_ingest_search_and_status(tmp_path: Path) -> None:
     assert "무료배송" in run("search", "배송", "--mode", "text", *where[:2]).stdout
 
 
-def test_errors_are_one_line_and_a_code(tmp_path: Path) -> None:
+def test_errors_are_one_line_and_an_exit_code(tmp_path: Path) -> None:
     missing = run("search", "x", "--data-dir", str(tmp_path))
     assert (missing.returncode, missing.stdout) == (3, "")
     assert "hybrid-search ingest" in missing.stderr
@@ -88,7 +88,7 @@ def test_the_demonstration(demonstration: tuple[Path, dict[str, Any]], tmp_path:
     assert json.loads(again.stdout)["unchanged"] == 310
 
 
-def test_what_a_search_takes(tmp_path: Path, manifest: Path) -> None:
+def test_search_options(tmp_path: Path, manifest: Path) -> None:
     where = ("--data-dir", str(tmp_path / "data"))
     assert here("ingest", str(manifest), *where).returncode == 0
     words = ("search", "summer", *where, "--json", "--rank-constant", "2", "--explain")

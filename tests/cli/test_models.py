@@ -1,4 +1,4 @@
-"""``hybrid-search models``: what is shown, in use, and on this machine."""
+"""``hybrid-search models``: the list, the model in use, and the cache."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def cached(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("cached")
-def test_what_is_here_and_what_is_in_use() -> None:
+def test_available_models_and_the_model_in_use() -> None:
     shown = listed()
     assert [name for name, model in shown.items() if model["in_use"]] == ["embedded"]
     here = [name for name, model in shown.items() if model["available"]]
@@ -37,7 +37,7 @@ def test_what_is_here_and_what_is_in_use() -> None:
 
 
 @pytest.mark.usefixtures("cached")
-def test_a_model_beside_the_list_is_named(tmp_path: Path) -> None:
+def test_unlisted_model_in_use_is_shown(tmp_path: Path) -> None:
     folder = folder_model(tmp_path / "shop-clip")
     (tmp_path / "hybrid_search.toml").write_text(f'[embedding]\nmodel = "local-dir:{folder}"\n')
     shown = CliRunner().invoke(app, ["models", "--data-dir", str(tmp_path)])
@@ -45,9 +45,7 @@ def test_a_model_beside_the_list_is_named(tmp_path: Path) -> None:
     assert "ViT-B-16-SigLIP2" in shown.output
 
 
-def test_the_cache_is_looked_at_without_the_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_is_inspected_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hybrid_search.embedding import hub_cache
 
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""What every catalog promises: versions, history, vectors."""
+"""Contract of every catalog: versions, history, vectors."""
 
 import threading
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
     assert catalog.unembedded(MODEL) == {}
 
 
-def test_put_gives_rising_ordinals_and_everything_back(catalog: Catalog) -> None:
+def test_put_assigns_increasing_ordinals_and_round_trips(catalog: Catalog) -> None:
     drafts = [draft("a", "하나"), draft("b", "둘", "p1"), draft("c", "셋", "p1")]
     ordinals = catalog.put(drafts)
     assert ordinals == [1, 2, 3]
@@ -86,7 +86,7 @@ def test_versions_come_newest_first_and_outlive_the_asset(catalog: Catalog) -> N
     assert catalog.versions(AssetId("none"), 10) == []
 
 
-def test_an_id_twice_in_one_put_leaves_the_last_alive(catalog: Catalog) -> None:
+def test_id_twice_in_one_put_keeps_the_last(catalog: Catalog) -> None:
     first, second = catalog.put([draft("a", "1"), draft("a", "2")])
     assert catalog.live([first, second]) == {second}
     kinds = [(o.kind, o.ordinal) for o in catalog.operations(0, 10)]
@@ -105,7 +105,7 @@ def test_delete_says_which_ids_were_live(catalog: Catalog) -> None:
     assert again > second
 
 
-def test_operations_stand_in_order_and_can_be_paged(catalog: Catalog) -> None:
+def test_operations_are_ordered_and_paged(catalog: Catalog) -> None:
     catalog.put([draft("a"), draft("b")])
     catalog.put([draft("a", "x")])
     catalog.delete(ids("b"))
@@ -122,7 +122,7 @@ def test_operations_stand_in_order_and_can_be_paged(catalog: Catalog) -> None:
     assert catalog.operations(5, 2) == []
 
 
-def test_newest_pages_downwards_through_the_living(catalog: Catalog) -> None:
+def test_newest_pages_through_live_assets(catalog: Catalog) -> None:
     catalog.put([draft(name) for name in "abcde"])
     catalog.delete(ids("d"))
     assert catalog.newest(2) == [5, 3]
@@ -151,7 +151,7 @@ def test_a_put_that_fails_changes_nothing(catalog: Catalog) -> None:
     assert catalog.put([draft("b")]) == [2]
 
 
-def test_embeddings_are_kept_by_content_and_model(catalog: Catalog) -> None:
+def test_embeddings_are_keyed_by_content_and_model(catalog: Catalog) -> None:
     catalog.store_embeddings(MODEL, {Digest("p1"): row(1), Digest("p2"): row(2)})
     catalog.store_embeddings(MODEL, {Digest("p1"): row(9)})
     catalog.store_embeddings("other", {Digest("p1"): row(3)})
@@ -164,7 +164,7 @@ def test_embeddings_are_kept_by_content_and_model(catalog: Catalog) -> None:
     assert catalog.embeddings("other", [Digest("p1")])[Digest("p1")].tolist() == row(3).tolist()
 
 
-def test_live_vectors_are_those_of_the_living_in_order(catalog: Catalog) -> None:
+def test_live_vectors_are_ordered(catalog: Catalog) -> None:
     catalog.put([draft("a", picture="p1"), draft("b"), draft("c", picture="p2")])
     catalog.put([draft("d", picture="p1"), draft("e", picture="p3"), draft("f", picture="p2")])
     catalog.delete(ids("c"))
@@ -179,7 +179,7 @@ def test_live_vectors_are_those_of_the_living_in_order(catalog: Catalog) -> None
         assert (nothing.sequence, nothing.count, list(nothing.portions)) == (7, 0, [])
 
 
-def test_live_vectors_are_those_of_one_moment(catalog: Catalog) -> None:
+def test_live_vectors_are_a_snapshot(catalog: Catalog) -> None:
     catalog.put([draft("a", picture="p1"), draft("b", picture="p2")])
     catalog.store_embeddings(MODEL, {Digest("p1"): row(1), Digest("p2"): row(2)})
     with catalog.live_vectors(MODEL, Ordinal(0)) as live:
@@ -193,7 +193,7 @@ def test_live_vectors_are_those_of_one_moment(catalog: Catalog) -> None:
 def living(
     catalog: Catalog, above: Ordinal, subject: Subject = "picture"
 ) -> dict[int, list[float]]:
-    """Every live vector by its ordinal, in the order in which they came."""
+    """Return every live vector by ordinal, in order of arrival."""
     found: dict[int, list[float]] = {}
     with catalog.live_vectors(MODEL, above, subject) as live:
         for ordinals, vectors in live.portions:
@@ -213,7 +213,7 @@ def test_unembedded_are_the_pictures_without_a_vector(catalog: Catalog) -> None:
     assert sorted(catalog.unembedded("other")) == ["p1", "p2"]
 
 
-def test_the_facts_of_pictures_that_are_stored_and_embedded(catalog: Catalog) -> None:
+def test_facts_of_stored_and_embedded_pictures(catalog: Catalog) -> None:
     drafts = [draft("a", picture="p1"), draft("b", picture="p2"), draft("c")]
     catalog.put(drafts)
     catalog.store_embeddings(MODEL, {Digest("p1"): row(1), Digest("p3"): row(3)})
@@ -224,7 +224,7 @@ def test_the_facts_of_pictures_that_are_stored_and_embedded(catalog: Catalog) ->
     assert list(catalog.embedded(MODEL, asked)) == ["p1"]
 
 
-def test_what_is_embedded_is_named_by_a_digest(catalog: Catalog) -> None:
+def test_embedded_content_is_identified_by_a_digest(catalog: Catalog) -> None:
     first = draft("a", "하나", "p1")
     catalog.put([first, draft("b", "둘"), draft("a", "셋", "p2")])
     asked = [Ordinal(n) for n in (1, 2, 3, 9)]
@@ -255,7 +255,7 @@ def test_a_text_vector_is_keyed_by_its_text_while_the_same_fields_are_searched(
     assert found == [row(3).tolist()]
 
 
-def test_copy_has_vectors_by_its_content_with_a_picture_or_without(catalog: Catalog) -> None:
+def test_text_vectors_are_keyed_by_content(catalog: Catalog) -> None:
     drafts = [draft("a", "하나", "p1"), draft("b", "둘"), draft("c", "셋"), draft("d", "넷")]
     catalog.put(drafts)
     catalog.delete(ids("c"))
@@ -267,7 +267,7 @@ def test_copy_has_vectors_by_its_content_with_a_picture_or_without(catalog: Cata
     assert living(catalog, Ordinal(0)) == {1: row(9).tolist()}
 
 
-def test_unembedded_copy_is_named_with_its_version(catalog: Catalog) -> None:
+def test_unembedded_texts_are_listed_with_their_version(catalog: Catalog) -> None:
     drafts = [draft("a", "하나", "p1"), draft("b", "둘"), draft("c", "셋")]
     catalog.put(drafts)
     catalog.delete(ids("c"))
@@ -299,7 +299,7 @@ STEPS = st.lists(
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=rounds(25, 250), deadline=None)
 @given(STEPS)
-def test_history_leads_to_what_is_alive(
+def test_replaying_the_history_gives_the_live_assets(
     tmp_path_factory: pytest.TempPathFactory, kind: str, steps: list[tuple[str, list[str]]]
 ) -> None:
     expected: dict[str, int] = {}

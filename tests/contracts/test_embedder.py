@@ -1,4 +1,4 @@
-"""What every embedder promises."""
+"""Contract of every embedder."""
 
 import threading
 
@@ -51,7 +51,7 @@ def test_a_picture_is_its_prepared_pixels(embedder: Embedder) -> None:
     assert np.allclose(rows, embedder.pictures(pictures), atol=1e-5)
 
 
-def test_nothing_gives_no_rows(embedder: Embedder) -> None:
+def test_empty_input_gives_no_rows(embedder: Embedder) -> None:
     nothing = (0, embedder.facts.dimension)
     spec = embedder.preprocess_spec
     no_pixels = np.empty((0, spec.height, spec.width, 3), np.uint8)
@@ -59,19 +59,19 @@ def test_nothing_gives_no_rows(embedder: Embedder) -> None:
     assert embedder.pixels(no_pixels).shape == nothing
 
 
-def test_what_is_not_read_is_counted(embedder: Embedder) -> None:
+def test_unread_tokens_are_counted(embedder: Embedder) -> None:
     counts = [embedder.token_count("구두 shoe " * n) for n in (1, 10, 100)]
     assert 2 <= counts[0] < embedder.facts.context_length
     assert counts[0] < counts[1] < counts[2]
 
 
-def test_a_batch_gives_what_its_parts_give(embedder: Embedder) -> None:
+def test_batch_equals_its_parts(embedder: Embedder) -> None:
     texts = ["puppy", "강아지", "car", "여름 세일", "summer sale"]
     apart = np.concatenate([embedder.texts([text]) for text in texts])
     assert np.allclose(embedder.texts(texts), apart, atol=1e-4)
 
 
-def test_equal_inputs_lie_together_and_others_apart(embedder: Embedder) -> None:
+def test_equal_inputs_have_equal_vectors_and_others_differ(embedder: Embedder) -> None:
     first, again, other = embedder.texts(["puppy", "puppy", "railway station"])
     assert first @ again == pytest.approx(1.0, abs=1e-5)
     assert first @ other < 0.9

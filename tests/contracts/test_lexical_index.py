@@ -1,4 +1,4 @@
-"""What every lexical index promises: strict phrases, binding operators, filters, ties, commits."""
+"""Contract of every lexical index: exact phrases, operators, filters, ties, commits."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -96,7 +96,7 @@ def ordinals(*numbers: int) -> list[Ordinal]:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3, 10_000, 10**9, 2**62])
-def test_any_limit_is_answered(index: TypedIndex, limit: int) -> None:
+def test_any_limit_is_accepted(index: TypedIndex, limit: int) -> None:
     found = words(index, "여름", limit)
     assert found == words(index, "여름", 100)[:limit]
     assert len(found) >= min(limit, 3)
@@ -104,7 +104,7 @@ def test_any_limit_is_answered(index: TypedIndex, limit: int) -> None:
     assert held == index.phrase("여름", 100).ordinals[:limit]
 
 
-def test_all_ordinals_and_a_version_that_comes_again(empty: TypedIndex) -> None:
+def test_ordinals_include_a_version_added_again(empty: TypedIndex) -> None:
     for _ in range(2):
         empty.add(ASSETS[:3])
         empty.commit(3)
@@ -162,7 +162,7 @@ def test_a_version_added_and_removed_before_one_commit_is_gone(empty: TypedIndex
         ("", []),
     ],
 )
-def test_phrases_are_strict_in_order_in_words_and_in_fields(
+def test_phrases_match_order_words_and_fields_exactly(
     index: TypedIndex, phrase: str, holders: list[int]
 ) -> None:
     found = index.phrase(phrase, 10)
@@ -171,7 +171,7 @@ def test_phrases_are_strict_in_order_in_words_and_in_fields(
     assert list(found.scores) == sorted(found.scores, reverse=True)
 
 
-def test_the_same_spacing_stands_before_another(index: TypedIndex) -> None:
+def test_same_spacing_ranks_before_other_spacing(index: TypedIndex) -> None:
     assert index.phrase("여름 신발", 10).ordinals == (1, 4)
     assert index.phrase("여름신발", 10).ordinals == (4, 1)
 
@@ -200,8 +200,8 @@ def test_words_find_every_asset_that_has_one(index: TypedIndex) -> None:
         ("nothing-like-it", set()),
     ],
 )
-def test_operators_bind(index: TypedIndex, query: str, expected: set[int]) -> None:
-    # The fourth is left out: whether 여름신발 holds the word 여름 is the analyser's affair.
+def test_operators_restrict_matches(index: TypedIndex, query: str, expected: set[int]) -> None:
+    # The fourth is left out: whether 여름신발 contains the word 여름 depends on the analyser.
     assert set(words(index, query, among=ordinals(1, 2, 3, 5, 6))) == expected
 
 
@@ -249,7 +249,7 @@ def test_filters_whose_values_compare_equal_are_kept_apart(index: TypedIndex) ->
     assert [[] if f is None else f.tolist() for f in found] == [[], [1], [], []]
 
 
-def test_what_every_list_must_keep_to(index: TypedIndex) -> None:
+def test_filter_applies_to_every_list(index: TypedIndex) -> None:
     query = parse_query('anything +여름 -"여름 신발"')
     allowed = index.allowed(query, AnyOf("brand", ("하늘",)))
     assert allowed is not None
@@ -257,14 +257,14 @@ def test_what_every_list_must_keep_to(index: TypedIndex) -> None:
     assert index.allowed(parse_query("여름 신발"), None) is None
 
 
-def test_among_bounds_and_counts(index: TypedIndex) -> None:
+def test_among_restricts_and_counts(index: TypedIndex) -> None:
     found = index.words(parse_query("여름"), 10, among=ordinals(2, 3, 99))
     assert (found.ordinals, found.total) == ((2,), 1)
     assert index.words(parse_query("여름"), 10, among=[]).ordinals == ()
     assert index.phrase("여름 신발", 10, among=ordinals(4, 5)).ordinals == (4,)
 
 
-def test_highlights_point_at_what_matches(index: TypedIndex) -> None:
+def test_highlights_mark_the_matches(index: TypedIndex) -> None:
     spans = index.highlight(parse_query('"여름 신발" sale'), ASSETS[0].asset)
     assert [(s.field, s.start, s.end) for s in spans] == [("title", 0, 5)]
     tagged = index.highlight(parse_query("summer"), ASSETS[2].asset)
@@ -272,7 +272,7 @@ def test_highlights_point_at_what_matches(index: TypedIndex) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 5, 40, 199, 200, 500])
-def test_equal_scores_stand_in_order_of_ordinal_at_every_cut(empty: TypedIndex, limit: int) -> None:
+def test_ties_are_ordered_by_ordinal_at_every_limit(empty: TypedIndex, limit: int) -> None:
     order = list(range(1, 201))
     random.Random(3).shuffle(order)
     for start in range(0, 200, 50):
@@ -289,7 +289,7 @@ def test_equal_scores_stand_in_order_of_ordinal_at_every_cut(empty: TypedIndex, 
 
 @settings(max_examples=rounds(60, 600), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=80) | st.text('"+-~:*() \t여름신발sumer#brand', max_size=40))
-def test_nothing_typed_breaks_a_search(index: TypedIndex, text: str) -> None:
+def test_any_query_text_is_accepted(index: TypedIndex, text: str) -> None:
     try:
         query = parse_query(text)
     except InvalidQuery:
@@ -307,7 +307,7 @@ def test_nothing_typed_breaks_a_search(index: TypedIndex, text: str) -> None:
 
 @settings(max_examples=rounds(60, 600), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(["여름", "신발", "특가", "모음", "shoes"]), min_size=1, max_size=3))
-def test_phrases_hold_what_a_naive_scan_finds(index: TypedIndex, wanted: list[str]) -> None:
+def test_phrase_matches_equal_a_naive_scan(index: TypedIndex, wanted: list[str]) -> None:
     phrase = "".join(wanted)
     runs = {a.ordinal: [run.text for run in a.asset.text_fields()] for a in ASSETS}
     holders = {
@@ -320,7 +320,7 @@ def test_phrases_hold_what_a_naive_scan_finds(index: TypedIndex, wanted: list[st
 
 
 def _whole_words(words: list[str], joined: str) -> bool:
-    """Whether some successive words, put together, are the phrase put together."""
+    """Return whether successive words, joined, equal the joined phrase."""
     starts = range(len(words))
     return any("".join(words[s:e]) == joined for s in starts for e in range(s + 1, len(words) + 1))
 
@@ -342,7 +342,7 @@ def _whole_words(words: list[str], joined: str) -> bool:
         ("없는말", []),
     ],
 )
-def test_what_is_typed_is_completed(index: TypedIndex, typed: str, expected: list[str]) -> None:
+def test_typed_prefix_is_completed(index: TypedIndex, typed: str, expected: list[str]) -> None:
     found = index.complete(typed, 10)
     texts = [completion.text.lower() for completion in found]
     assert [text for text in texts if " " not in text][: len(expected)] == [
@@ -352,7 +352,7 @@ def test_what_is_typed_is_completed(index: TypedIndex, typed: str, expected: lis
     assert len(index.complete(typed, 1)) == min(1, len(found))
 
 
-def test_completions_count_the_living(empty: TypedIndex) -> None:
+def test_completions_count_live_assets(empty: TypedIndex) -> None:
     empty.add(stored(number, "우산", brand="비옷") for number in (1, 2, 3))
     empty.commit(1)
     assert [tuple(c) for c in empty.complete("우", 5)] == [("우산", 3)]
@@ -379,7 +379,7 @@ def test_completions_count_the_living(empty: TypedIndex) -> None:
         ("-summr", None),
     ],
 )
-def test_unknown_words_are_corrected_and_known_ones_left(
+def test_unknown_words_are_corrected_and_known_words_kept(
     index: TypedIndex, typed: str, expected: str | None
 ) -> None:
     found = index.corrections(parse_query(typed))
@@ -420,7 +420,7 @@ def test_facets_count_all_matches(  # noqa: PLR0917  a row of the table above
     assert len(first) == min(1, len(expected))
 
 
-def test_facets_leave_out_the_dead(empty: TypedIndex) -> None:
+def test_facets_exclude_deleted_assets(empty: TypedIndex) -> None:
     empty.add(stored(number, "글", brand="하늘" if number < 3 else "Sky") for number in range(1, 6))
     empty.commit(5)
     empty.remove(ordinals(1, 2, 3))
@@ -450,7 +450,7 @@ SLOGANS = [
 def declared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TypedIndex]:
-    """Three assets under a declaration."""
+    """Three assets with declared fields."""
     with opened(request.param, tmp_path_factory.mktemp("declared"), DECLARED) as made:
         made.add(SLOGANS)
         made.commit(3)
@@ -484,18 +484,18 @@ def test_declared_fields_are_searched_and_others_not(
     assert set(found.ordinals) == expected
 
 
-def test_a_boosted_field_goes_before_others(declared: TypedIndex) -> None:
+def test_boosted_field_ranks_first(declared: TypedIndex) -> None:
     assert words(declared, "우산")[0] == 2
 
 
-def test_a_whole_name_goes_before_all_that_only_hold_its_words(index: TypedIndex) -> None:
+def test_whole_name_match_ranks_before_partial_matches(index: TypedIndex) -> None:
     found = index.words(parse_query("여름"), 10)
-    assert found.ordinals[0] == 5  # a tag of it is no more than that
+    assert found.ordinals[0] == 5  # equals one of its tags
     assert found.named[:3] == (True, False, False)
     assert found.shares[:3] == (1.0, 1.0, 1.0)
 
 
-def test_names_are_equal_without_regard_to_spacing_case_and_number(index: TypedIndex) -> None:
+def test_whole_names_ignore_spacing_case_and_number(index: TypedIndex) -> None:
     for asked in ("SUMMER shoe sale", "summer shoes sale!", "여름신발 특가"):
         found = index.words(parse_query(asked), 10)
         assert found.named[:2] in {(True,), (True, False), (True, True)}, asked
@@ -503,7 +503,7 @@ def test_names_are_equal_without_regard_to_spacing_case_and_number(index: TypedI
         assert not any(index.words(parse_query(asked), 10).named), asked
 
 
-def test_what_holds_more_of_the_query_goes_before_what_holds_a_part(index: TypedIndex) -> None:
+def test_larger_query_coverage_ranks_first(index: TypedIndex) -> None:
     found = index.words(parse_query("winter coats sale 여름"), 10)
     assert found.ordinals[0] == 6
     assert list(found.shares) == sorted(found.shares, reverse=True)
@@ -517,7 +517,7 @@ def test_what_holds_more_of_the_query_goes_before_what_holds_a_part(index: Typed
     )
 
 
-def test_a_shorter_list_is_the_beginning_of_a_longer_one(index: TypedIndex) -> None:
+def test_shorter_list_is_a_prefix_of_a_longer_one(index: TypedIndex) -> None:
     whole = words(index, "여름 신발 sale winter 특가", 10)
     for limit in range(1, len(whole)):
         assert words(index, "여름 신발 sale winter 특가", limit) == whole[:limit]
@@ -531,7 +531,7 @@ def test_declared_values_are_typed_in_filters(declared: TypedIndex) -> None:
     assert (cheap.tolist(), priced.tolist()) == ([2], [2])
 
 
-def test_highlights_keep_to_what_is_searched(declared: TypedIndex) -> None:
+def test_highlights_are_limited_to_searched_fields(declared: TypedIndex) -> None:
     spans = declared.highlight(parse_query("여름 우산"), SLOGANS[0].asset)
     assert [(s.field, s.start, s.end) for s in spans] == [("slogan", 0, 2)]
     named = declared.highlight(parse_query("title:겨울 겨울"), SLOGANS[1].asset)
@@ -540,7 +540,7 @@ def test_highlights_keep_to_what_is_searched(declared: TypedIndex) -> None:
     assert [s.field for s in only] == ["title"]
 
 
-def test_what_is_allowed_follows_every_commit(empty: TypedIndex) -> None:
+def test_allowed_set_follows_every_commit(empty: TypedIndex) -> None:
     where = AnyOf("brand", ("하늘",))
     for last in (1, 2):
         empty.add([ASSETS[last - 1]])

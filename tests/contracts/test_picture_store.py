@@ -1,4 +1,4 @@
-"""What every store of pictures promises."""
+"""Contract of every picture store."""
 
 import io
 from pathlib import Path
@@ -28,14 +28,14 @@ def png(width: int, height: int) -> bytes:
     return out.getvalue()
 
 
-def test_bytes_come_back_as_they_were_put(store: PictureStore) -> None:
+def test_bytes_round_trip(store: PictureStore) -> None:
     data = png(30, 20)
     store.put(digest_of(data), data)
     store.put(digest_of(data), data)
     assert store.read(digest_of(data)) == data
 
 
-def test_a_missing_picture_is_named(store: PictureStore) -> None:
+def test_missing_picture_is_named_in_the_error(store: PictureStore) -> None:
     missing = Digest("0" * 64)
     for ask in (store.read, lambda digest: store.thumbnail(digest, 100)):
         with pytest.raises(IndexCorrupt, match=missing):

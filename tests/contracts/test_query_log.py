@@ -1,4 +1,4 @@
-"""What every log of searches promises."""
+"""Contract of every query log."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -34,7 +34,7 @@ def click(name: str, asset: str, at: str = "2026-11-02T10:01+00:00") -> Click:
     return Click(name, AssetId(asset), at)
 
 
-def test_searches_come_back_with_their_clicks_in_the_order_of_time(log: QueryLog) -> None:
+def test_searches_are_returned_with_clicks_in_time_order(log: QueryLog) -> None:
     late, early = search("s2", "2026-11-03T00:00+00:00"), search("s1")
     log.add([late], [click("s2", "bag")])
     log.add([early], [])
@@ -46,13 +46,13 @@ def test_searches_come_back_with_their_clicks_in_the_order_of_time(log: QueryLog
     assert log.count() == 2
 
 
-def test_a_search_is_kept_once(log: QueryLog) -> None:
+def test_search_is_stored_once(log: QueryLog) -> None:
     log.add([search("s1")], [])
     log.add([search("s1", text="another"), search("s2")], [])
     assert [one.text for one in log.searches()] == ["커피 coffee", "커피 coffee"]
 
 
-def test_two_rankings_come_with_their_teams(log: QueryLog) -> None:
+def test_interleaved_search_is_stored_with_teams(log: QueryLog) -> None:
     mixed = search("s1", challenger="DBSF", teams=("b", "a"), plain=False)
     log.add([mixed, search("s2")], [])
     assert list(log.searches(mixed=True)) == [mixed]
@@ -65,14 +65,14 @@ def test_a_click_may_come_before_its_search(log: QueryLog) -> None:
     assert next(iter(log.searches())).clicked == {"bag"}
 
 
-def test_what_is_old_is_forgotten_with_its_clicks(log: QueryLog) -> None:
+def test_old_searches_are_removed_with_their_clicks(log: QueryLog) -> None:
     old, new = search("s1", "2026-08-01T00:00+00:00"), search("s2")
     log.add(
         [old, new], [click("s1", "bag"), click("s2", "bag"), click("gone", "bag", "2026-07-01")]
     )
     assert log.forget("2026-10-01T00:00+00:00") == 1
     assert [one.id for one in log.searches()] == ["s2"]
-    # What is kept anew under the old name has no clicks of before.
+    # A new search with the old id has no earlier clicks.
     log.add([old], [])
     assert [sorted(one.clicked) for one in log.searches()] == [[], ["bag"]]
     assert log.forget() == 2

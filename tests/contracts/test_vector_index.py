@@ -1,4 +1,4 @@
-"""What every vector index promises: exact where it says so, live at once, ties by ordinal."""
+"""Contract of every vector index: exactness, immediate visibility, ties by ordinal."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from tests.contracts.vectors import (
 )
 from tests.rounds import rounds
 
-# Breadths and candidates for which every kind is exact: what is promised is then seen exactly.
+# With these breadths and candidates every kind is exact, so results can be compared exactly.
 WIDE = VectorPlan(fold_after=6, nprobe=1000, rerank=1000)
 PLANS: dict[str, VectorPlan] = {
     "flat": replace(WIDE, kind="flat"),
@@ -68,7 +68,7 @@ def test_an_empty_index_finds_nothing(index: VectorIndex) -> None:
     assert index.count() == 0
 
 
-def test_what_is_held_and_a_sample_follow_every_write(index: VectorIndex) -> None:
+def test_membership_and_sample_follow_every_write(index: VectorIndex) -> None:
     vectors = units(20)
     index.add(np.arange(1, 13), vectors[:12])
     index.merge()
@@ -80,7 +80,7 @@ def test_what_is_held_and_a_sample_follow_every_write(index: VectorIndex) -> Non
     np.testing.assert_allclose(index.sample(2), alive[[0, -1]], atol=1e-6)
 
 
-def test_what_was_added_is_found(index: VectorIndex) -> None:
+def test_added_vectors_are_found(index: VectorIndex) -> None:
     rows = units(100)
     fill(index, rows)
     assert index.count() == 100
@@ -101,7 +101,7 @@ def test_a_write_is_visible_at_once(index: VectorIndex) -> None:
         assert index.last_ordinal == place + 1
 
 
-def test_the_removed_are_never_found(index: VectorIndex) -> None:
+def test_removed_vectors_are_never_found(index: VectorIndex) -> None:
     rows = units(60)
     fill(index, rows)
     gone = gathered(1, 7, 30, 59, 60)
@@ -129,7 +129,7 @@ def test_everything_can_be_removed_and_more_added(index: VectorIndex) -> None:
     assert index.search(rows[4], 1).ordinals == (35,)
 
 
-def test_a_filter_bounds_the_answer(index: VectorIndex) -> None:
+def test_filter_restricts_the_result(index: VectorIndex) -> None:
     rows = units(80)
     fill(index, rows)
     index.remove(gathered(10))
@@ -140,7 +140,7 @@ def test_a_filter_bounds_the_answer(index: VectorIndex) -> None:
     assert index.search(rows[0], 10, np.empty(0, np.int64)).ordinals == ()
 
 
-def test_equal_vectors_stand_in_order_of_ordinal(index: VectorIndex) -> None:
+def test_equal_vectors_are_ordered_by_ordinal(index: VectorIndex) -> None:
     rows = np.repeat(units(1), 30, axis=0)
     fill(index, rows)
     assert index.search(rows[0], 30).ordinals == tuple(range(1, 31))
@@ -151,7 +151,7 @@ def test_equal_vectors_stand_in_order_of_ordinal(index: VectorIndex) -> None:
     assert len(set(found.scores)) == 1
 
 
-def test_fewer_than_the_limit_are_all(index: VectorIndex) -> None:
+def test_fewer_vectors_than_the_limit_are_all_returned(index: VectorIndex) -> None:
     rows = units(25)
     fill(index, rows)
     assert sorted(index.search(rows[0], 1_000).ordinals) == list(range(1, 26))
@@ -169,7 +169,7 @@ def test_vectors_and_similarities_are_exact(index: VectorIndex) -> None:
     assert found[Ordinal(33)] == pytest.approx(float(rows[32] @ query), abs=1e-6)
 
 
-def test_a_vector_given_out_is_a_copy(index: VectorIndex) -> None:
+def test_returned_vector_is_a_copy(index: VectorIndex) -> None:
     fill(index, units(3))
     vector = index.vector(Ordinal(1))
     assert vector is not None
@@ -179,7 +179,7 @@ def test_a_vector_given_out_is_a_copy(index: VectorIndex) -> None:
     assert again.any()
 
 
-def test_a_query_of_another_width_is_refused(index: VectorIndex) -> None:
+def test_query_of_another_dimension_is_rejected(index: VectorIndex) -> None:
     with pytest.raises(EngineFailure, match="8"):
         index.search(np.ones(9, np.float32), 1)
 
@@ -192,7 +192,7 @@ STEPS = st.lists(
 
 @settings(max_examples=rounds(60, 600), deadline=None)
 @given(STEPS, st.sampled_from(KINDS), st.integers(1, 30))
-def test_any_history_gives_what_is_alive(
+def test_any_history_leaves_the_live_vectors(
     steps: list[int | list[int] | Literal["rebuild"]], kind: str, limit: int
 ) -> None:
     with TemporaryDirectory() as folder:
@@ -232,7 +232,7 @@ def check_history(
         (np.array([1, 1], np.int64), units(2)),
     ],
 )
-def test_what_does_not_fit_is_refused_and_changes_nothing(
+def test_invalid_input_is_rejected_and_changes_nothing(
     index: VectorIndex, ordinals: Ordinals, rows: Vectors
 ) -> None:
     with pytest.raises(EngineFailure, match=r"vectors of shape|must rise"):
@@ -254,13 +254,13 @@ def test_a_reload_without_a_newer_segment_changes_nothing(index: VectorIndex) ->
     assert index.count() == 30
 
 
-def test_a_watermark_is_remembered(index: VectorIndex) -> None:
+def test_watermark_is_stored(index: VectorIndex) -> None:
     assert index.watermark == 0
     index.advance(12)
     assert index.watermark == 12
 
 
-def test_what_is_due_is_done(index: VectorIndex) -> None:
+def test_due_maintenance_is_done(index: VectorIndex) -> None:
     index.add(span(1, 41), units(40))
     tend(index)
     assert index.due() is None
@@ -284,7 +284,7 @@ def test_a_merge_changes_no_answer(index: VectorIndex) -> None:
     assert set(index.search(query, 9, allowed).ordinals) == {7, 62, 119}
 
 
-def test_a_rebuild_keeps_what_came_and_went_meanwhile(index: VectorIndex) -> None:
+def test_rebuild_keeps_concurrent_writes_and_deletions(index: VectorIndex) -> None:
     rows, query = units(100), units(1, seed=4)[0]
     fill(index, rows[:80])
     index.advance(80)
@@ -301,7 +301,7 @@ def test_a_rebuild_keeps_what_came_and_went_meanwhile(index: VectorIndex) -> Non
     assert list(index.search(query, 15).ordinals) == nearest(rows, query, 15, alive)
 
 
-def test_the_state_of_the_index_adds_up(index: VectorIndex) -> None:
+def test_index_description_is_consistent(index: VectorIndex) -> None:
     fill(index, units(50))
     index.remove(gathered(1, 50))
     facts = index.describe()

@@ -33,7 +33,7 @@ def fill(index: VectorIndex, rows: Vectors, step: int = 7) -> None:
 
 
 def tend(index: VectorIndex) -> None:
-    """Do what is due, as whoever looks after the index does."""
+    """Do the maintenance that is due."""
     if index.due() == "merge":
         index.merge()
 
@@ -45,7 +45,7 @@ def rebuilt_from(
     meanwhile: Callable[[], None] = lambda: None,
     probes: Sequence[Vectors] | None = None,
 ) -> Rebuilt:
-    """Rebuild from the living rows; row n has ordinal n + 1."""
+    """Rebuild from the live rows; row n has ordinal n + 1."""
     ordinals = np.array(sorted(alive), np.int64)
     watermark = index.watermark
 

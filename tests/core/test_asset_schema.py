@@ -19,7 +19,7 @@ JSON = st.recursive(
 )
 
 
-def test_aliases_of_manifests() -> None:
+def test_manifest_aliases_are_accepted() -> None:
     body = {"id": "a", "lang": "en", "text_ko": "강아지", "text.ja": "犬", "title": None}
     asset = asset_from_json({**body, "tags": ["dog"], "tags_ko": ["개", "dog", " "]})
     assert asset.language == "en"
@@ -51,19 +51,19 @@ def test_further_keys_are_attributes() -> None:
         ({"id": "a"} | {f"n{n}": n for n in range(101)}, "the limit is 100"),
     ],
 )
-def test_a_wrong_asset_is_refused_by_field(body: dict[str, Any], named: str) -> None:
+def test_invalid_asset_is_rejected_with_the_field(body: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidAsset) as refusal:
         asset_from_json(body)
     assert named in str(refusal.value)
 
 
-def test_json_gives_the_asset_back() -> None:
+def test_json_round_trips() -> None:
     asset = asset_from_json({"id": "a", "title": "봄", "tags": ["x"], "text_en": "y", "price": 3})
     assert asset_from_json(asset_to_json(asset)) == asset
 
 
 @pytest.mark.parametrize("wrong", [{"texts": "x", "text_ko": "y"}, {"tags": 5, "tags_ko": ["y"]}])
-def test_a_wrong_type_beside_its_alias_is_refused(wrong: dict[str, object]) -> None:
+def test_wrong_type_beside_an_alias_is_rejected(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidAsset, match=r"texts|tags"):
         asset_from_json({"id": "a", **wrong})
 
@@ -77,19 +77,19 @@ def test_a_wrong_type_beside_its_alias_is_refused(wrong: dict[str, object]) -> N
         ({"a": 1}, "must be a text, a number"),
     ],
 )
-def test_an_attribute_that_cannot_be_kept_is_refused_in_one_sentence(value: Any, said: str) -> None:
+def test_invalid_attribute_is_rejected_in_one_sentence(value: Any, said: str) -> None:
     with pytest.raises(InvalidAsset) as refusal:
         asset_from_json({"id": "a", "extra": value})
     assert said in str(refusal.value)
     assert str(refusal.value).count("extra") == 1
 
 
-def test_not_a_number_says_as_little_as_null() -> None:
+def test_nan_is_treated_like_null() -> None:
     assert asset_from_json({"id": "a", "price": float("nan"), "old": None}).attributes == {}
 
 
 @given(st.dictionaries(st.text(max_size=10), JSON, max_size=6))
-def test_any_json_is_an_asset_that_comes_back_or_refused(data: dict[str, Any]) -> None:
+def test_any_json_asset_round_trips_or_is_rejected(data: dict[str, Any]) -> None:
     try:
         asset = asset_from_json({"id": "a", **data})
     except InvalidAsset:

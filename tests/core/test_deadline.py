@@ -1,4 +1,4 @@
-"""Stages are timed, and none begins after the deadline."""
+"""Stages are timed, and none starts after the deadline."""
 
 import time
 
@@ -16,7 +16,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> MovedClock:
     return clock
 
 
-def test_stages_are_told_with_their_time(clock: MovedClock) -> None:
+def test_stages_report_their_time(clock: MovedClock) -> None:
     told: list[tuple[str, float]] = []
     with time_limit(time.perf_counter(), 7200, lambda name, seconds: told.append((name, seconds))):
         with stage("one"):
@@ -27,7 +27,7 @@ def test_stages_are_told_with_their_time(clock: MovedClock) -> None:
     assert told[0][1] >= 3600 > told[1][1]
 
 
-def test_no_stage_begins_after_the_deadline() -> None:
+def test_no_stage_starts_after_the_deadline() -> None:
     began = time.perf_counter() - 7200
     told: list[str] = []
     late = pytest.raises(DeadlineExceeded, match="before it began; the limit is 2 s")
@@ -36,7 +36,7 @@ def test_no_stage_begins_after_the_deadline() -> None:
     assert told == []
 
 
-def test_a_stage_that_runs_comes_to_its_end(clock: MovedClock) -> None:
+def test_running_stage_finishes(clock: MovedClock) -> None:
     ended: list[str] = []
     with time_limit(time.perf_counter(), 3600, lambda name, _: None):
         with stage("slow"):
@@ -47,7 +47,7 @@ def test_a_stage_that_runs_comes_to_its_end(clock: MovedClock) -> None:
     assert ended == ["slow"]
 
 
-def test_outside_nothing_is_timed_and_nothing_ends(clock: MovedClock) -> None:
+def test_outside_a_deadline_nothing_is_timed_or_stopped(clock: MovedClock) -> None:
     with time_limit(time.perf_counter(), 3600, lambda name, _: None):
         pass
     clock.ahead += 7200

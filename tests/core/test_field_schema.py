@@ -1,4 +1,4 @@
-"""What fields are declared for: types, checks, and what differs between two declarations."""
+"""Field declarations: types, checks, and differences between two declarations."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def typed(kind: FieldType, value: AttributeValue) -> AttributeValue:
         ("text", ("S", "M"), ("S", "M")),
     ],
 )
-def test_a_value_is_read_as_its_type(
+def test_value_is_read_as_its_declared_type(
     kind: FieldType, value: AttributeValue, expected: AttributeValue
 ) -> None:
     found = typed(kind, value)
@@ -63,7 +63,9 @@ def test_a_value_is_read_as_its_type(
         ("text", True),
     ],
 )
-def test_a_value_of_another_type_is_refused_by_name(kind: FieldType, value: AttributeValue) -> None:
+def test_value_of_another_type_is_rejected_with_the_field_name(
+    kind: FieldType, value: AttributeValue
+) -> None:
     with pytest.raises(InvalidAsset, match=f"it = .*not a {kind}"):
         typed(kind, value)
 
@@ -79,7 +81,7 @@ def test_a_value_of_another_type_is_refused_by_name(kind: FieldType, value: Attr
         ("price", FieldRule(type="number", searched=True), "a number cannot be searched"),
     ],
 )
-def test_a_rule_that_cannot_hold_is_refused(name: str, rule: FieldRule, message: str) -> None:
+def test_inconsistent_rule_is_rejected(name: str, rule: FieldRule, message: str) -> None:
     with pytest.raises(InvalidConfig, match=rf"fields\.{name}.*{message}"):
         Fields({name: rule})
 
@@ -102,18 +104,18 @@ HIDDEN = Fields(
         (AnyOf("title", ("x",)), (), "title:word in q"),
     ],
 )
-def test_a_query_is_held_to_the_declaration(
+def test_query_is_checked_against_the_declaration(
     where: Filter | None, facets: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(InvalidQuery, match=message):
         HIDDEN.check(Query(filter=where, facets=facets))
 
 
-def test_what_is_allowed_passes() -> None:
+def test_allowed_query_passes() -> None:
     HIDDEN.check(Query(filter=AnyOf("price", (1,)), facets=("slogan", "brand")))
 
 
-def test_a_declaration_is_read_back_and_compared() -> None:
+def test_declaration_round_trips_and_compares() -> None:
     before = Fields({"price": FieldRule(type="number"), "x": FieldRule(searched=True)})
     after = Fields({"x": FieldRule(searched=True, boost=3), "price": FieldRule(type="number")})
     assert read_fields(before.fingerprint) == before
@@ -121,7 +123,7 @@ def test_a_declaration_is_read_back_and_compared() -> None:
     assert changes(before, before) == ""
 
 
-def test_what_is_neither_filtered_nor_facetted_is_no_value() -> None:
+def test_field_without_filter_and_facet_has_no_values() -> None:
     asset = Asset(AssetId("a"), title="봄", attributes={"note": "x", "price": 1})
     held = dict(HIDDEN.values_of(StoredAsset(Ordinal(1), asset, None, "")))
     assert held == {"id": "a", "price": 1, "has_picture": False}

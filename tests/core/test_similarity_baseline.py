@@ -1,4 +1,4 @@
-"""What is usual among the vectors of an index: against numpy, against models that cannot read."""
+"""The similarity baseline: against numpy, and for models that cannot read a script."""
 
 import statistics
 from pathlib import Path
@@ -26,18 +26,18 @@ def units(rows: Vectors) -> Vectors:
 
 
 def cloud(count: int, seed: int = 0, cone: float = 0.5) -> Vectors:
-    """Directions in a cone, as models give them."""
+    """Return unit vectors in a cone, like those of models."""
     chance = np.random.default_rng(seed)
     return units(chance.normal(size=(count, WIDTH)).astype(np.float32) / WIDTH**0.5 + cone)
 
 
 @pytest.mark.parametrize("vectors", [1, 50, 1000, 1_000_000])
-def test_the_best_of_many_by_chance(vectors: int) -> None:
+def test_expected_maximum_of_normal_values(vectors: int) -> None:
     best = expected_best(vectors)
     assert statistics.NormalDist().cdf(best) ** vectors == pytest.approx(0.5, abs=1e-6)
 
 
-def test_mean_and_deviation_are_those_of_all_similarities() -> None:
+def test_mean_and_deviation_match_all_similarities() -> None:
     vectors = cloud(500)
     baseline = measure(vectors, {}, 500)
     for query in cloud(20, seed=1):
@@ -49,8 +49,8 @@ def test_mean_and_deviation_are_those_of_all_similarities() -> None:
     assert baseline.deviation == pytest.approx(float(typical), rel=0.05)
 
 
-def test_answers_that_stand_out_whatever_is_asked_are_usual() -> None:
-    """A model that cannot read Hangul puts all of it in one place, beside a few pictures."""
+def test_results_that_stand_out_for_every_query_are_baseline() -> None:
+    """A model that cannot read Hangul maps all of it to one place, beside a few pictures."""
     vectors = cloud(1000, cone=0.0)
     unread = units(np.full((1, WIDTH), 1.0, np.float32))[0]
     vectors[:5] = units(vectors[:5] * 0.2 + unread)
@@ -66,7 +66,7 @@ def test_answers_that_stand_out_whatever_is_asked_are_usual() -> None:
     assert (best - mean) / deviation < 3.6
 
 
-def test_it_is_kept_as_it_was() -> None:
+def test_baseline_round_trips_through_a_file() -> None:
     known = measure(cloud(80), {"latin": cloud(40, seed=1)}, 12345)
     again = unpacked(known.packed())
     assert (again.vectors, again.tails) == (known.vectors, known.tails)
@@ -80,12 +80,12 @@ def test_damaged_bytes_are_refused(cut: int) -> None:
         unpacked(measure(cloud(80), {}, 80).packed()[:cut])
 
 
-def test_a_damaged_file_is_done_without(tmp_path: Path) -> None:
+def test_damaged_file_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "baseline.npz").write_bytes(b"PK no archive")
     assert BaselineFile(tmp_path / "baseline.npz").current() is None
 
 
-def test_another_process_sees_what_was_measured(
+def test_another_process_sees_the_new_baseline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hybrid_search.stores.embedded.baseline_file.LOOK_EVERY", 0.0)
@@ -107,7 +107,7 @@ def calibrator(vectors: MemoryVectors, path: Path) -> Calibrator:
     return Calibrator(vectors, texts, BaselineFile(path))
 
 
-def test_it_is_measured_when_the_index_has_grown(tmp_path: Path) -> None:
+def test_baseline_is_measured_again_when_the_index_has_grown(tmp_path: Path) -> None:
     vectors = MemoryVectors(WIDTH)
     made = calibrator(vectors, tmp_path / "baseline.npz")
     vectors.add(np.arange(1, 41), cloud(40))
@@ -123,7 +123,7 @@ def test_it_is_measured_when_the_index_has_grown(tmp_path: Path) -> None:
     assert made.due(1.5)
 
 
-def test_who_asks() -> None:
+def test_script_of_a_query() -> None:
     assert [script_of(text) for text in ("dog", "강아지", "dog 강아지", "")] == [
         "latin",
         "hangul",

@@ -1,4 +1,4 @@
-"""The model that is shipped with the package."""
+"""The model in the package."""
 
 import numpy as np
 import open_clip
@@ -20,7 +20,7 @@ def embedder() -> ClipEmbedder:
     return ClipEmbedder(ModelChoice(batch_size=3))
 
 
-def test_the_weights_are_those_that_were_measured() -> None:
+def test_weights_have_the_expected_hash() -> None:
     assert sha256_of(EMBEDDED_FOLDER / "open_clip_model.safetensors") == WEIGHTS_SHA256
 
 
@@ -35,13 +35,13 @@ def test_the_facts(embedder: ClipEmbedder) -> None:
     assert facts.key == f"embedded@{facts.weights_sha256[:16]}/512"
 
 
-def test_equal_meanings_in_two_languages_lie_near(embedder: ClipEmbedder) -> None:
+def test_translations_have_near_vectors(embedder: ClipEmbedder) -> None:
     puppy, korean, car = embedder.texts(["puppy", "강아지", "car"])
     assert puppy @ korean > puppy @ car
     assert puppy @ korean > korean @ car
 
 
-def test_pixels_reach_the_model_as_open_clip_would_bring_them(embedder: ClipEmbedder) -> None:
+def test_preprocessing_equals_open_clip(embedder: ClipEmbedder) -> None:
     model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{EMBEDDED_FOLDER}")
     chance = np.random.default_rng(3)
     noise = chance.integers(0, 256, (300, 410, 3), dtype=np.uint8)
@@ -62,7 +62,7 @@ def test_pixels_reach_the_model_as_open_clip_would_bring_them(embedder: ClipEmbe
         ModelChoice("local-dir:/no/such/folder"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_refused_by_name(choice: ModelChoice) -> None:
+def test_unavailable_model_is_rejected_by_name(choice: ModelChoice) -> None:
     with pytest.raises(InvalidConfig, match=r"embedding\.model") as refusal:
         ClipEmbedder(choice)
     assert choice.settings in str(refusal.value)

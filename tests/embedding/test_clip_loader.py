@@ -1,4 +1,4 @@
-"""Where models come from, what is refused, and that nothing is fetched or run on the way."""
+"""Model loading: sources, rejections, and no downloads or code execution."""
 
 import json
 import os
@@ -38,7 +38,7 @@ SMALL_ROBERTA = {
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every attempt to connect fails the test that made it, or is reported as a failed fetch."""
+    """Make every connection attempt fail."""
 
     def refuse(*_: object, **__: object) -> Never:
         raise OSError("the network was asked")
@@ -61,7 +61,7 @@ def in_folder(path: Path) -> ModelChoice:
     return ModelChoice(f"local-dir:{path}", precision="fp32")
 
 
-def test_a_folder_brings_everything(folder: Path) -> None:
+def test_model_folder_is_self_contained(folder: Path) -> None:
     embedder = ClipEmbedder(in_folder(folder))
     facts = embedder.facts
     assert (facts.name, facts.dimension) == ("local-dir:shop-clip", 16)
@@ -70,7 +70,7 @@ def test_a_folder_brings_everything(folder: Path) -> None:
     assert np.allclose(load(in_folder(folder)).preprocess(grey).numpy(), (1 - 0.5) / 0.25)
 
 
-def test_the_key_changes_with_the_weights_and_not_with_the_place(tmp_path: Path) -> None:
+def test_key_depends_on_weights_not_on_path(tmp_path: Path) -> None:
     here, there = (folder_model(tmp_path / place / "m") for place in ("here", "there"))
     other = folder_model(tmp_path / "other" / "m", seed=2)
     keys = [ClipEmbedder(in_folder(path)).facts.key for path in (here, there, other)]
@@ -87,13 +87,13 @@ def test_local_weights_for_an_architecture(tiny: str, tmp_path: Path, name: str)
     assert load(choice).weights_sha256 == expected
 
 
-def test_weights_by_chance_are_the_same_each_time(tiny: str) -> None:
+def test_random_weights_are_deterministic(tiny: str) -> None:
     choice = ModelChoice(tiny, "random")
     first, second = ClipEmbedder(choice), ClipEmbedder(choice)
     assert first.facts.key == second.facts.key
 
 
-def test_a_training_checkpoint_gives_its_weights(tiny: str, tmp_path: Path) -> None:
+def test_training_checkpoint_is_loaded(tiny: str, tmp_path: Path) -> None:
     kept = {f"module.{key}": value for key, value in weights().items()}
     torch.save({"epoch": 3, "state_dict": kept}, tmp_path / "epoch_3.pt")
     assert load(ModelChoice(tiny, str(tmp_path / "epoch_3.pt"))).context_length == 16
@@ -109,7 +109,7 @@ class Bomb:
         return os.system, (f"touch {self.mark}",)
 
 
-def test_a_file_that_runs_code_is_refused_before_it_does(tiny: str, tmp_path: Path) -> None:
+def test_file_with_code_is_rejected_without_running_it(tiny: str, tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     torch.save({"state_dict": {**weights(), "bomb": Bomb(mark)}}, tmp_path / "w.pt")
     with pytest.raises(InvalidConfig, match=r"more than weights.*safetensors"):
@@ -124,7 +124,7 @@ def test_a_file_that_runs_code_is_refused_before_it_does(tiny: str, tmp_path: Pa
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-def test_a_script_is_no_file_of_weights(tiny: str, tmp_path: Path) -> None:
+def test_torchscript_is_rejected(tiny: str, tmp_path: Path) -> None:
     trace: Callable[..., torch.jit.ScriptModule] = torch.jit.trace
     scripted = trace(torch.nn.Linear(2, 2), torch.zeros(1, 2))
     torch.jit.save(scripted, tmp_path / "w.pt")
@@ -132,20 +132,20 @@ def test_a_script_is_no_file_of_weights(tiny: str, tmp_path: Path) -> None:
         load(ModelChoice(tiny, str(tmp_path / "w.pt")))
 
 
-def test_a_folder_without_weights_is_not_filled_by_chance(folder: Path) -> None:
+def test_folder_without_weights_is_rejected(folder: Path) -> None:
     (folder / "open_clip_model.safetensors").unlink()
     with pytest.raises(InvalidConfig, match="could not be loaded"):
         load(in_folder(folder))
 
 
-def test_weights_of_another_shape_are_refused(folder: Path) -> None:
+def test_weights_of_another_shape_are_rejected(folder: Path) -> None:
     save_file({"logit_scale": torch.ones(())}, folder / "open_clip_model.safetensors")
     with pytest.raises(InvalidConfig, match="Missing key"):
         load(in_folder(folder))
 
 
 @pytest.mark.parametrize("key", ["mean", "std"])
-def test_a_folder_must_say_how_pictures_are_prepared(tmp_path: Path, key: str) -> None:
+def test_folder_must_specify_preprocessing(tmp_path: Path, key: str) -> None:
     said = {name: value for name, value in GREY.items() if name != key}
     folder = folder_model(tmp_path, preprocess_cfg=said)
     with pytest.raises(InvalidConfig, match=rf"preprocess_cfg\.{key}"):
@@ -159,7 +159,7 @@ def test_a_text_model_must_be_local_too(tmp_path: Path) -> None:
         load(in_folder(folder))
 
 
-def test_a_vocabulary_of_another_size_is_refused(tmp_path: Path) -> None:
+def test_vocabulary_of_another_size_is_rejected(tmp_path: Path) -> None:
     text = {**TINY["text_cfg"], "vocab_size": 50_000}
     folder = folder_model(tmp_path, model_cfg={**TINY, "text_cfg": text})
     torch.manual_seed(1)
@@ -180,7 +180,7 @@ def test_a_vocabulary_of_another_size_is_refused(tmp_path: Path) -> None:
         (ModelChoice("ViT-Q-99"), "no such architecture; run: hybrid-search models"),
     ],
 )
-def test_what_does_not_go_together_is_refused(choice: ModelChoice, reason: str) -> None:
+def test_contradictory_model_settings_are_rejected(choice: ModelChoice, reason: str) -> None:
     with pytest.raises(InvalidConfig, match=r"embedding\.model") as refusal:
         load(choice)
     assert reason in str(refusal.value)
@@ -190,10 +190,10 @@ def test_what_does_not_go_together_is_refused(choice: ModelChoice, reason: str) 
     "choice",
     [ModelChoice("ViT-B-32", "datacomp_xl_s13b_b90k"), ModelChoice("hf-hub:no-such/model")],
 )
-def test_what_cannot_be_fetched_is_refused_in_one_line(
+def test_failed_download_is_a_one_line_error(
     choice: ModelChoice, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As the variable HF_HUB_OFFLINE=1 has it; without, the hub is asked again and again.
+    # As with HF_HUB_OFFLINE=1; without it the hub is tried repeatedly.
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(InvalidConfig, match="cannot be loaded") as refusal:
         load(choice)
@@ -202,14 +202,14 @@ def test_what_cannot_be_fetched_is_refused_in_one_line(
     assert capfd.readouterr().err == ""
 
 
-def test_published_weights_say_how_pictures_are_prepared() -> None:
+def test_preprocessing_follows_published_weights() -> None:
     siglip = clip_loader._published("ViT-B-16-SigLIP2")
     assert siglip["image_mean"] == siglip["image_std"] == (0.5, 0.5, 0.5)
     assert siglip["image_resize_mode"] == "squash"
     assert clip_loader._published("tiny") == {}
 
 
-def test_tokens_are_counted_beyond_what_is_read(folder: Path) -> None:
+def test_truncated_tokens_are_counted(folder: Path) -> None:
     model = load(in_folder(folder))
     assert [model.token_count(text) for text in ("", "shoe", "red shoe")] == [0, 3, 4]
     assert model.token_count("shoe " * 100) == 102
@@ -220,7 +220,7 @@ def prompted(folder: Path) -> ClipEmbedder:
     return ClipEmbedder(replace(in_folder(folder), prompts=("a photo of {}", "{} {}")))
 
 
-def test_a_tokenizer_and_a_text_model_travel_with_the_folder(tmp_path: Path) -> None:
+def test_tokenizer_and_text_model_load_from_the_folder(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     network, words = text_model_in(tmp_path)
     save_file(dict(network.state_dict()), tmp_path / "open_clip_model.safetensors")
@@ -231,7 +231,7 @@ def test_a_tokenizer_and_a_text_model_travel_with_the_folder(tmp_path: Path) -> 
 
 
 def text_model_in(folder: Path) -> tuple[torch.nn.Module, list[str]]:
-    """A model whose text tower and tokenizer are those of transformers, and words it knows."""
+    """Return a model with a text tower and tokenizer of transformers, and its words."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -264,6 +264,6 @@ def test_prompts_are_averaged(folder: Path, prompted: ClipEmbedder) -> None:
     expected = means / np.linalg.norm(means, axis=1, keepdims=True)
     assert np.allclose(prompted.queries(["shoe", "hat"]), expected, atol=1e-6)
     assert prompted.queries([]).shape == (0, 16)
-    # Copy is no query: it stays as it is written.
+    # Prompts apply to queries only, not to stored texts.
     assert np.allclose(prompted.texts(["shoe"]), plain.texts(["shoe"]), atol=1e-6)
     assert prompted.token_count("shoe") == 6

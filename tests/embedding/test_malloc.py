@@ -1,4 +1,4 @@
-"""What is freed is kept while batches are embedded, and given back afterwards."""
+"""Freed memory is kept while batches are embedded, and returned afterwards."""
 
 import json
 import subprocess
@@ -38,11 +38,11 @@ print(json.dumps({"kept": kept, "again": again, "given": given, "usual": usual})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs glibc")
-def test_pages_are_kept_between_batches_and_given_back() -> None:
+def test_freed_memory_is_kept_between_batches_and_then_returned() -> None:
     done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    # 320 MB in pages of 4 kB: the second batch gets those of the first.
+    # 320 MB in pages of 4 kB: the second batch reuses those of the first.
     assert told["again"] < 2_000
     assert told["usual"] > 10_000
     assert told["given"] < told["kept"] - 250

@@ -1,4 +1,4 @@
-"""Names of models, and a catalogue in which nothing is mistyped."""
+"""Model names, and consistency of the catalogue."""
 
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def config_of(entry: CatalogueEntry) -> dict[str, Any]:
         ("ViT-B-32", None, "unset", "ViT-B-32"),
     ],
 )
-def test_a_choice_says_where_weights_come_from(
+def test_model_choice_determines_the_source_of_weights(
     model: str, pretrained: str | None, source: WeightSource, name: str
 ) -> None:
     choice = ModelChoice(model, pretrained)
@@ -48,7 +48,7 @@ def test_a_choice_says_where_weights_come_from(
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=name_of)
-def test_an_entry_is_what_open_clip_has(entry: CatalogueEntry) -> None:
+def test_catalogue_entries_match_open_clip(entry: CatalogueEntry) -> None:
     config = config_of(entry)
     assert entry.dimension == config["embed_dim"]
     assert entry.image_size == config["vision_cfg"]["image_size"]
@@ -58,7 +58,7 @@ def test_an_entry_is_what_open_clip_has(entry: CatalogueEntry) -> None:
 
 
 @pytest.mark.parametrize("entry", FETCHED, ids=name_of)
-def test_the_weights_of_an_entry_are_published(entry: CatalogueEntry) -> None:
+def test_catalogue_weights_are_published(entry: CatalogueEntry) -> None:
     assert (entry.model, entry.pretrained) in open_clip.list_pretrained()
     published = open_clip.get_pretrained_cfg(entry.model, entry.pretrained)
     assert f"{entry.hub}/" == published["hf_hub"]
@@ -82,7 +82,7 @@ def test_the_embedded_model_is_the_default_and_first() -> None:
     assert ENTRIES[0].model == EmbeddingSection().model == "embedded"
 
 
-def test_prompts_are_the_catalogues_unless_they_are_named() -> None:
+def test_prompts_default_to_the_catalogue() -> None:
     openai = EmbeddingSection(model="ViT-L-14-quickgelu", pretrained="openai")
     assert query_prompts(openai.choice()) == ("a photo of {}",)
     assert query_prompts(ModelChoice()) == query_prompts(ModelChoice("no", "such")) == AS_TYPED
@@ -93,10 +93,10 @@ def test_prompts_are_the_catalogues_unless_they_are_named() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["a photo", "{} and {}", "{name}", "{", "{}" * 101])
-def test_a_prompt_holds_one_place_for_the_text(prompt: str) -> None:
+def test_prompt_has_exactly_one_placeholder(prompt: str) -> None:
     with pytest.raises(ValueError, match="prompts"):
         EmbeddingSection(prompts=(prompt,))
 
 
-def test_the_home_folder_is_found() -> None:
+def test_home_folder_is_expanded() -> None:
     assert ModelChoice("local-dir:~/clip").folder == Path.home() / "clip"

@@ -1,4 +1,4 @@
-"""bf16 is used where it is faster and holds its cosine, and nowhere else."""
+"""bf16 is used only where it is faster and keeps the cosine."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def faster(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settle(choice: ModelChoice) -> tuple[ClipModel, int]:
-    """The model, and how often it was loaded for it."""
+    """Return the model, and how often it was loaded."""
     loads = []
 
     def counted() -> ClipModel:
@@ -51,7 +51,7 @@ def test_bf16_gives_the_same_vectors_under_the_same_key(
     assert 0.999 < cosines.min() < 1.0 - 1e-7
 
 
-def test_what_does_not_hold_its_cosine_stays_as_it_was(
+def test_model_below_the_cosine_stays_in_fp32(
     choose: Choose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subject, "LEAST_COSINE", 1.1)
@@ -62,13 +62,13 @@ def test_what_does_not_hold_its_cosine_stays_as_it_was(
         settle(choose("bf16"))
 
 
-def test_the_embedded_model_loses_too_much() -> None:
+def test_embedded_model_stays_in_fp32() -> None:
     with pytest.raises(InvalidConfig, match=r"least cosine to fp32 of embedded is 0\.9[0-8]"):
         settle(ModelChoice(precision="bf16"))
 
 
 @pytest.mark.parametrize("model", ["embedded", "folder"])
-def test_what_is_known_is_not_tried(
+def test_known_result_is_not_measured_again(
     choose: Choose, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
     monkeypatch.setattr(subject, "_trial", None)
@@ -76,8 +76,6 @@ def test_what_is_known_is_not_tried(
     assert (settled.dtype, loads) == (torch.float32, 1)
 
 
-def test_a_processor_without_bf16_is_not_slowed_down(
-    choose: Choose, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processor_without_bf16_uses_fp32(choose: Choose, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "bf16_is_faster", lambda: False)
     assert settle(choose("auto"))[0].dtype == torch.float32

@@ -1,4 +1,4 @@
-"""Query encoding: cached, batched, and a failure that reaches everybody and nobody later."""
+"""Query encoding: caching, batching, and failures that reach exactly the waiting calls."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ from tests.progress import HANG_SECONDS, until
 
 
 class FakeEmbedder:
-    """Embeds a text by its length; can be held up inside a call, and told to fail."""
+    """Embeds a text by its length; can block inside a call, and fail on request."""
 
     def __init__(self, name: str = "fake") -> None:
         self.facts = ModelFacts(name, "0" * 64, 2, 77, 8, ())
@@ -58,19 +58,19 @@ class FakeEmbedder:
 def held_up(
     fake: FakeEmbedder, encoder: QueryEncoder, pool: ThreadPoolExecutor, texts: list[str]
 ) -> tuple["Future[Vectors]", list["Future[Vectors]"]]:
-    """One call inside the model, and the texts waiting behind it."""
+    """Hold one call inside the model, with texts waiting for it."""
     fake.gate.clear()
     fake.entered.clear()
     first = pool.submit(encoder.text, "first")
     assert fake.entered.wait(HANG_SECONDS)
     before = encoder.counts().misses
     others = [pool.submit(encoder.text, text) for text in texts]
-    # A text waits in the next batch once its miss was counted.
+    # A text is waiting once its cache miss is counted.
     until(lambda: encoder.counts().misses >= before + len(texts))
     return first, others
 
 
-def test_a_known_text_is_not_encoded_again() -> None:
+def test_cached_text_is_not_encoded_again() -> None:
     fake = FakeEmbedder()
     encoder = QueryEncoder(fake)
     first, again = encoder.text("봄"), encoder.text("봄")
@@ -80,7 +80,7 @@ def test_a_known_text_is_not_encoded_again() -> None:
     assert (counts.hits, counts.misses, counts.batches) == (1, 1, 1)
 
 
-def test_the_text_used_longest_ago_is_forgotten_first() -> None:
+def test_least_recently_used_text_is_evicted_first() -> None:
     fake = FakeEmbedder()
     encoder = QueryEncoder(fake, cached=2)
     for text in ("a", "bb", "a", "ccc", "a", "bb"):
@@ -88,7 +88,7 @@ def test_the_text_used_longest_ago_is_forgotten_first() -> None:
     assert fake.batches == [["a"], ["bb"], ["ccc"], ["bb"]]
 
 
-def test_texts_that_wait_are_encoded_together_and_each_gets_its_own() -> None:
+def test_waiting_texts_share_a_batch_and_get_their_own_vectors() -> None:
     fake = FakeEmbedder()
     encoder = QueryEncoder(fake)
     texts = ["x" * length for length in range(1, 11)]
@@ -103,7 +103,7 @@ def test_texts_that_wait_are_encoded_together_and_each_gets_its_own() -> None:
     assert encoder.counts().batches == 2
 
 
-def test_a_failure_reaches_every_waiter_and_the_next_call_works() -> None:
+def test_failure_reaches_every_waiter_and_the_next_call_works() -> None:
     fake = FakeEmbedder()
     encoder = QueryEncoder(fake)
     with ThreadPoolExecutor(8) as pool:
@@ -127,7 +127,7 @@ def test_many_threads_get_the_right_vectors() -> None:
     assert [int(row[0]) for row in rows] == wanted
 
 
-def test_a_known_picture_is_not_opened() -> None:
+def test_cached_picture_is_not_decoded() -> None:
     fake = FakeEmbedder()
     encoder = QueryEncoder(fake)
     picture = Image.new("RGB", (7, 3), (7, 7, 7))
@@ -143,7 +143,7 @@ def test_a_known_picture_is_not_opened() -> None:
     assert fake.pictures_seen == 1
 
 
-def test_a_picture_and_a_text_of_one_name_are_two_things() -> None:
+def test_picture_and_text_with_the_same_key_are_distinct() -> None:
     encoder = QueryEncoder(FakeEmbedder())
     encoder.text("aa")
     row = encoder.picture(
@@ -173,7 +173,7 @@ def test_the_model_is_loaded_once_and_only_when_it_is_used() -> None:
     assert lazy.loaded
 
 
-def test_a_model_of_another_space_is_refused() -> None:
+def test_model_of_another_space_is_rejected() -> None:
     fake = FakeEmbedder()
     lazy = LazyEmbedder(lambda: fake)
     lazy.expect("other@0000000000000000/2")
@@ -186,7 +186,7 @@ def test_a_model_of_another_space_is_refused() -> None:
         lazy.expect("other@0000000000000000/2")
 
 
-def test_another_model_is_refused_before_it_is_loaded() -> None:
+def test_other_model_is_rejected_before_loading() -> None:
     loads: list[int] = []
     lazy = LazyEmbedder(counted(FakeEmbedder(), loads), "ViT-L-14:openai")
     lazy.expect("fake@0000000000000000/2")
@@ -195,21 +195,21 @@ def test_another_model_is_refused_before_it_is_loaded() -> None:
     assert loads == []
 
 
-def test_other_weights_under_the_same_name_are_refused() -> None:
+def test_other_weights_with_the_same_name_are_rejected() -> None:
     lazy = LazyEmbedder(FakeEmbedder, "fake")
     lazy.expect("fake@1111111111111111/2")
     with pytest.raises(IndexMismatch, match="hybrid-search rebuild"):
         lazy.texts(["a"])
 
 
-def test_a_text_that_is_not_read_to_its_end_is_said() -> None:
+def test_truncated_text_is_reported() -> None:
     encoder = QueryEncoder(FakeEmbedder())
     assert encoder.cut_note("word " * 77) is None
     note = encoder.cut_note("word " * 80)
     assert note == Note("text_truncated", {"read": 77, "tokens": 80})
 
 
-def test_texts_that_never_stop_coming_share_their_passes() -> None:
+def test_continuous_texts_share_forward_passes() -> None:
     class Slow(FakeEmbedder):
         """Works until every other thread waits with its next text."""
 
@@ -224,11 +224,11 @@ def test_texts_that_never_stop_coming_share_their_passes() -> None:
         rows = list(pool.map(encoder.text, [f"{n:03}" for n in range(320)]))
     assert [row[0] for row in rows] == [3.0] * 320
     assert sum(map(len, fake.batches)) == 320
-    # Half of the threads a pass where they take turns; a queue for a lock would give two or three.
+    # Alternating batches hold half of the threads; a queue for a lock would give two or three.
     assert encoder.counts().batches < 320 / 4
 
 
-def test_a_model_that_gives_too_few_rows_leaves_nobody_waiting() -> None:
+def test_too_few_rows_from_the_model_leave_no_waiter_blocked() -> None:
     class Short(FakeEmbedder):
         def texts(self, texts: Sequence[str]) -> Vectors:
             return super().texts(texts)[:-1] if "short" in texts else super().texts(texts)

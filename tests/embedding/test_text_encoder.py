@@ -1,4 +1,4 @@
-"""The meaning of copy: what is read of it, and how searches find it over real stores."""
+"""Text embeddings: what is embedded, and how searches find it in real stores."""
 
 import itertools
 import json
@@ -44,7 +44,7 @@ def ingest(engine: Engine, folder: Path, *rows: Mapping[str, object]) -> None:
 
 
 def best_by_copy(engine: Engine, text: str) -> str:
-    """The asset whose copy is nearest."""
+    """Return the asset with the nearest text vector."""
     found = engine.searcher.retrieve(Query(text)).candidates
     for part in found.lists:
         if part.name == "copy_semantic":
@@ -59,7 +59,7 @@ def lists_of(engine: Engine, query: Query) -> list[str]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """Four adverts without pictures, to be read only."""
+    """Four assets without pictures; tests only read them."""
     folder = tmp_path_factory.mktemp("copy")
     with open_engine(settings_in(folder / "data"), write=True) as engine:
         ingest(engine, folder, *ROWS)
@@ -76,7 +76,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 # ------------------------------------------------------------------------- what is read
 
 
-def test_copy_is_cut_into_sentences_that_fit() -> None:
+def test_text_is_split_into_segments_that_fit() -> None:
     asset = Asset(AssetId("a"), title="여름 신발", body="가볍다. 시원하다!\n" + "긴 문장 " * 40)
     parts = segments(asset, UNDECLARED, 32)
     assert parts[:3] == ("여름 신발", "가볍다.", "시원하다!")
@@ -86,12 +86,12 @@ def test_copy_is_cut_into_sentences_that_fit() -> None:
     assert words[:4] == ["긴", "문장", "긴", "문장"]
 
 
-def test_equal_sentences_are_read_once_and_a_long_word_stays_whole() -> None:
+def test_equal_sentences_are_embedded_once_and_a_long_word_stays_whole() -> None:
     asset = Asset(AssetId("a"), title="Sale. Sale.", body=f"Sale. {'x' * 300} now")
     assert segments(asset, UNDECLARED, 32) == ("Sale.", "x" * 300, "now")
 
 
-def test_what_is_not_searched_is_not_read() -> None:
+def test_unsearched_fields_are_not_embedded() -> None:
     asset = Asset(AssetId("a"), title="Shoes", body="Light", attributes={"slogan": "Run free"})
     declared = Fields(
         {
@@ -116,7 +116,7 @@ class CountingEmbedder(HashEmbedder):
         return super().texts(texts)
 
 
-def test_a_vector_points_to_the_mean_and_equal_texts_are_embedded_once() -> None:
+def test_vector_is_the_mean_and_equal_texts_are_embedded_once() -> None:
     catalog, embedder = MemoryCatalog(), CountingEmbedder()
     key = copy_key(embedder.facts.key, UNDECLARED)
     assets = {
@@ -170,7 +170,7 @@ def test_a_draft_whose_text_did_not_change_is_not_embedded(keyed: bool) -> None:
     assert catalog.vector_ordinals(key, "copy").tolist() == [3]
 
 
-def test_what_is_missing_is_embedded_with_a_count() -> None:
+def test_missing_vectors_are_embedded_and_counted() -> None:
     catalog, embedder = MemoryCatalog(), HashEmbedder(8)
     drafts = [Draft(Asset(AssetId(n), title=n), None, Digest(n)) for n in "abc"]
     catalog.put(drafts)
@@ -186,9 +186,7 @@ def test_what_is_missing_is_embedded_with_a_count() -> None:
 
 
 @pytest.mark.parametrize("text", ["개", "dog"])
-def test_a_word_finds_copy_that_means_it_and_has_neither_word_nor_picture(
-    built: Engine, text: str
-) -> None:
+def test_word_finds_text_by_meaning_without_word_or_picture(built: Engine, text: str) -> None:
     hits = built.searcher.search(Query(text, explain=True)).hits
     assert hits[0].stored.asset.id == "puppy"
     assert gains(hits[0]) == {"copy_semantic": 1}
@@ -197,11 +195,11 @@ def test_a_word_finds_copy_that_means_it_and_has_neither_word_nor_picture(
 
 
 def gains(hit: Hit) -> dict[str, int]:
-    """The hit's rank in each list that gave it something."""
+    """Return the hit's rank in each list that contributed."""
     return {part.list: part.rank for part in hit.contributions if part.rank is not None}
 
 
-def test_a_weight_of_its_own_counts(built: Engine) -> None:
+def test_list_weight_is_applied(built: Engine) -> None:
     usual = built.settings.fusion.settings()
     lists = {**usual.lists, "copy_semantic": ListSettings(1, 0.5)}
     plain = replace(usual, lists=lists, rank_constant=60.0, method="rrf")
@@ -224,12 +222,12 @@ def test_below_the_window_the_score_is_shown(built: Engine) -> None:
     assert absent[0].score is not None
 
 
-def test_a_least_similarity_is_asked_of_pictures_alone(built: Engine) -> None:
+def test_min_similarity_applies_to_pictures_only(built: Engine) -> None:
     hits = built.searcher.search(Query("dog", min_similarity=0.999)).hits
     assert hits[0].stored.asset.id == "puppy"
 
 
-def test_an_update_and_a_deletion_show_at_once(engine: Engine, tmp_path: Path) -> None:
+def test_update_and_deletion_are_visible_at_once(engine: Engine, tmp_path: Path) -> None:
     assert best_by_copy(engine, "dog") == "puppy"
     with open_engine(settings_in(tmp_path / "data")) as reader:
         ingest(engine, tmp_path, {"id": "shoes", "title": "강아지 간식"})
@@ -240,7 +238,7 @@ def test_an_update_and_a_deletion_show_at_once(engine: Engine, tmp_path: Path) -
         assert (reader.copy_vectors and reader.copy_vectors.count()) == 3
 
 
-def test_status_and_metrics_tell_of_both_indexes(built: Engine) -> None:
+def test_status_and_metrics_report_both_indexes(built: Engine) -> None:
     facts = engine_status(built)
     assert facts["copy"] is not None
     assert (facts["copy"]["vectors"], facts["vector"]["vectors"]) == (4, 0)
@@ -251,7 +249,7 @@ def test_status_and_metrics_tell_of_both_indexes(built: Engine) -> None:
 # -------------------------------------------------------------------------- on and off
 
 
-def test_off_nothing_is_embedded_and_who_asks_is_told(tmp_path: Path) -> None:
+def test_when_off_nothing_is_embedded_and_a_note_says_so(tmp_path: Path) -> None:
     off = settings_in(tmp_path / "data", on=False)
     with open_engine(off, write=True) as engine:
         ingest(engine, tmp_path, *ROWS)
@@ -268,7 +266,7 @@ def test_off_nothing_is_embedded_and_who_asks_is_told(tmp_path: Path) -> None:
         assert 'subject="copy"' not in Metrics(engine).text().decode()
 
 
-def test_turned_on_it_is_brought_by_a_rebuild(tmp_path: Path) -> None:
+def test_rebuild_embeds_texts_after_turning_it_on(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with open_engine(settings_in(data, on=False), write=True) as engine:
         ingest(engine, tmp_path, *ROWS)
@@ -284,7 +282,7 @@ def test_turned_on_it_is_brought_by_a_rebuild(tmp_path: Path) -> None:
         assert (engine.copy_vectors and engine.copy_vectors.describe().segment) == 4
 
 
-def test_what_came_in_while_it_was_off_is_missed_until_a_rebuild(tmp_path: Path) -> None:
+def test_assets_written_while_off_are_missing_until_a_rebuild(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for on, row in zip(itertools.cycle([True, False]), ROWS[:2], strict=False):
         with open_engine(settings_in(data, on=on), write=True) as engine:
@@ -296,7 +294,7 @@ def test_what_came_in_while_it_was_off_is_missed_until_a_rebuild(tmp_path: Path)
         assert (engine.copy_vectors and engine.copy_vectors.count()) == 2
 
 
-def test_another_declaration_reads_copy_anew(tmp_path: Path) -> None:
+def test_changed_declaration_embeds_texts_again(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with open_engine(settings_in(data), write=True) as engine:
         ingest(engine, tmp_path, {"id": "a", "title": "Chairs", "slogan": "A small dog"})
@@ -314,7 +312,7 @@ def best_score(engine: Engine) -> float:
     return next(float(part.scores[0]) for part in lists if part.name == "copy_semantic")
 
 
-def test_its_index_is_rebuilt_beside_that_of_pictures(engine: Engine) -> None:
+def test_text_index_is_rebuilt_with_the_picture_index(engine: Engine) -> None:
     built = rebuild_vectors(engine.settings)
     assert (built["copy"].published, built["copy"].vectors, built["copy"].recall) == (True, 4, 1.0)
     assert best_by_copy(engine, "dog") == "puppy"

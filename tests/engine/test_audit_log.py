@@ -1,4 +1,4 @@
-"""The log of writes: whole lines from many threads, files of bounded size, no failure let out."""
+"""The audit log: complete lines from many threads, bounded files, no exceptions."""
 
 import json
 import threading
@@ -35,7 +35,7 @@ def test_many_threads_never_mix_their_lines(tmp_path: Path) -> None:
     ]
 
 
-def test_a_large_file_is_set_aside_and_few_are_kept(tmp_path: Path) -> None:
+def test_large_file_is_rotated_and_few_are_kept(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "audit.jsonl", 1)
     for number in range(40):
         log.record(number=number, filling="x" * 250_000)
@@ -45,7 +45,7 @@ def test_a_large_file_is_set_aside_and_few_are_kept(tmp_path: Path) -> None:
     assert [line["number"] for line in log.newest(10)] == list(range(39, 29, -1))
 
 
-def test_what_cannot_be_written_is_logged_not_raised(
+def test_write_failure_is_logged_not_raised(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "audit.jsonl").mkdir()

@@ -1,4 +1,4 @@
-"""Both roads over real stores and the embedded model, in a folder of their own."""
+"""Ingest and search with real stores and the embedded model."""
 
 import io
 import json
@@ -58,27 +58,27 @@ def ids(engine: Engine, query: Query) -> list[str]:
     return [hit.stored.asset.id for hit in engine.searcher.search(query).hits]
 
 
-def test_the_same_content_again_changes_nothing(engine: Engine, manifest: Path) -> None:
+def test_ingesting_the_same_content_changes_nothing(engine: Engine, manifest: Path) -> None:
     before = engine.catalog.last_sequence()
     report = ingest(engine, manifest)
     assert (report.indexed, report.updated, report.unchanged) == (0, 0, len(ROWS))
     assert engine.catalog.last_sequence() == before
 
 
-def test_a_quoted_phrase_stands_above_all_that_lack_it(engine: Engine) -> None:
+def test_quoted_phrase_ranks_above_all_other_hits(engine: Engine) -> None:
     answer = engine.searcher.search(Query('"여름 신발"'))
     assert [hit.stored.asset.id for hit in answer.hits if hit.phrases] == ["phrase"]
     assert answer.hits[0].stored.asset.id == "phrase"
     assert answer.notes == ()
 
 
-def test_a_phrase_that_nobody_holds_is_said(engine: Engine) -> None:
+def test_phrase_without_matches_gives_a_note(engine: Engine) -> None:
     answer = engine.searcher.search(Query('"신발 여름"'))
     assert not any(hit.phrases for hit in answer.hits)
     assert [note.code for note in answer.notes] == ["no_exact_phrase"]
 
 
-def test_an_update_replaces_and_a_deletion_shows_at_once(engine: Engine, tmp_path: Path) -> None:
+def test_update_replaces_and_deletion_is_visible_at_once(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "more.jsonl"
     path.write_text(json.dumps({"id": "phrase", "title": "겨울 장갑"}), "utf-8")
     assert ingest(engine, path).updated == 1
@@ -89,7 +89,7 @@ def test_an_update_replaces_and_a_deletion_shows_at_once(engine: Engine, tmp_pat
     assert engine.lexical.snapshot().count() == engine.catalog.count() == len(ROWS) - 1
 
 
-def test_one_bad_row_never_stops_the_rest(engine: Engine, tmp_path: Path) -> None:
+def test_invalid_row_does_not_stop_the_others(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     rows = [
         '{"id": "x", "image": "../up.png"}',
@@ -104,13 +104,13 @@ def test_one_bad_row_never_stops_the_rest(engine: Engine, tmp_path: Path) -> Non
     assert [skipped.id for skipped in report.skipped] == ["x", "line 2", "ok", "empty"]
 
 
-def test_looks_like_finds_the_same_picture_first_and_not_itself(engine: Engine) -> None:
+def test_similar_finds_the_same_picture_first_and_not_itself(engine: Engine) -> None:
     found = ids(engine, Query(examples=(Example(id=AssetId("red")),)))
     assert found[0] == "red-again"
     assert "red" not in found
 
 
-def test_picture_bytes_find_pictures_and_never_text_alone(engine: Engine) -> None:
+def test_picture_query_never_returns_text_only_assets(engine: Engine) -> None:
     out = io.BytesIO()
     Image.new("RGB", (10, 10), "blue").save(out, "PNG")
     assert set(ids(engine, Query(examples=(Example(picture=out.getvalue()),)))) == {
@@ -120,13 +120,13 @@ def test_picture_bytes_find_pictures_and_never_text_alone(engine: Engine) -> Non
     }
 
 
-def test_filters_bind_every_list(engine: Engine) -> None:
+def test_filters_apply_to_every_list(engine: Engine) -> None:
     assert ids(engine, Query("circle", filter=AnyOf("brand", ("sky",)))) == ["blue", "english"]
     assert ids(engine, Query(filter=AnyOf("price", (9900.0,)))) == ["phrase"]
     assert "english" not in ids(engine, Query("shoes -summer"))
 
 
-def test_pages_neither_repeat_nor_skip_while_assets_are_deleted(engine: Engine) -> None:
+def test_paging_during_deletions_neither_repeats_nor_skips(engine: Engine) -> None:
     whole = ids(engine, Query("shoes 신발 circle", size=50))
     first = engine.searcher.search(Query("shoes 신발 circle", size=2))
     seen = [hit.stored.asset.id for hit in first.hits]
@@ -140,7 +140,7 @@ def test_pages_neither_repeat_nor_skip_while_assets_are_deleted(engine: Engine) 
     assert seen == [asset_id for asset_id in whole if asset_id != whole[3]]
 
 
-def test_a_cursor_of_another_search_is_refused(engine: Engine) -> None:
+def test_cursor_of_another_search_is_rejected(engine: Engine) -> None:
     cursor = engine.searcher.search(Query("shoes 신발 circle", size=1)).cursor
     with pytest.raises(InvalidQuery, match="another search"):
         engine.searcher.search(Query("other", cursor=cursor))
@@ -148,7 +148,7 @@ def test_a_cursor_of_another_search_is_refused(engine: Engine) -> None:
         engine.searcher.search(Query("other", cursor="%%%"))
 
 
-def test_every_hit_explains_itself(engine: Engine) -> None:
+def test_every_hit_has_an_explanation(engine: Engine) -> None:
     for hit in engine.searcher.search(Query("red circle", explain=True)).hits:
         assert sum(part.contribution for part in hit.contributions) == pytest.approx(hit.score)
         assert all((part.rank is None) == (part.absent is not None) for part in hit.contributions)
@@ -156,16 +156,16 @@ def test_every_hit_explains_itself(engine: Engine) -> None:
     assert (top.stored.asset.id, top.matched_fields) == ("red", ("title",))
 
 
-def test_nothing_asked_shows_the_newest(engine: Engine) -> None:
+def test_empty_query_returns_the_newest(engine: Engine) -> None:
     assert ids(engine, Query(size=2)) == ["blue", "red-again"]
 
 
-def test_an_unknown_example_is_named(engine: Engine) -> None:
+def test_unknown_example_is_named_in_the_error(engine: Engine) -> None:
     with pytest.raises(UnknownAsset, match="nobody"):
         engine.searcher.search(Query(examples=(Example(id=AssetId("nobody")),)))
 
 
-def test_a_second_writer_is_refused_and_a_reader_follows(engine: Engine, tmp_path: Path) -> None:
+def test_second_writer_is_rejected_and_reader_catches_up(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(IndexLocked, match="another process"):
         open_engine(engine.settings, write=True)
     with open_engine(engine.settings) as reader:
@@ -175,12 +175,12 @@ def test_a_second_writer_is_refused_and_a_reader_follows(engine: Engine, tmp_pat
         assert ids(reader, Query("등록"))[0] == "late"
 
 
-def test_nothing_to_read_says_which_command_to_run(tmp_path: Path) -> None:
+def test_missing_index_names_the_command_to_run(tmp_path: Path) -> None:
     with pytest.raises(IndexMissing, match="hybrid-search ingest"):
         open_engine(settings_in(tmp_path / "none"))
 
 
-def test_another_analyser_is_refused_until_rebuilt(tmp_path: Path, manifest: Path) -> None:
+def test_other_analyser_is_rejected_until_rebuilt(tmp_path: Path, manifest: Path) -> None:
     folder = tmp_path / "data"
     with open_engine(settings_in(folder), write=True) as engine:
         ingest(engine, manifest)
@@ -193,7 +193,7 @@ def test_another_analyser_is_refused_until_rebuilt(tmp_path: Path, manifest: Pat
         assert ids(engine, Query("red circle")) == before
 
 
-def test_another_model_is_refused_until_rebuilt(tmp_path: Path, manifest: Path) -> None:
+def test_other_model_is_rejected_until_rebuilt(tmp_path: Path, manifest: Path) -> None:
     folder = tmp_path / "data"
     with open_engine(settings_in(folder), write=True) as engine:
         ingest(engine, manifest)
@@ -218,7 +218,7 @@ def test_another_model_is_refused_until_rebuilt(tmp_path: Path, manifest: Path) 
         engine.searcher.search(Query("red circle"))
 
 
-def test_a_text_that_the_model_does_not_read_to_its_end_is_said(engine: Engine) -> None:
+def test_text_longer_than_the_model_reads_gives_a_note(engine: Engine) -> None:
     text = "여름 신발 특가 " * 12
     answer = engine.searcher.search(Query(text))
     assert [note for note in answer.notes if note.code == "text_truncated"]
@@ -228,7 +228,7 @@ def test_a_text_that_the_model_does_not_read_to_its_end_is_said(engine: Engine) 
     assert engine.searcher.search(example).notes[0].params["read"] == 32
 
 
-def test_nothing_is_asked_of_the_network_unless_a_model_from_there_is_set(
+def test_network_is_unused_unless_a_remote_model_is_set(
     tmp_path: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
@@ -242,7 +242,7 @@ def test_nothing_is_asked_of_the_network_unless_a_model_from_there_is_set(
 
 
 @pytest.mark.parametrize("written", [0, 60])
-def test_killed_while_writing_it_restarts_whole(tmp_path: Path, written: int) -> None:
+def test_index_is_complete_after_a_kill(tmp_path: Path, written: int) -> None:
     rows = [{"id": f"a{n}", "title": f"광고 {n} 할인"} for n in range(240)]
     path = tmp_path / "many.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
@@ -266,7 +266,7 @@ def test_killed_while_writing_it_restarts_whole(tmp_path: Path, written: int) ->
         assert engine.searcher.search(Query('"광고 239"')).hits[0].stored.asset.id == "a239"
 
 
-def test_a_changed_declaration_is_refused_until_a_rebuild_that_embeds_nothing(
+def test_changed_declaration_is_rejected_until_a_rebuild_that_embeds_nothing(
     tmp_path: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "data"
@@ -290,7 +290,7 @@ def test_a_changed_declaration_is_refused_until_a_rebuild_that_embeds_nothing(
             opened.searcher.search(Query(facets=("price",)))
 
 
-def test_a_value_that_is_none_of_its_type_is_skipped_with_the_reason(tmp_path: Path) -> None:
+def test_value_of_wrong_type_is_skipped_with_a_reason(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "hybrid_search.toml").write_text('[fields.price]\ntype = "number"\n')
@@ -318,7 +318,7 @@ def test_vectors_are_rebuilt_beside_a_running_engine(engine: Engine) -> None:
     assert engine_status(engine)["vector"]["tombstones"] == 1
 
 
-def test_a_restart_maps_what_was_sealed_and_adds_what_came_since(tmp_path: Path) -> None:
+def test_restart_maps_segments_and_adds_newer_vectors(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "data")
     with open_engine(settings, write=True) as engine:
         ingest(engine, write_manifest(tmp_path))

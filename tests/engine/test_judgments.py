@@ -1,4 +1,4 @@
-"""Judgments are kept, the last word counts, and they come out as other programs take them."""
+"""Judgments: storage, the last grade counts, export formats."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def word(query: str, asset: str, grade: int, judge: str = "kim") -> Judgment:
     return Judgment(query, asset, grade, judge, "page", "2026-11-01T10:00:00+00:00")
 
 
-def test_the_last_word_of_each_judge_counts(tmp_path: Path) -> None:
+def test_last_grade_of_each_judge_counts(tmp_path: Path) -> None:
     kept = Judgments(tmp_path / "data")
     assert kept.current() == []
     kept.add([word("커피", "a", 1), word("커피", "b", 0)])
@@ -36,7 +36,7 @@ def test_the_last_word_of_each_judge_counts(tmp_path: Path) -> None:
     ]
 
 
-def test_a_line_that_was_cut_off_costs_itself_alone(tmp_path: Path) -> None:
+def test_truncated_line_loses_only_itself(tmp_path: Path) -> None:
     kept = Judgments(tmp_path)
     kept.add([word("q", "a", 1)])
     with (tmp_path / JUDGMENTS).open("ab") as file:
@@ -45,22 +45,22 @@ def test_a_line_that_was_cut_off_costs_itself_alone(tmp_path: Path) -> None:
     assert [one.asset for one in kept.current()] == ["a", "b"]
 
 
-def test_several_judges_become_one_grade(tmp_path: Path) -> None:
+def test_grades_of_several_judges_are_averaged(tmp_path: Path) -> None:
     judged = [word("q", "a", 3), word("q", "a", 2, "lee"), word("q", "b", 0), word("p", "a", 1)]
     path = tmp_path / "qrels.txt"
     path.write_text(as_qrels(judged))
     assert read_judgments(path) == {qid_of("q"): {"a": 3, "b": 0}, qid_of("p"): {"a": 1}}
 
 
-def test_the_worked_example_of_weighted_kappa() -> None:
-    # By hand: squared differences are .5 in the mean, by chance 3.5.
+def test_weighted_kappa_worked_example() -> None:
+    # By hand: the mean squared difference is .5, by chance 3.5.
     pairs = [(0, 0), (1, 0), (3, 3), (2, 3)]
     assert weighted_kappa(pairs) == pytest.approx(1 - 0.5 / 3.5)
     assert weighted_kappa([(1, 1), (1, 1)]) == 1.0
 
 
 @pytest.mark.parametrize("name", ["../escape", "", "a/b", ".hidden", "x" * 61])
-def test_a_pool_has_a_name_that_is_no_path(tmp_path: Path, name: str) -> None:
+def test_pool_name_cannot_be_a_path(tmp_path: Path, name: str) -> None:
     pools = Pools(tmp_path)
     with pytest.raises(InvalidInput, match="pool"):
         pools.write(name, [])
@@ -68,7 +68,7 @@ def test_a_pool_has_a_name_that_is_no_path(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.rglob("*.json")) == []
 
 
-def test_judges_are_compared_on_what_both_have_judged() -> None:
+def test_judges_are_compared_on_common_judgments() -> None:
     judged = [
         *(word("q", "a", 3), word("q", "b", 0), word("q", "c", 1)),
         *(word("q", "a", 3, "lee"), word("q", "b", 1, "lee"), word("p", "a", 1, "park")),
@@ -77,7 +77,7 @@ def test_judges_are_compared_on_what_both_have_judged() -> None:
     assert (found.judges, found.pairs, found.same) == (("kim", "lee"), 2, 0.5)
 
 
-def test_judgments_go_out_and_come_in_by_the_command_line(tmp_path: Path) -> None:
+def test_judgments_round_trip_through_the_command_line(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     Judgments(first).add([word("커피", "a", 3), word("커피", "b", 0), word("차", "a", 1)])
     runner, out = CliRunner(), tmp_path / "out"

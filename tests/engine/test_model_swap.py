@@ -1,4 +1,4 @@
-"""Another model for an index that serves: embedded aside, taken over, judged, rolled back."""
+"""Changing the model of an index in use: build, switch, judge, roll back."""
 
 import threading
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.tiny_models import TINY, folder_model
 
 @pytest.fixture
 def settings(tmp_path: Path, manifest: Path) -> Settings:
-    """Settings over a folder in which six adverts are indexed by the embedded model."""
+    """Settings of a folder with six assets, indexed with the embedded model."""
     found = load_settings(tmp_path / "data")
     with open_engine(found, write=True) as engine:
         engine.writer().ingest(read_assets(manifest, 1 << 20))
@@ -34,7 +34,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def found(engine: Engine) -> list[tuple[str, float]]:
-    """Ids and scores by meaning alone."""
+    """Return ids and scores of the vector mode."""
     hits = engine.searcher.search(Query("red circle", explain=True)).hits
     return [
         (hit.stored.asset.id, round(part.score, 5))
@@ -44,7 +44,7 @@ def found(engine: Engine) -> list[tuple[str, float]]:
     ]
 
 
-def test_another_model_serves_after_use_and_the_old_one_after_a_rollback(
+def test_new_model_serves_after_use_and_old_one_after_rollback(
     settings: Settings, other: str
 ) -> None:
     with open_engine(settings) as engine:
@@ -66,14 +66,14 @@ def test_another_model_serves_after_use_and_the_old_one_after_a_rollback(
         assert found(engine) == after
 
 
-def test_a_rebuild_keeps_the_model_that_was_put_to_use(settings: Settings, other: str) -> None:
+def test_rebuild_keeps_the_model_in_use(settings: Settings, other: str) -> None:
     model = use_model(settings, other).model
     rebuild(settings)
     with open_engine(settings) as engine:
         assert engine.model == model
 
 
-def test_a_running_writer_turns_over_while_searches_and_writes_go_on(
+def test_running_writer_switches_during_searches_and_writes(
     settings: Settings, other: str, tmp_path: Path
 ) -> None:
     with (
@@ -100,7 +100,7 @@ def test_a_running_writer_turns_over_while_searches_and_writes_go_on(
         assert (engine.model, engine.trouble) == (swapped.model, "")
         with open_engine(settings) as new:
             turned = found(new)
-        # Every answer is one model's or the other's, never a mixture.
+        # Every result comes from one model, never from both.
         assert {tuple(answer) for answer in answers} == {tuple(expected), tuple(turned)}
         late = write_manifest(tmp_path / "late", prefix="late-")
         report = engine.writer().ingest(read_assets(late, 1 << 20))
@@ -119,7 +119,7 @@ def without_picture(engine: Engine) -> int:
     return sum(one.picture is None for one in stored)
 
 
-def test_what_comes_in_while_the_new_index_is_built_is_served_by_it(
+def test_assets_written_during_the_build_are_in_the_new_generation(
     settings: Settings, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = write_manifest(tmp_path / "late", prefix="late-")
@@ -136,7 +136,7 @@ def test_what_comes_in_while_the_new_index_is_built_is_served_by_it(
         before = engine.vectors.count()
         built = use_model(settings, other).built
         pictured = engine.catalog.count() - without_picture(engine)
-        # The pictures were known, so they had vectors; other late ones would have had none.
+        # These pictures already had vectors; other late ones would have none.
         assert built["picture"].vectors == before < pictured
         assert engine.adopt()
         assert not engine.adopt()
@@ -146,7 +146,7 @@ def test_what_comes_in_while_the_new_index_is_built_is_served_by_it(
         assert engine.copy_vectors.count() == engine.catalog.count() - without_copy(engine)
 
 
-def test_what_comes_in_before_the_turn_is_embedded_by_the_new_model(
+def test_assets_written_before_the_switch_are_embedded_by_the_new_model(
     settings: Settings, other: str, tmp_path: Path
 ) -> None:
     # One picture is new to both models.
@@ -163,7 +163,7 @@ def test_what_comes_in_before_the_turn_is_embedded_by_the_new_model(
         assert "red" not in [name for name, _ in found(engine)]
 
 
-def test_a_model_that_is_judged_worse_is_not_put_to_use(settings: Settings, other: str) -> None:
+def test_worse_model_is_not_put_to_use(settings: Settings, other: str) -> None:
     measured = iter([0.8, 0.7, 0.8, 0.795])
     gate = Gate(lambda searcher, catalog: next(measured), margin=0.01)
     refused = use_model(settings, other, gate=gate)
@@ -178,7 +178,7 @@ def test_a_model_that_is_judged_worse_is_not_put_to_use(settings: Settings, othe
     assert (passed.judged.before, passed.judged.after) == (0.8, 0.795)
 
 
-def test_a_model_that_the_settings_name_is_not_overruled(
+def test_model_named_in_settings_is_not_overridden(
     settings: Settings, other: str, tmp_path: Path
 ) -> None:
     file = settings.data_dir / "hybrid_search.toml"
@@ -203,7 +203,7 @@ def test_one_generation_is_built_at_a_time(settings: Settings, other: str) -> No
     assert use_model(settings, other, gate=Gate(second, 0.0)).published
 
 
-def test_an_unusable_model_leaves_all_as_it_was(settings: Settings, tmp_path: Path) -> None:
+def test_unusable_model_changes_nothing(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(InvalidConfig, match="cannot be loaded"):
         use_model(settings, f"local-dir:{tmp_path / 'nothing'}")
     with open_engine(settings) as engine:
@@ -212,7 +212,7 @@ def test_an_unusable_model_leaves_all_as_it_was(settings: Settings, tmp_path: Pa
     assert folders == {engine.generation}
 
 
-def test_a_generation_that_cannot_be_taken_over_is_told_and_the_old_one_serves(
+def test_generation_that_fails_to_open_is_reported_and_the_old_one_serves(
     settings: Settings, tmp_path: Path
 ) -> None:
     name = f"local-dir:{folder_model(tmp_path / 'gone', seed=5)}"

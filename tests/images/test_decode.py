@@ -1,4 +1,4 @@
-"""Strange pictures are shown as a person would see them, or refused with a reason."""
+"""Unusual pictures are decoded as a viewer shows them, or rejected with a reason."""
 
 import io
 
@@ -62,7 +62,7 @@ def pixels(name: str) -> np.ndarray:
     return np.asarray(check_picture(shared(f"data/odd/{name}").read_bytes()).rgb, dtype=float)
 
 
-def test_every_odd_file_is_shown_or_refused_with_its_reason() -> None:
+def test_every_odd_file_is_decoded_or_rejected_with_a_reason() -> None:
     reasons = {}
     for path in sorted(shared("data/odd").iterdir()):
         try:
@@ -74,32 +74,32 @@ def test_every_odd_file_is_shown_or_refused_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize("name", ONE_PHOTO)
-def test_all_spellings_of_one_photo_look_alike(name: str) -> None:
+def test_all_encodings_of_one_photo_decode_alike(name: str) -> None:
     difference = np.abs(pixels(name) - pixels("lossless.webp")).mean()
     assert difference < 4.0
 
 
 @pytest.mark.parametrize("number", range(2, 9))
-def test_turned_photos_stand_upright(number: int) -> None:
+def test_exif_orientation_is_applied(number: int) -> None:
     top = pixels(f"exif_orient_{number}.jpg")[:10, 50:-50].mean(axis=(0, 1))
     assert top[0] > 150 > max(top[1], top[2]), "the red bar is on top"
 
 
-def test_grey_of_16_bits_keeps_its_tones() -> None:
+def test_sixteen_bit_grey_keeps_its_tones() -> None:
     assert np.abs(pixels("gray16.png") - pixels("gray.jpg")).mean() < 4.0
 
 
-def test_transparency_lies_on_white() -> None:
+def test_transparency_is_composited_on_white() -> None:
     assert pixels("fully_transparent.png").min() == 255
     hidden = np.abs(pixels("rgba_magenta_under_alpha.png") - pixels("rgba.png"))
     assert hidden.mean() < 2.0
 
 
-def test_an_animation_that_opens_blank_is_shown_by_a_frame_with_content() -> None:
+def test_animation_with_blank_first_frame_uses_a_later_one() -> None:
     assert pixels("blank_first_frame.gif").std() > 10
 
 
-def test_limits_are_checked_at_and_over_each() -> None:
+def test_each_limit_is_checked_at_and_over() -> None:
     out = io.BytesIO()
     Image.new("RGB", (40, 20), "red").save(out, "PNG")
     data = out.getvalue()
@@ -113,7 +113,7 @@ def test_limits_are_checked_at_and_over_each() -> None:
             check_picture(data, limits)
 
 
-def test_facts_speak_of_the_whole_upright_picture() -> None:
+def test_facts_describe_the_full_upright_picture() -> None:
     out = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -129,7 +129,7 @@ def test_facts_speak_of_the_whole_upright_picture() -> None:
 @given(
     st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"GIF89a"])
 )
-def test_arbitrary_bytes_raise_nothing_else(body: bytes, start: bytes) -> None:
+def test_arbitrary_bytes_raise_only_the_documented_error(body: bytes, start: bytes) -> None:
     try:
         mode = check_picture(start + body).rgb.mode
     except InvalidPicture:

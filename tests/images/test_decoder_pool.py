@@ -1,4 +1,4 @@
-"""Pictures are prepared apart from the main process, whatever becomes of a decoder."""
+"""Pictures are decoded in separate processes, even when decoders crash."""
 
 import io
 import os
@@ -53,7 +53,7 @@ def children() -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("count", [1, FEW, 3 * FEW])
-def test_pictures_come_back_in_order_few_or_many(decoders: Decoders, count: int) -> None:
+def test_results_keep_the_order_of_the_pictures(decoders: Decoders, count: int) -> None:
     pictures = [photo(seed) for seed in range(count)]
     found = [future.result() for future in decoders.prepare(pictures, INPUT)]
     expected = [prepare_picture(data, LIMITS, INPUT) for data in pictures]
@@ -62,7 +62,7 @@ def test_pictures_come_back_in_order_few_or_many(decoders: Decoders, count: int)
     assert len(children()) == (0 if count <= FEW else 2)
 
 
-def test_bytes_that_are_no_picture_are_refused_with_the_reason(decoders: Decoders) -> None:
+def test_bytes_that_are_no_picture_are_rejected_with_a_reason(decoders: Decoders) -> None:
     pictures = [photo(1)] * FEW + [photo(3)[:-800], b"", photo(2)]
     *good, broken, empty, last = decoders.prepare(pictures, INPUT)
     for future, reason in (
@@ -74,7 +74,7 @@ def test_bytes_that_are_no_picture_are_refused_with_the_reason(decoders: Decoder
     assert all(future.result().pixels.shape == (64, 64, 3) for future in [*good, last])
 
 
-def test_a_decoder_that_is_killed_loses_no_picture(decoders: Decoders) -> None:
+def test_killed_decoder_loses_no_picture(decoders: Decoders) -> None:
     pictures = [photo(seed) for seed in range(2 * FEW)]
     first = [future.result().facts for future in decoders.prepare(pictures, INPUT)]
     killed = children()
@@ -85,7 +85,7 @@ def test_a_decoder_that_is_killed_loses_no_picture(decoders: Decoders) -> None:
     assert {child.pid for child in children()}.isdisjoint(child.pid for child in killed)
 
 
-def test_a_picture_that_kills_every_decoder_is_refused(
+def test_picture_that_kills_every_decoder_is_rejected(
     decoders: Decoders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
@@ -101,7 +101,7 @@ def test_a_service_decodes_nothing_in_its_own_process() -> None:
         assert len(children()) == 1
 
 
-def test_a_picture_that_takes_too_long_is_refused_and_the_next_is_not(
+def test_picture_that_takes_too_long_is_rejected_and_the_next_accepted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     sleeper = tmp_path / "decoder"
@@ -116,7 +116,7 @@ def test_a_picture_that_takes_too_long_is_refused_and_the_next_is_not(
         assert opened.pixels(photo(2), INPUT).shape == (64, 64, 3)
 
 
-def test_a_picture_that_takes_too_much_memory_is_refused() -> None:
+def test_picture_that_takes_too_much_memory_is_rejected() -> None:
     limits = PictureLimits(decode_mb=400)
     with closing(Decoders(limits, workers=1, apart=True)) as opened:
         large = photo(1, (6000, 6000), "PNG", compress_level=1)
@@ -128,7 +128,7 @@ def test_a_picture_that_takes_too_much_memory_is_refused() -> None:
 @pytest.mark.parametrize(
     "answer", [b"\xff\xff\xff\xff", b"\x00\x00\x00\x05hello", b"\x00\x00\x00\x02[]", b"\x00"]
 )
-def test_an_answer_that_is_none_is_no_picture(
+def test_invalid_reply_of_a_decoder_is_no_picture(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: bytes
 ) -> None:
     program = tmp_path / "decoder"
@@ -186,7 +186,7 @@ def test_a_large_picture_decoded_small_looks_the_same(kind: str, how: dict[str, 
     assert difference.mean() < 2.0
 
 
-def test_damaged_pictures_are_pictures_or_refused_and_nothing_else() -> None:
+def test_damaged_pictures_are_decoded_or_rejected() -> None:
     chance = random.Random(7)
     originals = made()
     with closing(Decoders(PictureLimits(), apart=True)) as decoders:

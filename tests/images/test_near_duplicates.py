@@ -1,4 +1,4 @@
-"""Copies of real pictures, and of pictures made smaller and compressed."""
+"""Near-duplicates: copies of real pictures, and smaller or compressed ones."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A model's input is what open_clip makes of the picture, without torch."""
+"""Preprocessing equals that of open_clip, without torch."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def by_open_clip(spec: PreprocessSpec, picture: Image.Image) -> np.ndarray:
 @pytest.mark.parametrize("resize", ["shortest", "longest", "squash"])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 @pytest.mark.parametrize("shape", [(224, 224), (260, 260), (96, 64)])
-def test_it_is_pixel_by_pixel_what_open_clip_gives(
+def test_preprocessing_equals_open_clip_pixel_by_pixel(
     resize: ResizeMode, interpolation: Interpolation, shape: tuple[int, int]
 ) -> None:
     spec = PreprocessSpec(*shape, resize, interpolation, fill=7)
@@ -51,14 +51,14 @@ def test_it_is_pixel_by_pixel_what_open_clip_gives(
 
 @pytest.mark.parametrize("size", [(16_384, 1), (1, 16_384), (MAX_ASPECT * 9 + 50, 9)])
 @pytest.mark.parametrize("resize", ["shortest", "longest", "squash"])
-def test_a_strip_shows_its_middle(resize: ResizeMode, size: tuple[int, int]) -> None:
+def test_narrow_picture_is_cropped_to_its_centre(resize: ResizeMode, size: tuple[int, int]) -> None:
     picture = Image.new("RGB", size, "teal")
     found = preprocess(picture, PreprocessSpec(224, 224, resize, fill=0))
     assert found.shape == (224, 224, 3)
     assert found[112, 112].tolist() == [0, 128, 128]
 
 
-def test_preparing_needs_neither_torch_nor_open_clip() -> None:
+def test_preprocessing_imports_neither_torch_nor_open_clip() -> None:
     program = "import sys, hybrid_search.images.decoder_pool; print('torch' in sys.modules)"
     command = [sys.executable, "-c", program]
     assert subprocess.run(command, check=True, capture_output=True).stdout == b"False\n"

@@ -1,4 +1,4 @@
-"""What is the folder's own: files by digest, thumbnails made once."""
+"""The folder store: files by digest, thumbnails created once."""
 
 import io
 from pathlib import Path
@@ -28,14 +28,14 @@ def test_a_thumbnail_is_made_once(tmp_path: Path) -> None:
     assert store.thumbnail(digest_of(data), 32) != b"kept"
 
 
-def test_a_thumbnail_that_cannot_be_kept_is_still_shown(tmp_path: Path) -> None:
+def test_thumbnail_is_returned_even_if_it_cannot_be_stored(tmp_path: Path) -> None:
     store, data = FolderPictures(tmp_path, PictureLimits()), png()
     store.put(digest_of(data), data)
     (tmp_path / "thumbnails").write_bytes(b"a file where the folder should be")
     assert Image.open(io.BytesIO(store.thumbnail(digest_of(data), 64))).size == (64, 43)
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "originals").write_bytes(b"a file where the folder should be")
     with pytest.raises(EngineFailure, match="cannot be written"):
         FolderPictures(tmp_path, PictureLimits()).put(digest_of(b"x"), b"x")

@@ -1,4 +1,4 @@
-"""Manifests made to do harm: nothing outside their folder is opened, nothing blocks or fills up."""
+"""Hostile manifests: no file outside the folder is opened, nothing blocks or exhausts memory."""
 
 import json
 import os
@@ -35,7 +35,7 @@ sys.addaudithook(_note)
 
 @contextmanager
 def opened() -> Iterator[list[str]]:
-    """The paths of all files that this process opens meanwhile."""
+    """Record the paths of all files that this process opens."""
     _opened.clear()
     _watching[0] = True
     try:
@@ -46,7 +46,7 @@ def opened() -> Iterator[list[str]]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A manifest's folder with traps in it, a secret beside it."""
+    """A manifest folder with traps in it and a secret beside it."""
     (tmp_path / "secret.png").write_bytes(SECRET)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "a.png").write_bytes(SECRET)
@@ -164,7 +164,7 @@ HOSTILE: list[Any] = [
 ]
 
 
-def test_there_are_as_many_as_promised() -> None:
+def test_number_of_hostile_paths() -> None:
     assert len(HOSTILE) >= 60
 
 
@@ -200,7 +200,7 @@ def test_a_file_that_becomes_a_link_or_a_pipe_is_not_followed(root: Path) -> Non
             picture()
 
 
-def test_a_file_that_has_grown_is_refused(root: Path) -> None:
+def test_file_that_has_grown_is_rejected(root: Path) -> None:
     manifest = root / "ads.jsonl"
     manifest.write_text(json.dumps({"id": "a", "image": "good.png"}))
     (row,) = (item for item in read_assets(manifest, LIMIT) if isinstance(item, Row))
@@ -210,7 +210,7 @@ def test_a_file_that_has_grown_is_refused(root: Path) -> None:
         row.picture()
 
 
-def test_a_manifest_that_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+def test_manifest_that_is_no_file_is_rejected_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jsonl")
     (tmp_path / "zero.csv").symlink_to("/dev/zero")
     (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
@@ -240,7 +240,7 @@ ABSURD_LINES = {
 
 
 @pytest.mark.parametrize("line", ABSURD_LINES.values(), ids=ABSURD_LINES)
-def test_an_absurd_line_is_reported_and_the_next_is_read(tmp_path: Path, line: bytes) -> None:
+def test_invalid_line_is_reported_and_the_next_is_read(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "ads.jsonl"
     path.write_bytes(line + b'\n{"id":"good"}\n')
     bad, good = read_assets(path, LIMIT)
@@ -289,7 +289,7 @@ def test_a_table_of_too_many_columns_is_refused(tmp_path: Path) -> None:
             list(read_assets(tmp_path / name, LIMIT))
 
 
-def test_a_quote_that_never_closes_ends_at_a_limit(tmp_path: Path) -> None:
+def test_unclosed_quote_ends_at_a_limit(tmp_path: Path) -> None:
     path = tmp_path / "ads.csv"
     path.write_text('id,title\ngood,fine\nbad,"' + f"{'x' * 99}\n" * 2_000 + "after,fine\n")
     items = list(read_assets(path, LIMIT))
@@ -298,7 +298,7 @@ def test_a_quote_that_never_closes_ends_at_a_limit(tmp_path: Path) -> None:
     assert any(isinstance(item, Skipped) and "limit" in item.reason for item in items)
 
 
-def test_a_record_beyond_the_limit_costs_itself_alone(tmp_path: Path) -> None:
+def test_record_over_the_limit_loses_only_itself(tmp_path: Path) -> None:
     path = tmp_path / "ads.csv"
     cells = ",".join(["x" * 99_000] * 12)
     path.write_text(f"id,title\nfirst,fine\nbad,{cells}\nlast,fine\n")
@@ -337,7 +337,7 @@ def test_a_small_file_that_unpacks_to_gigabytes_takes_little_memory(tmp_path: Pa
     assert grown < 300, f"{grown} MB for {rows * len(value) >> 20} MB"
 
 
-def test_the_command_says_in_one_line_what_it_cannot_read(tmp_path: Path) -> None:
+def test_command_reports_unreadable_input_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "ads.jsonl"
     path.write_text('{"id":"a"}\n', "utf-16")
     command = [sys.executable, "-m", "hybrid_search.cli.main", "ingest", str(path)]

@@ -1,4 +1,4 @@
-"""Manifests: a bad row is passed over with a reason, and nothing outside the folder is read."""
+"""Manifests: invalid rows are skipped with a reason, and nothing outside the folder is read."""
 
 import csv
 import io
@@ -63,20 +63,20 @@ def test_a_row_with_a_wrong_field_is_reported_under_its_id(tmp_path: Path) -> No
     assert "title" in bad(skipped).reason
 
 
-def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+def test_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     path = jsonl(tmp_path, {"id": "a"}, {"id": "b"}, head=b"\xef\xbb\xbf")
     assert [good(row).asset.id for row in rows(path)] == ["a", "b"]
 
 
 @pytest.mark.parametrize("length", [MAX_LINE + 2, 2 * MAX_LINE + 2, 3 * MAX_LINE + 77])
-def test_an_overlong_line_is_passed_over_whole(tmp_path: Path, length: int) -> None:
+def test_overlong_line_is_skipped_completely(tmp_path: Path, length: int) -> None:
     path = jsonl(tmp_path, {"id": "a"}, b'{"id": "' + b"x" * length + b'"}', {"id": "b"})
     first, long, last = rows(path)
     assert bad(long) == Skipped("line 2", "a line of more than 1,048,576 bytes, the limit")
     assert [good(first).asset.id, good(last).asset.id] == ["a", "b"]
 
 
-def test_a_last_line_without_an_end_is_read(tmp_path: Path) -> None:
+def test_last_line_without_newline_is_read(tmp_path: Path) -> None:
     path = tmp_path / "assets.ndjson"
     path.write_bytes(b'{"id": "a"}\r\n{"id": "b"}')
     assert [good(row).asset.id for row in rows(path)] == ["a", "b"]
@@ -207,7 +207,7 @@ def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
         ({"bytes": 7}, "must be a path"),
     ],
 )
-def test_a_picture_elsewhere_is_refused(tmp_path: Path, image: Any, reason: str) -> None:
+def test_picture_outside_the_folder_is_rejected(tmp_path: Path, image: Any, reason: str) -> None:
     folder = tmp_path / "folder"
     (folder / "sub").mkdir(parents=True)
     (tmp_path / "secret.png").write_bytes(b"secret")
@@ -219,7 +219,7 @@ def test_a_picture_elsewhere_is_refused(tmp_path: Path, image: Any, reason: str)
     assert good(last).asset.id == "b"
 
 
-def test_an_absolute_path_is_refused_outside_and_taken_inside(tmp_path: Path) -> None:
+def test_absolute_path_is_rejected_outside_and_accepted_inside(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     outside, inside = tmp_path / "secret.png", folder / "x.png"
@@ -244,28 +244,28 @@ def test_links_of_a_folder_are_not_followed_out(tmp_path: Path) -> None:
     assert "leads out" in bad(link).reason
 
 
-def test_a_path_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
+def test_path_that_is_no_manifest_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "assets.xlsx").write_bytes(b"x")
     for name in ("assets.xlsx", "gone.jsonl"):
         with pytest.raises(InvalidInput, match=r"neither a folder nor a manifest .*\.parquet"):
             read_assets(tmp_path / name, LIMIT)
 
 
-def test_rows_are_estimated_where_that_is_cheap(tmp_path: Path) -> None:
+def test_row_count_is_estimated_if_cheap(tmp_path: Path) -> None:
     path = jsonl(tmp_path, {"id": "a"}, {"id": "b"})
     assert estimate_rows(path) == 2
     assert estimate_rows(tmp_path) == 1
     assert estimate_rows(tmp_path / "x.parquet") is None
 
 
-def test_a_line_of_just_the_limit_is_taken(tmp_path: Path) -> None:
+def test_line_at_the_limit_is_accepted(tmp_path: Path) -> None:
     short, body = '{"id": "a", "title": "t", "body": ""}', MAX_LINE
     exact = short.replace('"body": ""', '"body": "%s"' % ("x" * (MAX_LINE - len(short))))
     assert len(exact) == body
     path = tmp_path / "rows.jsonl"
     path.write_text(f"{exact}\n{exact} \n" + '{"id": "b", "title": "t"}\r\n')
     first, second, third = rows(path)
-    # The body has its own limit, so a row this long is refused for its body, not for its length.
+    # The body has its own limit, so this row is rejected for its body, not for its length.
     assert "body" in bad(first).reason
     assert f"{MAX_LINE:,} bytes" in bad(second).reason
     assert good(third).asset.id == "b"

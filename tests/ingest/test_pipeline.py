@@ -1,4 +1,4 @@
-"""The road in over stores in memory: what is decoded, embedded, stored and counted, and when."""
+"""The ingest pipeline with in-memory stores: what is decoded, embedded, stored and counted."""
 
 import io
 import threading
@@ -36,7 +36,7 @@ from tests.progress import HANG_SECONDS
 
 
 class CountingEmbedder(HashEmbedder):
-    """Remembers the sizes of its batches; can be told to fail."""
+    """Records batch sizes; can fail on request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class CountingEmbedder(HashEmbedder):
 
 
 class CountingDecoders(Decoders):
-    """Remembers how many pictures it was given."""
+    """Counts pictures."""
 
     decoded = 0
 
@@ -124,7 +124,7 @@ def test_equal_bytes_are_embedded_once_in_and_across_batches() -> None:
         assert road.vectors.count() == road.lexical.snapshot().count() == road.catalog.count() == 24
 
 
-def test_new_words_for_a_known_picture_decode_and_embed_nothing() -> None:
+def test_new_text_for_a_stored_picture_decodes_and_embeds_nothing() -> None:
     with road_in() as road:
         road.indexer.ingest([ad(n, png(n)) for n in range(6)])
         decoded = road.decoders.decoded
@@ -146,7 +146,7 @@ def test_unchanged_content_decodes_nothing() -> None:
         assert (road.decoders.decoded, sum(road.embedder.batches)) == (6, 6)
 
 
-def test_what_progress_counts_is_stored_and_indexed() -> None:
+def test_counted_assets_are_stored_and_indexed() -> None:
     with road_in(batch_size=3) as road:
         counted = []
 
@@ -177,7 +177,7 @@ def test_rows_are_read_no_further_ahead_than_three_batches() -> None:
         assert road.indexer.ingest(rows(), progress).indexed == 40
 
 
-def test_a_failing_model_loses_only_what_was_not_counted() -> None:
+def test_model_failure_loses_only_uncounted_assets() -> None:
     with road_in(batch_size=2) as road:
         counted = [0]
 
@@ -196,7 +196,7 @@ def test_a_failing_model_loses_only_what_was_not_counted() -> None:
         assert report.embedded == 20 - before
 
 
-def test_a_refused_picture_is_reported_and_the_rest_goes_on() -> None:
+def test_rejected_picture_is_reported_and_the_rest_continues() -> None:
     with road_in() as road:
         pictures: Sequence[bytes | None] = [png(1), b"GIF89a", None, png(2), b""]
         report = road.indexer.ingest([ad(n, picture) for n, picture in enumerate(pictures)])
@@ -246,7 +246,7 @@ def test_pictures_without_a_vector_get_one_and_progress_counts_them() -> None:
         assert sum(other.batches) == 70
 
 
-def test_what_is_under_way_when_another_generation_takes_over_is_embedded_by_its_model() -> None:
+def test_assets_in_progress_at_a_switch_are_embedded_by_the_new_model() -> None:
     with road_in(batch_size=4) as road:
         other = HashEmbedder(32)
         vectors = MemoryVectors(other.facts.dimension)

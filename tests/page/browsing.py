@@ -1,4 +1,4 @@
-"""What the tests of the page do again and again."""
+"""Helpers for tests of the page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,14 +12,14 @@ ALONE = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
-"""What keeps Chromium from talking to anybody but the server of the test."""
+"""Options that keep Chromium from contacting other hosts."""
 PATIENCE_MS = 1000 * HANG_SECONDS
 """How long the page may take to reach a state that a test waits for."""
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 class Watched:
-    """Pages of one site, and all that went wrong in them."""
+    """Pages of one site, and their errors."""
 
     def __init__(self, browser: Browser, address: str) -> None:
         self._browser = browser
@@ -27,11 +27,11 @@ class Watched:
         self.errors: list[str] = []
         self.foreign: list[str] = []
         self.expected: tuple[str, ...] = ()
-        """Parts of messages that a test provokes."""
+        """Parts of messages that a test expects."""
         self._contexts: list[BrowserContext] = []
 
     def open(self, path: str, **how: Any) -> Page:
-        """A page whose results are there; ``how`` is given to the browser's context."""
+        """Open a page and wait for its results; ``how`` goes to the browser context."""
         how = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", **how}
         context = self._browser.new_context(base_url=self.address, **how)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -88,7 +88,7 @@ def answered(page: Page, act: Callable[[], object], path: str = "/v1/search") ->
 
 
 def look_for(page: Page, words: str) -> Response:
-    """Search as somebody who fills in the box and presses Enter."""
+    """Fill in the search box and press Enter."""
     box = page.locator("#q")
 
     def ask() -> None:
@@ -103,13 +103,13 @@ def titles(page: Page) -> list[str]:
 
 
 def shown_ids(page: Page) -> list[str]:
-    """The ordinals of the cards, in order."""
+    """Return the ordinals of the cards, in order."""
     script = "() => [...document.querySelectorAll('.card')].map((card) => card.id)"
     found: list[str] = page.evaluate(script)
     return found
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds against the rules of WCAG 2.2 AA and its own good practice."""
+    """Return axe-core's violations of WCAG 2.2 AA and best practices."""
     found = Axe().run(page, options=RULES).response["violations"]
     return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]

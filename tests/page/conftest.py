@@ -1,4 +1,4 @@
-"""The page in a real Chromium, against a real server over the demonstration adverts."""
+"""The page in a real Chromium, with a real server and the demonstration ads."""
 
 import shutil
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 def site(
     demonstration: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
-    """A client of a server over a copy of the demonstration."""
+    """A client of a server with a copy of the demonstration."""
     copy = tmp_path_factory.mktemp("site") / "data"
     shutil.copytree(demonstration[0], copy)
     with serving(copy) as (client, _):
@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def watched(browser: Browser, site: httpx.Client) -> Iterator[Watched]:
-    """Opens pages; at the end none may have said an error or asked another host."""
+    """Opens pages; at the end none may have logged an error or contacted another host."""
     watched = Watched(browser, str(site.base_url).rstrip("/"))
     yield watched
     watched.close()
@@ -47,5 +47,5 @@ def watched(browser: Browser, site: httpx.Client) -> Iterator[Watched]:
 
 @pytest.fixture
 def page(watched: Watched) -> Page:
-    """The page as a reader of English sees it first."""
+    """The start page in English."""
     return watched.open("/")

@@ -1,4 +1,4 @@
-"""For everyone: by keyboard, with a screen reader, on a small and on a large screen."""
+"""Accessibility: keyboard, screen reader, small and large screens."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ STATES = ("found", "empty", "board", "why", "tune", "asset", "add", "status")
 
 
 def brought(watched: Watched, state: str, **how: object) -> Page:
-    """A page in one of the states that people see."""
+    """Open a page in one of its states."""
     page = watched.open("/status" if state == "status" else "/?q=coffee", **how)
     if state == "status":
         expect(page.locator(".panel").first).to_be_visible()
@@ -40,19 +40,19 @@ def brought(watched: Watched, state: str, **how: object) -> Page:
 
 @pytest.mark.parametrize("language", ["en-US", "ko-KR"])
 @pytest.mark.parametrize("state", STATES)
-def test_every_state_is_for_everyone(watched: Watched, state: str, language: str) -> None:
+def test_every_state_is_accessible(watched: Watched, state: str, language: str) -> None:
     dark = language == "ko-KR"
     page = brought(watched, state, locale=language, color_scheme="dark" if dark else "light")
     assert violations(page) == []
     for width, height in ((360, 740), (3840, 2160)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
-        # What a narrow screen lays out otherwise is the same in all other states.
+        # The narrow layout is the same in all other states.
         if state in {"found", "board"} and width == 360:
             assert violations(page) == []
 
 
-def test_a_small_screen_has_its_filters_behind_a_button(watched: Watched) -> None:
+def test_small_screen_has_filters_behind_a_button(watched: Watched) -> None:
     page = watched.open("/?q=coffee", viewport={"width": 360, "height": 740})
     expect(page.locator("#filters")).to_be_hidden()
     page.locator("#filters-open").click()
@@ -61,7 +61,7 @@ def test_a_small_screen_has_its_filters_behind_a_button(watched: Watched) -> Non
     expect(page.locator("#chips .chip")).to_have_count(1)
 
 
-def test_the_keyboard_alone_is_enough(page: Page) -> None:
+def test_page_is_usable_by_keyboard(page: Page) -> None:
     expect(page.locator("#q")).to_be_focused()
 
     def ask() -> None:
@@ -89,7 +89,7 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
     expect(page.locator("#q")).to_be_focused()
 
 
-def test_every_picture_keeps_its_shape_and_waits_for_its_turn(page: Page) -> None:
+def test_pictures_keep_their_aspect_ratio_and_load_lazily(page: Page) -> None:
     images = page.locator(".card img")
     for at in range(images.count()):
         assert images.nth(at).get_attribute("loading") == "lazy"
@@ -106,7 +106,7 @@ def test_every_picture_keeps_its_shape_and_waits_for_its_turn(page: Page) -> Non
         assert fit == "contain"
 
 
-def test_the_page_is_light(watched: Watched) -> None:
+def test_page_size_is_small(watched: Watched) -> None:
     page = watched.open("/")
     sizes = page.evaluate(
         """() => performance.getEntriesByType('resource')
@@ -126,7 +126,7 @@ def words_of(language: int) -> dict[str, str]:
     return {row[0]: row[1 + language] for row in found}
 
 
-def test_both_languages_say_everything_and_nothing_is_left_over() -> None:
+def test_both_languages_have_all_texts() -> None:
     english, korean = words_of(0), words_of(1)
     assert len(english) > 150
     for name, text in english.items():
@@ -146,7 +146,7 @@ def test_both_languages_say_everything_and_nothing_is_left_over() -> None:
     assert asked - set(english) == set()
 
 
-def test_the_address_alone_brings_everything_back(watched: Watched, page: Page) -> None:
+def test_url_restores_the_state(watched: Watched, page: Page) -> None:
     look_for(page, "커피")
     answered(page, page.locator("#facets input").first.click)
     answered(page, page.locator(".card .actions button").first.click)

@@ -1,4 +1,4 @@
-"""Where the service keeps a log, the page says so, and keeps what was looked at and opened."""
+"""With a query log the page says so, and logs viewed and opened results."""
 
 import shutil
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def type_letter(page: Page, letter: str) -> None:
 
 
 def kept(page: Page, folder: Path, least: int) -> list[LoggedSearch]:
-    """The log, once it holds so many."""
+    """Return the log once it has ``least`` entries."""
     found: list[LoggedSearch] = []
 
     def whole() -> bool:
@@ -64,7 +64,7 @@ def kept(page: Page, folder: Path, least: int) -> list[LoggedSearch]:
     return found
 
 
-def test_what_was_looked_at_and_opened_is_kept(
+def test_viewed_and_opened_searches_are_logged(
     page: Page, logging: tuple[httpx.Client, Path]
 ) -> None:
     expect(page.locator("#logged")).to_contain_text("without who searched")

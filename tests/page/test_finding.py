@@ -1,4 +1,4 @@
-"""Finding ads: words, phrases, suggestions, pictures, boards, facets, pages, and what is said."""
+"""Searching in the page: words, phrases, suggestions, pictures, boards, facets, paging, notes."""
 
 import re
 
@@ -29,7 +29,7 @@ def test_results_follow_what_is_typed(page: Page, words: str, found: str) -> Non
     assert page.url.count("q=") == 1
 
 
-def test_typing_leaves_one_step_to_go_back_to(page: Page) -> None:
+def test_typing_adds_one_history_entry(page: Page) -> None:
     look_for(page, "coffee")
     look_for(page, "강아지")
     answered(page, page.go_back)
@@ -52,7 +52,7 @@ def test_unfinished_syllables_are_completed(page: Page, typed: str) -> None:
     expect(page.locator("#completions")).to_be_hidden()
 
 
-def test_a_syllable_that_is_put_together_is_not_sent_by_enter(page: Page) -> None:
+def test_enter_during_composition_does_not_submit(page: Page) -> None:
     look_for(page, "coffee")
     page.locator("#q").evaluate(
         """(box) => box.dispatchEvent(new KeyboardEvent("keydown",
@@ -61,20 +61,20 @@ def test_a_syllable_that_is_put_together_is_not_sent_by_enter(page: Page) -> Non
     expect(page.locator("#completions [aria-selected=true]")).to_have_count(0)
 
 
-def test_a_phrase_stands_above_all_else(page: Page) -> None:
+def test_phrase_ranks_first(page: Page) -> None:
     look_for(page, '"수제 간식"')
     assert "수제 간식" in titles(page)[0]
     page.locator(".card .why").first.click()
     expect(page.locator("#side .tier")).to_contain_text("exact phrase")
 
 
-def test_a_phrase_that_nobody_has_is_said(page: Page) -> None:
+def test_phrase_without_matches_is_reported(page: Page) -> None:
     look_for(page, '"강아지 로켓 여행"')
     expect(page.locator("#notes")).to_contain_text("No ad contains the exact phrase")
     expect(page.locator(".card").first).to_be_visible()
 
 
-def test_what_may_be_meant_can_be_chosen(page: Page) -> None:
+def test_did_you_mean_can_be_chosen(page: Page) -> None:
     look_for(page, "cofee")
     meant = page.locator("#meant button").first
     expect(meant).to_have_text("coffee")
@@ -83,7 +83,7 @@ def test_what_may_be_meant_can_be_chosen(page: Page) -> None:
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_a_picture_is_searched_by_and_shared(watched: Watched, page: Page, kind: str) -> None:
+def test_picture_search_can_be_shared(watched: Watched, page: Page, kind: str) -> None:
     answered(page, lambda: page.evaluate(DROP, [MUG, kind]))
     assert "mug" in " ".join(titles(page)[:2]).lower()
     expect(page.locator(".example .name")).to_have_text("your picture")
@@ -93,14 +93,14 @@ def test_a_picture_is_searched_by_and_shared(watched: Watched, page: Page, kind:
     expect(other.locator(".example .name")).to_have_text("내 이미지")
 
 
-def test_what_is_no_picture_is_said(page: Page) -> None:
+def test_invalid_picture_is_reported(page: Page) -> None:
     file: FilePayload = {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
     page.locator("#picture").set_input_files(file)
     expect(page.locator("#message")).to_contain_text("notes.png cannot be opened")
     expect(page.locator("#board")).to_be_hidden()
 
 
-def test_a_board_takes_likes_dislikes_words_and_weights(watched: Watched, page: Page) -> None:
+def test_board_accepts_likes_dislikes_texts_and_weights(watched: Watched, page: Page) -> None:
     look_for(page, "coffee")
     answered(page, page.get_by_role("button", name="Similar to").first.click)
     before = shown_ids(page)
@@ -125,7 +125,7 @@ def test_a_board_takes_likes_dislikes_words_and_weights(watched: Watched, page: 
     assert page.url.endswith("?q=coffee")
 
 
-def test_the_link_of_a_board_is_copied(page: Page) -> None:
+def test_board_link_is_copied(page: Page) -> None:
     answered(page, page.get_by_role("button", name="Similar to").first.click)
     page.locator("#share").click()
     expect(page.locator("#share")).to_have_text("Copied")
@@ -160,7 +160,7 @@ def test_facets_narrow_and_count(page: Page, site: httpx.Client) -> None:
     expect(page.locator("#chips .chip")).to_have_count(1)
 
 
-def test_dates_and_widths_narrow(page: Page, site: httpx.Client) -> None:
+def test_dates_and_widths_filter(page: Page, site: httpx.Client) -> None:
     def fill(selector: str, value: str) -> None:
         page.locator(selector).fill(value)
         page.locator(selector).dispatch_event("change")
@@ -210,7 +210,7 @@ def test_paging_to_the_end_repeats_and_skips_nothing(page: Page, site: httpx.Cli
     assert ids == [f"hit-{hit['ordinal']}" for hit in whole["hits"]]
 
 
-def test_nothing_found_is_said_and_helped(page: Page) -> None:
+def test_empty_result_is_explained(page: Page) -> None:
     answered(page, page.locator("#facets input").first.click)
     look_for(page, "+zzzzqqq")
     expect(page.locator("#heading")).to_have_text("No ads found")
@@ -219,13 +219,13 @@ def test_nothing_found_is_said_and_helped(page: Page) -> None:
     expect(page.locator("#chips")).to_be_hidden()
 
 
-def test_no_good_match_is_said(page: Page) -> None:
+def test_no_good_match_is_reported(page: Page) -> None:
     look_for(page, "분자 생물학 학술지 논문 투고")
     expect(page.locator("#no-match")).to_contain_text("No good match")
     expect(page.locator(".card").first).to_be_visible()
 
 
-def test_a_failure_is_said_and_can_be_tried_again(watched: Watched, page: Page) -> None:
+def test_failure_is_reported_and_can_be_retried(watched: Watched, page: Page) -> None:
     watched.expected = ("Failed to load resource",)
     page.route("**/v1/search?*", lambda route: route.abort())
     page.locator("#q").fill("coffee")
@@ -236,13 +236,13 @@ def test_a_failure_is_said_and_can_be_tried_again(watched: Watched, page: Page) 
     expect(page.locator(".card .title").first).to_contain_text(re.compile("coffee", re.IGNORECASE))
 
 
-def test_what_the_service_refuses_is_said(watched: Watched) -> None:
+def test_refused_request_is_reported(watched: Watched) -> None:
     watched.expected = ("422",)
     page = watched.open("/?q=coffee&rank_constant=0")
     expect(page.locator("#message")).to_contain_text("rank_constant")
 
 
-def test_the_language_is_the_browsers_and_can_be_turned(watched: Watched) -> None:
+def test_language_follows_the_browser_and_can_be_changed(watched: Watched) -> None:
     page = watched.open("/?q=coffee", locale="ko-KR")
     assert page.evaluate("() => document.documentElement.lang") == "ko"
     expect(page.locator("#heading")).to_contain_text("광고")
@@ -253,7 +253,7 @@ def test_the_language_is_the_browsers_and_can_be_turned(watched: Watched) -> Non
     expect(page.get_by_role("button", name="Search", exact=True)).to_be_visible()
 
 
-def test_hostile_copy_is_shown_as_what_it_is(page: Page, site: httpx.Client) -> None:
+def test_hostile_text_is_escaped(page: Page, site: httpx.Client) -> None:
     look_for(page, "script alert")
     title = page.locator(".card .title").filter(has_text="<script>").first
     expect(title).to_be_visible()

@@ -1,4 +1,4 @@
-"""Judging by keyboard: nothing is lost by a reload, and the export is what was judged."""
+"""Judging by keyboard: a reload loses nothing, and the export has the grades."""
 
 import json
 import re
@@ -113,7 +113,7 @@ def test_the_pool_of_an_experiment_is_judged_query_by_query(
     assert violations(page) == []
 
 
-def test_the_pool_is_blind_and_scattered(watched: Watched, site: httpx.Client) -> None:
+def test_pool_is_blind_and_shuffled(watched: Watched, site: httpx.Client) -> None:
     page = opened(watched)
     expect(page.locator("#message")).to_contain_text(" of ")
     first = page.locator(".pair h2").inner_text()
@@ -137,7 +137,7 @@ def test_the_pool_is_blind_and_scattered(watched: Watched, site: httpx.Client) -
     assert orders != {ranked[0]}
 
 
-def test_the_judging_page_is_for_everyone(watched: Watched) -> None:
+def test_judging_page_is_accessible(watched: Watched) -> None:
     page = opened(watched, locale="ko-KR", color_scheme="dark")
     assert violations(page) == []
     page.set_viewport_size({"width": 360, "height": 740})

@@ -1,4 +1,4 @@
-"""Why a result stands where it does, and sliders that fuse anew; the index page."""
+"""Explanations, sliders that fuse again, and the status page."""
 
 import re
 
@@ -15,7 +15,7 @@ def found(page: Page) -> Page:
     return page
 
 
-def test_a_place_is_explained_in_numbers_that_add_up(found: Page) -> None:
+def test_explanation_adds_up(found: Page) -> None:
     why = found.locator(".card .why").nth(1)
     why.focus()
     why.press("Enter")
@@ -34,7 +34,7 @@ def test_a_place_is_explained_in_numbers_that_add_up(found: Page) -> None:
     expect(why).to_be_focused()
 
 
-def test_what_would_change_comes_true(found: Page, site: httpx.Client) -> None:
+def test_predicted_rank_equals_the_actual_rank(found: Page, site: httpx.Client) -> None:
     found.locator(".card .why").nth(2).click()
     row = found.locator(".otherwise tr").filter(has_text="Words").first
     without = row.locator(".step").first.inner_text()
@@ -53,7 +53,7 @@ def slide(page: Page, name: str, value: float) -> None:
     )
 
 
-def test_sliders_fuse_anew_without_searching_again(found: Page, site: httpx.Client) -> None:
+def test_sliders_fuse_again_without_a_search(found: Page, site: httpx.Client) -> None:
     before = shown_ids(found)
     found.locator("#tune").click()
     answer = answered(found, lambda: slide(found, "weight.lexical", 0)).json()
@@ -88,7 +88,7 @@ def test_an_explanation_follows_the_sliders(watched: Watched) -> None:
     expect(words.locator("td").last).to_have_text("0.0000")
 
 
-def test_the_index_page_tells_how_the_index_is(watched: Watched, site: httpx.Client) -> None:
+def test_status_page_shows_the_index(watched: Watched, site: httpx.Client) -> None:
     page = watched.open("/status")
     facts = site.get("/v1/status").json()
     tile = page.locator(".tile").filter(has_text="Ads").first

@@ -69,7 +69,7 @@ def test_an_ad_is_edited_and_keeps_its_picture_and_versions(page: Page, site: ht
     assert whole["asset"]["price"] == 9900
 
 
-def test_what_cannot_be_stored_is_said_and_nothing_is_lost(watched: Watched, page: Page) -> None:
+def test_failed_save_is_reported_and_keeps_the_input(watched: Watched, page: Page) -> None:
     watched.expected = ("422",)
     page.locator("#add").click()
     page.locator("#edit [name=title]").fill("wrong")
@@ -82,7 +82,7 @@ def test_what_cannot_be_stored_is_said_and_nothing_is_lost(watched: Watched, pag
     expect(page.locator("#edit [type=submit]")).to_be_enabled()
 
 
-def test_copies_are_shown_and_a_deleted_ad_is_gone(page: Page, site: httpx.Client) -> None:
+def test_copies_are_shown_and_deleted_ads_disappear(page: Page, site: httpx.Client) -> None:
     image = (FIXTURES / "images/copperfinch-mug-bare.webp").read_bytes()
     files = {"image": ("x.webp", image)}
     form = {"asset": '{"title": "Twin of the mug"}'}
@@ -101,7 +101,7 @@ def test_copies_are_shown_and_a_deleted_ad_is_gone(page: Page, site: httpx.Clien
 def keyed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[httpx.Client, dict[str, str]]]:
-    """A server with keys, and a key of each role."""
+    """A server with keys, and one key for each role."""
     data = tmp_path_factory.mktemp("keyed") / "data"
     data.mkdir()
     keys = {role: KeyFile(data / KEYS).add(f"a-{role}", role) for role in ("read", "write")}
@@ -109,7 +109,7 @@ def keyed(
         yield client, keys
 
 
-def test_a_key_decides_what_the_page_offers(
+def test_page_actions_depend_on_the_key(
     browser: Browser, keyed: tuple[httpx.Client, dict[str, str]]
 ) -> None:
     site, keys = keyed

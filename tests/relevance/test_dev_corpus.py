@@ -1,4 +1,4 @@
-"""The judged corpus that lies beside a checkout: what the answers must at least be worth."""
+"""Minimum quality on the judged corpus that may be beside a checkout."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ NOT_THERE = (
     *("부동산 대출 금리", "연말정산 서류", "국회의원 선거 결과", "주식 시장 폭락"),
     *("보험 청구 절차", "특허 출원 방법", "면접 질문 준비", "건강보험 자격득실 확인서"),
 )
-"""What no asset of the corpus is about."""
+"""Subjects that no asset of the corpus is about."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def measured_by(engine: Engine, folder: Path, lists: FusionSettings) -> dict[str
     return evaluate(engine.searcher, engine.catalog, queries, folder / "qrels.txt")
 
 
-def test_the_same_again_changes_nothing_and_embeds_nothing(
+def test_ingesting_again_changes_and_embeds_nothing(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def embeds(*_: object) -> None:
@@ -79,7 +79,7 @@ def test_the_same_again_changes_nothing_and_embeds_nothing(
     assert engine.catalog.last_sequence() == before
 
 
-def test_quoted_phrases_are_all_found(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+def test_all_quoted_phrases_are_found(measured: dict[str, dict[str, dict[str, float]]]) -> None:
     assert measured["hybrid"]["phrase"]["R@10"] == 1.0
 
 
@@ -88,7 +88,7 @@ def test_korean_words_are_found(measured: dict[str, dict[str, dict[str, float]]]
 
 
 def test_korean_tags_find_every_asset_that_has_the_words(engine: Engine) -> None:
-    """Assets whose Korean is withheld are judged relevant too, and no word can find them."""
+    """Assets without their Korean text are judged relevant too, and no word can find them."""
     folder, found = shared("data/dev"), []
     lists = restrict(engine.settings.fusion.settings(), "text")
     rows = [json.loads(line) for line in (folder / "assets.jsonl").read_text("utf-8").splitlines()]
@@ -112,7 +112,7 @@ def test_brands_are_found_by_words(measured: dict[str, dict[str, dict[str, float
     assert measured["text"]["brand"]["R@10"] >= 0.875
 
 
-def test_korean_finds_pictures_without_korean(
+def test_korean_queries_find_pictures_without_korean_text(
     measured: dict[str, dict[str, dict[str, float]]],
 ) -> None:
     assert measured["text"]["ko_xling"]["R@10"] == 0.0
@@ -126,11 +126,11 @@ def test_korean_finds_pictures_without_korean(
 def test_the_embedded_model_finds_pictures_by_meaning_and_by_likeness(
     by_pictures: dict[str, dict[str, float]], kind: str, floor: float
 ) -> None:
-    """Through the engine, whose window of 100 cuts queries of a small source short."""
+    """Measured through the engine, whose window of 100 truncates queries of a small source."""
     assert by_pictures[kind]["R@10"] > floor
 
 
-def test_the_meaning_of_copy_helps_and_costs_nothing(
+def test_copy_semantic_improves_results_without_losses(
     engine: Engine, measured: dict[str, dict[str, dict[str, float]]]
 ) -> None:
     folder, usual = shared("data/dev"), engine.settings.fusion.settings()
@@ -152,20 +152,20 @@ Measured = dict[str, dict[str, dict[str, float]]]
 
 @pytest.fixture(scope="module")
 def plain_vectors(engine: Engine) -> dict[str, dict[str, float]]:
-    """The lists of vectors as they are without evidence."""
+    """Return the measures of the vector lists with plain RRF."""
     lists = restrict(engine.settings.fusion.settings(), "vector")
     return measured_by(engine, shared("data/dev"), replace(lists, method="rrf"))
 
 
 def best_of_each(*lists: dict[str, dict[str, float]]) -> dict[str, float]:
-    """The nDCG of the better list for each kind of query, and their mean over all queries."""
+    """Return the nDCG of the better list for each query type, and the mean over all queries."""
     kinds = [kind for kind in lists[0] if kind != "all"]
     best = {kind: max(part[kind]["nDCG@10"] for part in lists) for kind in kinds}
     counts = {kind: lists[0][kind]["n"] for kind in kinds}
     return {**best, "all": sum(best[k] * counts[k] for k in kinds) / sum(counts.values())}
 
 
-def test_fusion_never_loses_to_its_own_lists(
+def test_fusion_is_at_least_as_good_as_its_lists(
     measured: Measured, plain_vectors: dict[str, dict[str, float]]
 ) -> None:
     hybrid = {kind: values["nDCG@10"] for kind, values in measured["hybrid"].items()}
@@ -186,7 +186,7 @@ _BELOW = "six of 130 queries find others whose Korean holds the word: .638 again
         *("ko_tag", "en_tag", "category", "brand", "phrase", "image"),
     ],
 )
-def test_it_does_not_lose_to_lists_of_vectors_that_are_fused_by_evidence_either(
+def test_fusion_is_at_least_as_good_as_confident_vector_lists(
     measured: Measured, kind: str
 ) -> None:
     best = best_of_each(measured["text"], measured["vector"])
@@ -194,12 +194,12 @@ def test_it_does_not_lose_to_lists_of_vectors_that_are_fused_by_evidence_either(
 
 
 @pytest.mark.xfail(strict=True, reason=".0191 above; the lists of vectors gained .165 by evidence")
-def test_it_is_worth_more_than_the_best_of_those(measured: Measured) -> None:
+def test_fusion_is_better_than_the_best_list(measured: Measured) -> None:
     best = best_of_each(measured["text"], measured["vector"])
     assert measured["hybrid"]["all"]["nDCG@10"] >= best["all"] + 0.02
 
 
-def test_evidence_is_worth_more_than_ranks_alone(
+def test_confident_rrf_is_better_than_plain_rrf(
     engine: Engine, measured: dict[str, dict[str, dict[str, float]]]
 ) -> None:
     plain = replace(engine.settings.fusion.settings(), method="rrf", rank_constant=60.0)
@@ -207,7 +207,7 @@ def test_evidence_is_worth_more_than_ranks_alone(
     assert measured["hybrid"]["all"]["nDCG@10"] > found["all"]["nDCG@10"] + 0.04
 
 
-def test_what_is_there_is_not_called_missing_and_what_is_not_is(engine: Engine) -> None:
+def test_good_match_is_reported_correctly(engine: Engine) -> None:
     folder, usual = shared("data/dev"), engine.settings.fusion.settings()
     judged = read_judgments(folder / "qrels.txt")
     found = []
@@ -222,8 +222,8 @@ def test_what_is_there_is_not_called_missing_and_what_is_not_is(engine: Engine) 
     assert refused.count(True) >= 0.75 * len(refused)
 
 
-def test_a_model_that_knows_nothing_costs_nothing(tmp_path: Path) -> None:
-    """Weights by chance: the lists of vectors are noise, and fusion leaves them out."""
+def test_random_model_does_not_hurt_results(tmp_path: Path) -> None:
+    """With random weights the vector lists are noise, and fusion ignores them."""
     manifest, folder = shared("data/dev/assets.jsonl"), shared("data/dev")
     (tmp_path / "model").mkdir()
     name = f"local-dir:{folder_model(tmp_path / 'model')}"

@@ -1,4 +1,4 @@
-"""Measures against values worked by hand, over a searcher that answers from a table."""
+"""Measures against hand-computed values, with a table-driven searcher."""
 
 import json
 from pathlib import Path
@@ -15,12 +15,12 @@ from hybrid_search.relevance.evaluation import evaluate, read_queries
 from hybrid_search.settings.settings import Settings, load_settings
 
 WORDS = restrict(Settings().fusion.settings(), "text")
-"""The lists that find nothing where no word is shared."""
+"""Lists that find nothing without a common word."""
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """Twelve assets found by number words, half of them of another source."""
+    """Twelve assets with number words, half of them from another source."""
     folder = tmp_path_factory.mktemp("measured")
     rows = [
         {"id": f"a{n:02d}", "title": "apple " * (12 - n), "source": "one" if n % 2 else "two"}
@@ -58,9 +58,7 @@ def test_measures_of_one_query(engine: Engine, tmp_path: Path) -> None:
     assert values["nDCG@10"] == pytest.approx(0.5912, abs=1e-4)
 
 
-def test_a_query_without_hits_counts_as_zero_in_every_measure(
-    engine: Engine, tmp_path: Path
-) -> None:
+def test_query_without_hits_scores_zero_in_every_measure(engine: Engine, tmp_path: Path) -> None:
     order = ranked(engine, tmp_path)
     queries = [
         {"qid": "q", "type": "found", "text": "apple"},
@@ -73,9 +71,7 @@ def test_a_query_without_hits_counts_as_zero_in_every_measure(
     assert values["all"]["n"] == 2
 
 
-def test_more_relevant_assets_than_places_can_still_be_all_found(
-    engine: Engine, tmp_path: Path
-) -> None:
+def test_recall_is_capped_by_the_number_of_places(engine: Engine, tmp_path: Path) -> None:
     qrels = "".join(f"q 0 a{n:02d} 1\n" for n in range(12))
     query = {"qid": "q", "type": "t", "text": "apple"}
     values = measured(engine, tmp_path, [query], qrels)["t"]
@@ -102,7 +98,7 @@ def test_other_fusion_settings_change_the_measures(engine: Engine, tmp_path: Pat
 @pytest.mark.parametrize(
     "line", ["{", "[]", '{"qid": "a", "text": "x"}', '{"qid": "a", "type": "t", "image": "no.png"}']
 )
-def test_a_wrong_query_is_named_by_its_line(tmp_path: Path, line: str) -> None:
+def test_invalid_query_is_reported_with_its_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text('{"qid": "a", "type": "t", "text": "x"}\n' + line)
     with pytest.raises(InvalidInput, match="line 2"):

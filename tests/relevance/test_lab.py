@@ -1,4 +1,4 @@
-"""The lab: settings at once rank as a search with each, and files say what was found."""
+"""The lab: a sweep ranks like single searches, and the report files are complete."""
 
 import csv
 import json
@@ -113,7 +113,7 @@ def by_chance(chance: np.random.Generator, defaults: FusionSettings) -> FusionSe
     return FusionSettings(float(chance.uniform(1, 80)), lists, method)
 
 
-def test_settings_at_once_rank_as_a_search_with_each(engine: Engine) -> None:
+def test_sweep_ranks_like_single_searches(engine: Engine) -> None:
     chance, defaults = np.random.default_rng(17), engine.settings.fusion.settings()
     tried = [defaults, *(by_chance(chance, defaults) for _ in range(60))]
     judged = read_judgments(FIXTURES / "qrels.txt")
@@ -134,7 +134,7 @@ def engine_id(engine: Engine, ordinal: int) -> str:
     return engine.catalog.fetch([ordinal])[ordinal].asset.id  # type: ignore[list-item,index]
 
 
-def test_a_configuration_measures_what_eval_measures(engine: Engine, results: Results) -> None:
+def test_configuration_measures_equal_eval(engine: Engine, results: Results) -> None:
     defaults = engine.settings.fusion.settings()
     tests = list(read_queries(FIXTURES / "queries.jsonl", defaults))
     types = evaluate(engine.searcher, engine.catalog, tests, FIXTURES / "qrels.txt")
@@ -144,7 +144,7 @@ def test_a_configuration_measures_what_eval_measures(engine: Engine, results: Re
         assert value == pytest.approx(types[kind]["nDCG@10"], abs=1e-4)
 
 
-def test_what_is_tuned_is_told_of_queries_it_was_not_chosen_on(results: Results) -> None:
+def test_tuned_settings_are_measured_on_held_out_queries(results: Results) -> None:
     tuned = results.tuned
     assert tuned is not None
     assert results.settings_tried == 3 + 27
@@ -161,7 +161,7 @@ def test_what_is_tuned_is_told_of_queries_it_was_not_chosen_on(results: Results)
     assert tuned.pair[2].shape == (3, 3)
 
 
-def test_nothing_better_is_said_as_such(engine: Engine, folder: Path) -> None:
+def test_report_says_when_nothing_is_better(engine: Engine, folder: Path) -> None:
     text = FILE.replace('base = "plain"', 'base = "as configured"').replace(
         '["rrf", "confident_rrf", "dbsf"]', '["weaviate_ranked", "combsum"]'
     )
@@ -179,7 +179,7 @@ def test_nothing_better_is_said_as_such(engine: Engine, folder: Path) -> None:
     assert found.tuned.advice.startswith("keep the default")
 
 
-def test_settings_can_be_drawn_by_chance(engine: Engine, folder: Path) -> None:
+def test_settings_can_be_sampled_at_random(engine: Engine, folder: Path) -> None:
     text = FILE.replace("[grid]", "[grid]\nsample = 10")
     (folder / "sampled.toml").write_text(text, "utf-8")
     defaults = engine.settings.fusion.settings()
@@ -196,13 +196,13 @@ def test_settings_can_be_drawn_by_chance(engine: Engine, folder: Path) -> None:
     assert ran[0].tuned.pair is None
 
 
-def test_a_cut_off_refuses_what_it_may(engine: Engine, results: Results) -> None:
+def test_threshold_refuses_the_allowed_share(engine: Engine, results: Results) -> None:
     by_name = {cut.list: cut for cut in results.cut_offs}
     assert set(by_name) == {"lexical", "text_to_image", "copy_semantic", "image_to_image"}
     assert (by_name["lexical"].by, by_name["image_to_image"].by) == ("confidence", "score")
     for cut in results.cut_offs:
         assert cut.chosen_on > 0
-        # Of eight pictures that ask, each is an eighth.
+        # Eight picture queries: each is an eighth.
         assert cut.answered < 20 or cut.refused_wrongly < 0.2
     made = [(1, 0.9)] * 95 + [(1, 0.2)] * 5 + [(0, 0.1)] * 50
     found = [candidates_of(grade, best) for grade, best in made]
@@ -213,7 +213,7 @@ def test_a_cut_off_refuses_what_it_may(engine: Engine, results: Results) -> None
     assert (none.value, none.refused_wrongly, none.refused_rightly) == (0.2, 0.0, 1.0)
 
 
-def test_a_search_goes_by_the_cut_offs_that_were_learned(engine: Engine, results: Results) -> None:
+def test_search_uses_the_derived_thresholds(engine: Engine, results: Results) -> None:
     usual = engine.settings.fusion.settings()
     cuts: dict[ListName, float] = {cut.list: cut.value for cut in results.cut_offs}
     lists = {
@@ -230,7 +230,7 @@ def test_a_search_goes_by_the_cut_offs_that_were_learned(engine: Engine, results
         assert retrieved.good_match(learned) == good
         told.append(good)
     assert len(set(told)) == 2
-    # More is refused by what was learned, and still little of what is answered.
+    # The derived thresholds refuse more, but few answered queries.
     before, after = results.refusals.values()
     assert (before.answered, before.unanswered) == (after.answered, after.unanswered)
     assert after.refused_rightly >= before.refused_rightly
@@ -245,7 +245,7 @@ def candidates_of(grade: int, best: float) -> Candidates:
     return Candidates(test, ("a",), np.array([float(grade)]), (1.0,), rows, whole)
 
 
-def test_a_point_changes_what_it_names_alone(engine: Engine) -> None:
+def test_grid_point_changes_only_its_parameters(engine: Engine) -> None:
     base = Setting("as built", engine.settings.fusion.settings())
     point: Point = {
         "fusion": "dbsf",
@@ -290,7 +290,7 @@ def test_the_command_writes_a_report_and_checks(
     assert "expected 0.9900 with a tolerance of 0.01" in missed.stdout
 
 
-def test_the_answers_are_worth_what_they_were(engine: Engine) -> None:
+def test_demonstration_measures_equal_expected_values(engine: Engine) -> None:
     path = FIXTURES.parent / "bench/experiments/demonstration.toml"
     defaults = engine.settings.fusion.settings()
     found = run_experiment(
@@ -332,14 +332,12 @@ optuna = 30
 
 
 def traces(engine: Engine) -> list[str]:
-    """Every file but thumbnails, which are made when they are first shown."""
+    """Return every file except thumbnails, which are created on first use."""
     files = (path for path in engine.settings.data_dir.rglob("*") if path.is_file())
     return sorted(str(path) for path in files if "thumbnails" not in path.parts)
 
 
-def test_other_indexes_are_built_aside_and_searched(
-    engine: Engine, folder: Path, tmp_path: Path
-) -> None:
+def test_other_indexes_are_built_and_searched(engine: Engine, folder: Path, tmp_path: Path) -> None:
     (folder / "indexes.toml").write_text(INDEXES, "utf-8")
     before, out = traces(engine), tmp_path / "out"
     command = ["lab", "run", str(folder / "indexes.toml"), "--out", str(out), "--json"]
@@ -347,7 +345,7 @@ def test_other_indexes_are_built_aside_and_searched(
     ran = [CliRunner().invoke(app, [*command, *where]).stdout for _ in range(2)]
     told, again = (json.loads(one) for one in ran)
     assert traces(engine) == before
-    # What Optuna proposes, and so all but times, is the same for the same seed.
+    # With the same seed Optuna proposes the same settings, so all but times are equal.
     assert told["tuned"] == again["tuned"]
     assert told["settings_tried"] == 32
     point = told["tuned"]["point"]
@@ -364,7 +362,7 @@ def test_other_indexes_are_built_aside_and_searched(
     page = (out / "report.html").read_text("utf-8")
     assert "R10 over latency" in page
     assert (out / "over-windows.lexical.svg").is_file()
-    # Queries that got worse stand there with the pictures they are answered with.
+    # Queries that got worse are listed with the pictures of their hits.
     assert page.count("data:image/webp") >= 12
     if point["index"] == "graph":
         assert 'kind = "hnsw"' in told["tuned"]["settings"]
@@ -372,8 +370,8 @@ def test_other_indexes_are_built_aside_and_searched(
     assert settings["fusion"]["lexical"]["window"] == point["windows.lexical"]
 
 
-def test_a_variant_finds_what_a_rebuilt_index_finds(engine: Engine) -> None:
-    """The same settings, built aside, change nothing; another analyser is really there."""
+def test_variant_index_equals_a_rebuilt_index(engine: Engine) -> None:
+    """The same settings give the same index; another analyser is applied."""
     tests = list(read_queries(FIXTURES / "queries.jsonl", engine.settings.fusion.settings()))[::7]
     changes = {"same": {"vector": {"kind": "flat"}}, "rules": {"lexical": {"analyzer": "rules"}}}
     opening = openings(engine, changes)
@@ -400,9 +398,7 @@ def arrivals_of(searcher: Searcher, query: Query) -> list[list[int]]:
         ({"fields": {"title": {"boost": 0}}}, "boost"),
     ],
 )
-def test_an_index_that_cannot_be_is_refused(
-    engine: Engine, sections: dict[str, Any], said: str
-) -> None:
+def test_invalid_index_is_rejected(engine: Engine, sections: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidConfig) as refusal:
         openings(engine, {"wrong": sections})
     assert said in str(refusal.value)
@@ -429,7 +425,7 @@ def test_an_index_that_cannot_be_is_refused(
         (("[grid]", "[grid"), "is not TOML"),
     ],
 )
-def test_a_wrong_file_is_refused_by_its_part(
+def test_invalid_file_is_rejected_with_the_key(
     tmp_path: Path, change: tuple[str, str], said: str
 ) -> None:
     path = tmp_path / "wrong.toml"
@@ -439,7 +435,7 @@ def test_a_wrong_file_is_refused_by_its_part(
     assert said in str(refusal.value)
 
 
-def test_no_file_is_said(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no file at"):
         read_experiment(tmp_path / "none.toml")
     assert Experiment.model_fields["split"].default == 0.5

@@ -1,4 +1,4 @@
-"""Measures and tests of differences, against other implementations and known numbers."""
+"""Measures and significance tests, against other implementations and known values."""
 
 import ir_measures
 import numpy as np
@@ -28,7 +28,7 @@ OURS = {
     st.integers(1, 20),
 )
 @settings(max_examples=rounds(150, 1_500), deadline=None)
-def test_every_measure_is_that_of_trec_eval(ranked: list[int], missed: list[int], cut: int) -> None:
+def test_measures_equal_trec_eval(ranked: list[int], missed: list[int], cut: int) -> None:
     judged = [*ranked, *missed]
     qrels = [Qrel("q", f"d{at}", grade) for at, grade in enumerate(judged)]
     run = [ScoredDoc("q", f"d{at}", float(-at)) for at in range(len(ranked))]
@@ -40,17 +40,17 @@ def test_every_measure_is_that_of_trec_eval(ranked: list[int], missed: list[int]
         assert ours[0] == pytest.approx(found.value, abs=1e-9), kind
 
 
-def test_several_rankings_at_once_are_those_one_by_one() -> None:
+def test_measures_of_several_rankings_equal_single_ones() -> None:
     chance = np.random.default_rng(3)
     grades = chance.integers(0, 3, (40, 12)).astype(float)
     for name in ("nDCG@10", "MRR@5", "R@3", "P@12", "AP@10", "Success@1"):
         judged = [2.0, 1.0, 1.0]
         alone = [measured(name, row[None], judged)[0] for row in grades]
-        # A product of matrices sums in another order than one of vectors.
+        # Matrix products sum in another order than vector products.
         assert measured(name, grades, judged) == pytest.approx(alone, abs=1e-12)
 
 
-def test_a_query_without_anything_relevant_is_worth_nothing() -> None:
+def test_query_without_relevant_assets_scores_zero() -> None:
     assert measured("nDCG@10", np.zeros((2, 5)), [0.0]).tolist() == [0.0, 0.0]
 
 
@@ -60,8 +60,8 @@ def test_an_unknown_measure_is_refused(name: str) -> None:
         parse_measure(name)
 
 
-def test_the_interval_covers_as_often_as_it_says() -> None:
-    # 200 samples of 50 from a known mean: 95 % intervals miss it in 2 to 9 % of them.
+def test_interval_has_the_stated_coverage() -> None:
+    # 200 samples of 50 with a known mean: 95 % intervals miss it in 2 to 9 % of cases.
     chance = np.random.default_rng(11)
     misses = 0
     for _ in range(200):
@@ -70,7 +70,7 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
     assert 4 <= misses <= 18
 
 
-def test_chance_alone_is_told_from_a_difference() -> None:
+def test_randomization_test_separates_chance_from_difference() -> None:
     chance = np.random.default_rng(5)
     noise = [randomization(chance.normal(0.0, 0.2, 60), chance) for _ in range(100)]
     assert sum(p < 0.05 for p in noise) <= 12
@@ -82,7 +82,7 @@ def test_chance_alone_is_told_from_a_difference() -> None:
     assert compare(np.empty(0), np.empty(0), seed=1).queries == 0
 
 
-def test_the_worked_example_of_holm() -> None:
+def test_holm_worked_example() -> None:
     # Four hypotheses at .01, .04, .03, .005: two are rejected at .05.
     raised = holm([0.01, 0.04, 0.03, 0.005])
     assert raised == pytest.approx([0.03, 0.06, 0.06, 0.02])

@@ -14,9 +14,9 @@ from hybrid_search.search.interleaving import (
 )
 
 LOOKED_AT = (1.0, 0.7, 0.5, 0.4, 0.32, 0.27, 0.23, 0.2, 0.17, 0.15)
-"""How often somebody looks at each rank."""
+"""Probability that a user looks at each rank."""
 CLICKED = {0: 0.05, 1: 0.3, 2: 0.55, 3: 0.85}
-"""How often a hit of each grade is clicked once it is looked at."""
+"""Probability of a click on a hit that is looked at, by grade."""
 
 
 def grades_of(query: int) -> dict[str, int]:
@@ -28,7 +28,7 @@ def grades_of(query: int) -> dict[str, int]:
 
 
 def ranked(grades: dict[str, int], noise: float, chance: np.random.Generator) -> list[str]:
-    """The better, the less noise stands between a grade and its place."""
+    """Return a ranking by grade plus noise; less noise gives a better ranking."""
     values = {hit: grade + chance.normal(0.0, noise) for hit, grade in grades.items()}
     return sorted(values, key=lambda hit: -values[hit])
 
@@ -51,20 +51,20 @@ def experiment(noise_a: float, noise_b: float, searches: int, seed: int) -> Team
     return verdict(outcomes).winner
 
 
-def test_the_better_of_two_is_found() -> None:
+def test_better_of_two_rankings_is_found() -> None:
     found = [experiment(0.6, 1.8, 400, seed) for seed in range(20)]
-    # A power of at least nine in ten at 400 searches, and never the wrong one.
+    # Power of at least .9 at 400 searches, and never the wrong winner.
     assert found.count("a") >= 18
     assert "b" not in found
 
 
-def test_no_winner_is_found_between_equals() -> None:
+def test_equal_rankings_have_no_winner() -> None:
     found = [experiment(1.0, 1.0, 400, seed) for seed in range(40)]
-    # One in twenty errs at a level of .05: of forty, six or more by chance once in seventy.
+    # At a level of .05, six or more errors in forty occur once in seventy runs.
     assert found.count(None) >= 35
 
 
-def test_each_takes_its_best_by_turns() -> None:
+def test_team_draft_alternates() -> None:
     chance = np.random.default_rng(4)
     for _ in range(50):
         mixed = team_draft(["a1", "a2", "c"], ["b1", "c", "b2"], 10, chance)
@@ -78,7 +78,7 @@ def test_each_takes_its_best_by_turns() -> None:
     assert len(short.hits) == len(short.teams) == 3
 
 
-def test_clicks_are_counted_for_whose_they_are() -> None:
+def test_clicks_are_credited_to_the_right_team() -> None:
     hits = ("x", "y", "z")
     teams: tuple[Team, ...] = ("a", "b", "a")
     assert won(hits, teams, {"x"}) == "a"
@@ -94,13 +94,13 @@ def test_the_sign_test_is_exact() -> None:
     assert verdict(["a", None, "b"]).ties == 1
 
 
-def test_clicks_become_judgments_whatever_the_place() -> None:
+def test_click_model_removes_position_bias() -> None:
     chance, searches = np.random.default_rng(8), []
     truth: dict[tuple[str, str], int] = {}
     for query in range(40):
         of_query = grades_of(query)
         truth |= {(str(query), hit): grade for hit, grade in of_query.items()}
-        # A ranker that puts the good ones low: raw click rates would tell the opposite of many.
+        # A ranker that puts good ads low: raw click rates would invert many grades.
         fixed = sorted(of_query, key=lambda hit: (of_query[hit], hit))[-14:]
         for _ in range(150):
             order = fixed[:10] if chance.random() < 0.6 else list(chance.permutation(fixed))[:10]

@@ -1,4 +1,4 @@
-"""The index lab: what it measures is right, and what it advises follows from it."""
+"""The index lab: correct measurements, and recommendations that follow from them."""
 
 import json
 import tomllib
@@ -62,7 +62,7 @@ def test_every_kind_is_measured_under_every_condition(results: list[Measurement]
     assert all(r.memory_bytes > 0 and r.disk_bytes >= r.memory_bytes // 2 for r in results)
 
 
-def test_exact_kinds_find_everything_and_breadth_never_harms(results: list[Measurement]) -> None:
+def test_exact_kinds_have_full_recall_and_breadth_never_hurts(results: list[Measurement]) -> None:
     assert {r.recall for r in results if (r.kind, r.storage) == ("flat", "f32")} == {1.0}
     graph = [
         r.recall
@@ -78,7 +78,7 @@ def test_exact_kinds_find_everything_and_breadth_never_harms(results: list[Measu
     assert {round(r.recall, 9) for r in results} != {1.0}
 
 
-def test_equal_vectors_are_equally_good_answers(tmp_path: Path) -> None:
+def test_equal_vectors_are_equally_good_hits(tmp_path: Path) -> None:
     rows = np.repeat(units(10, width=WIDTH), 100, axis=0)
     lab = VectorBench(make, vectors(rows), tmp_path, {"pictures": rows[::100]})
     found = lab.run([("flat", "sq8"), ("ivf", "f32")], [Conditions()], VectorPlan())
@@ -93,7 +93,7 @@ def test_a_kind_that_needs_more_vectors_is_named(tmp_path: Path) -> None:
     assert ({r.kind for r in found}, skipped) == ({"flat"}, ["ivf_pq f32"])
 
 
-def test_a_snapshot_holds_what_was_read(tmp_path: Path) -> None:
+def test_snapshot_contains_the_vectors_read(tmp_path: Path) -> None:
     parts = [(span(1, 8), ROWS[:7]), (span(9, 12), ROWS[7:10])]
     taken = snapshot(LiveVectors(5, 10, iter(parts)), tmp_path / "rows")
     for _ in range(2):
@@ -129,7 +129,7 @@ def result(
     )
 
 
-def test_the_cheapest_that_finds_enough_is_advised() -> None:
+def test_cheapest_settings_with_enough_recall_are_recommended() -> None:
     texts = [result("flat", 1.0, 9.0), result("hnsw", 0.995, 0.3), result("ivf", 0.9, 0.1)]
     (choice,) = choose(texts, 0.99)
     assert choice.found == texts[1]
@@ -138,14 +138,14 @@ def test_the_cheapest_that_finds_enough_is_advised() -> None:
     assert settings.startswith("# recall 0.995, 0.30 ms CPU per query")
 
 
-def test_what_is_for_all_queries_finds_enough_for_each() -> None:
+def test_recommendation_for_all_sets_has_enough_recall_for_each() -> None:
     texts = [result("flat", 1.0, 9.0), result("hnsw", 0.95, 0.3)]
     pictures = [replace(r, queries="pictures", recall=1.0) for r in texts]
     by_set = {choice.queries: choice.found for choice in choose([*texts, *pictures], 0.99)}
     assert by_set == {"texts": texts[0], "pictures": pictures[1], "all": texts[0]}
 
 
-def test_memory_and_baselines_bound_the_advice() -> None:
+def test_memory_and_reference_limit_the_recommendation() -> None:
     several = [
         result("flat", 1.0, 9.0, mb=8),
         result("hnsw", 1.0, 0.3, mb=9),
@@ -162,7 +162,7 @@ def test_memory_and_baselines_bound_the_advice() -> None:
     assert "# keep flat" in as_settings(flat)
 
 
-def test_the_file_holds_what_is_for_all_queries(results: list[Measurement]) -> None:
+def test_file_contains_the_settings_for_all_sets(results: list[Measurement]) -> None:
     for wanted in (0.5, 0.9, 1.0, 1.1):
         choices = choose(results, wanted)
         text = as_file(choices)
@@ -183,7 +183,7 @@ def test_the_plot_has_a_panel_for_each_set(results: list[Measurement], tmp_path:
     assert len(text) > 10_000
 
 
-def test_without_matplotlib_the_next_command_is_said(
+def test_missing_matplotlib_names_the_command_to_run(
     results: list[Measurement], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
@@ -215,7 +215,7 @@ def test_the_command_measures_a_corpus(tmp_path: Path, manifest: Path) -> None:
         assert isinstance(refused.exception, InvalidInput)
 
 
-def test_a_corpus_without_pictures_says_what_to_do(tmp_path: Path) -> None:
+def test_corpus_without_pictures_gives_advice(tmp_path: Path) -> None:
     (tmp_path / "words.jsonl").write_text('{"id": "a", "title": "words alone"}', "utf-8")
     where = ["--data-dir", str(tmp_path / "data")]
     runner = CliRunner()

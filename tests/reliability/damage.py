@@ -1,4 +1,4 @@
-"""A small index that holds one of everything, and bytes of it that change."""
+"""A small index with files of every kind, and helpers to damage it."""
 
 import json
 from pathlib import Path
@@ -24,18 +24,18 @@ QUERIES = (
 
 
 SEALED_SOON = "[vector]\nfold_after = 4\n[storage]\nreserve_mb = 0\n"
-"""Settings by which indexes are sealed after a few assets, so that there are files of all kinds."""
+"""Settings that build segments after a few assets, so that files of all kinds exist."""
 
 
 def settings_of(folder: Path, text: str = SEALED_SOON) -> Settings:
-    """Those settings, of a data folder in which they are written down."""
+    """Write settings into a data folder and return them."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "hybrid_search.toml").write_text(text)
     return load_settings(folder)
 
 
 def rows(folder: Path, count: int, first: int = 0) -> Path:
-    """A manifest of so many adverts with a picture of their own each."""
+    """Write a manifest of ``count`` assets, each with its own picture."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for number in range(first, first + count):
@@ -51,7 +51,7 @@ def rows(folder: Path, count: int, first: int = 0) -> Path:
 
 
 def filled(folder: Path, source: Path, count: int = 56, text: str = SEALED_SOON) -> Settings:
-    """The settings of an index with so many adverts, one deleted and one replaced; closed."""
+    """Build and close an index with ``count`` assets, one deleted and one replaced."""
     settings = settings_of(folder, text)
     with open_engine(settings, write=True) as engine:
         writer = engine.writer()
@@ -65,7 +65,7 @@ def filled(folder: Path, source: Path, count: int = 56, text: str = SEALED_SOON)
 
 
 def answers(engine: Engine) -> list[list[tuple[str, float]]]:
-    """What the queries find, with scores."""
+    """Return the hits of the queries with scores."""
     found = [engine.searcher.search(query) for query in QUERIES]
     return [[(hit.stored.asset.id, round(hit.score, 6)) for hit in part.hits] for part in found]
 

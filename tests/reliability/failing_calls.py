@@ -1,4 +1,4 @@
-"""One call of the operating system that fails under a write, and what must hold after it."""
+"""A system call that fails during a write, and the checks after it."""
 
 import builtins
 import errno
@@ -36,26 +36,26 @@ analyzer = "rules"
 Answers = list[list[tuple[str, float]]]
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 MENDED = "was written again"
-"""Of a file that is kept twice, when one of the two was lacking; nothing else is to be mended."""
+"""Repair of a file with two copies, of which one was missing; no other repair may occur."""
 
 
 @dataclass
 class Scene:
-    """An index that is written, and what was acknowledged of it."""
+    """An open index, and the acknowledged ids."""
 
     settings: Settings
     ads: Path
-    """Where manifests lie."""
+    """Folder of the manifests."""
     engine: Engine
     acknowledged: set[str] = field(default_factory=set)
 
     @property
     def kept(self) -> Path:
-        """Where a snapshot of it lies."""
+        """Folder of the snapshot."""
         return self.settings.data_dir.parent / "kept"
 
     def ingest(self, first: int) -> None:
-        """Bring in three adverts that have a number from there on."""
+        """Ingest three assets with numbers from ``first``."""
         report = self.engine.writer().ingest(read_assets(self.ads / f"{first}.jsonl", 1 << 20))
         assert report.skipped == []
         self.acknowledged |= {f"a{number}" for number in range(first, first + 3)}
@@ -71,14 +71,14 @@ PHASES: dict[str, Callable[[Scene], object]] = {
 
 @dataclass(frozen=True)
 class Prepared:
-    """A closed index, manifests of adverts that it has not, and what it answers."""
+    """A closed index, manifests of other assets, and its search results."""
 
     folder: Path
     answers: Answers
 
 
 def prepared(folder: Path) -> Prepared:
-    """An index of 59 adverts, three of whose vectors wait to be folded."""
+    """Build an index of 59 assets, three of them in the write buffer."""
     settings = filled(folder / "data", folder / "ads", text=SETTINGS)
     for first in (1000, 2000, 3000):
         rows(folder / "ads", 3, first)
@@ -89,7 +89,7 @@ def prepared(folder: Path) -> Prepared:
 
 @contextmanager
 def opened(base: Prepared, scratch: Path) -> Iterator[Scene]:
-    """A copy of it in the scratch folder, opened."""
+    """Open a copy of the index in the scratch folder."""
     shutil.copytree(base.folder / "data", scratch / "data")
     settings = load_settings(scratch / "data")
     with open_engine(settings, write=True) as engine:
@@ -102,14 +102,14 @@ def opened(base: Prepared, scratch: Path) -> Iterator[Scene]:
 
 @dataclass
 class Calls:
-    """Calls of one kind below a folder, of which the one with that number fails."""
+    """Calls of one kind below a folder, of which the n-th fails."""
 
     below: Path
     fails: int
     seen: int = 0
 
     def count(self, *paths: object) -> None:
-        """Raise ``OSError`` if this is the one."""
+        """Raise ``OSError`` if this is the n-th call."""
         if any(str(path).startswith(str(self.below)) for path in paths):
             self.seen += 1
             if self.seen == self.fails:
@@ -117,7 +117,7 @@ class Calls:
 
     @property
     def failed(self) -> bool:
-        """Whether there were so many calls."""
+        """Whether the n-th call was reached."""
         return self.seen >= self.fails
 
 
@@ -174,12 +174,12 @@ KINDS: dict[str, list[tuple[Any, str, Callable[..., Any]]]] = {
     "mkdir": [(os, "mkdir", _naming)],
     "unlink": [(os, "unlink", _naming)],
 }
-"""The calls that Python code makes, and what counts each."""
+"""The calls from Python code, with the functions that count them."""
 
 
 @contextmanager
 def failing(kind: str, number: int, below: Path) -> Iterator[Calls]:
-    """The call of that kind with that number fails, once, where it is of a file below."""
+    """Let the n-th call of this kind on a file below the folder fail once."""
     calls = Calls(below, number)
     with ExitStack() as stack:
         for owner, name, counted in KINDS[kind]:
@@ -191,7 +191,7 @@ def failing(kind: str, number: int, below: Path) -> Iterator[Calls]:
 
 
 def told_by(phase: Callable[[Scene], object], scene: Scene) -> list[str]:
-    """What is wrong with the error that the phase ends with: nothing, where there is none."""
+    """Return what is wrong with the error of the phase; empty without an error."""
     try:
         phase(scene)
     except SearchError as failure:
@@ -202,7 +202,7 @@ def told_by(phase: Callable[[Scene], object], scene: Scene) -> list[str]:
 
 
 def wrong_after(scene: Scene, phase: str, before: Answers) -> list[str]:
-    """What does not hold after the failure: while the engine is open, and in the next start."""
+    """Return what is wrong after the failure, in the open engine and after a restart."""
     wrong = []
     try:
         found = answers(scene.engine)
@@ -231,7 +231,7 @@ def _reopened(scene: Scene, phase: str) -> list[str]:
 
 
 def _lost(engine: Engine, acknowledged: set[str]) -> list[str]:
-    """Acknowledged adverts that are not in the catalog and in each index."""
+    """Return acknowledged assets that are missing from the catalog or an index."""
     found = {name: engine.catalog.find(AssetId(name)) for name in acknowledged}
     ordinals = {name: stored.ordinal for name, stored in found.items() if stored is not None}
     words, vectors = set(engine.lexical.snapshot().ordinals()), set(engine.vectors.ordinals())
@@ -246,7 +246,7 @@ def _lost(engine: Engine, acknowledged: set[str]) -> list[str]:
 def failed_in_python(
     base: Prepared, scratch: Path, phase: str, kind: str, number: int
 ) -> list[str] | None:
-    """What was wrong when that call of Python code failed; ``None`` where there are not so many."""
+    """Return what was wrong after the n-th call failed; ``None`` if there are fewer calls."""
     with opened(base, scratch) as scene:
         with failing(kind, number, scratch) as calls:
             wrong = told_by(PHASES[phase], scene)

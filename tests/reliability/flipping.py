@@ -1,4 +1,4 @@
-"""One byte that changes in a closed index: what becomes of it, and of the answers."""
+"""One changed byte in a closed index, and its effect on search results."""
 
 import shutil
 import tempfile
@@ -19,17 +19,17 @@ from tests.reliability.damage import QUERIES, flip
 
 Answer = list[tuple[str, float]]
 Fate = Literal["repaired", "refused", "refused by a search", "told by verify", "unused", "WRONG"]
-"""``unused`` is a byte in free space: verification finds nothing and every answer is right."""
+"""``unused`` is a byte in free space: verification finds nothing, and every result is right."""
 
 
 def index_files(data: Path) -> list[Path]:
-    """Every file below the generations that holds anything, but for locks."""
+    """Return every non-empty file below the generations except locks."""
     found = sorted((data / "generations").rglob("*"))
     return [p for p in found if p.is_file() and p.suffix != ".lock" and p.stat().st_size]
 
 
 def fate_of(data: Path, before: list[Answer], path: Path, place: int) -> Fate:
-    """What becomes of a copy in which that byte of the file is another one."""
+    """Return the outcome for a copy with this byte changed."""
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "data"
         shutil.copytree(data, copy)
@@ -38,7 +38,7 @@ def fate_of(data: Path, before: list[Answer], path: Path, place: int) -> Fate:
 
 
 def _fate(settings: Settings, before: list[Answer]) -> Fate:
-    """Of two starts, one after the other: what the first says, if both answer rightly."""
+    """Return the outcome of the first of two starts, if both give right results."""
     fates = [_start(settings, before) for _ in range(2)]
     if "WRONG" in fates or fates[1] == "repaired":
         return "WRONG"
@@ -61,7 +61,7 @@ def _start(settings: Settings, before: list[Answer]) -> Fate:
 
 
 def _answer(engine: Engine, place: int) -> Answer | None:
-    """``None`` where the search says that something is damaged."""
+    """Return the result; ``None`` if the search reports damage."""
     try:
         hits = engine.searcher.search(QUERIES[place]).hits
     except SearchError:
@@ -71,7 +71,7 @@ def _answer(engine: Engine, place: int) -> Answer | None:
 
 @contextmanager
 def no_embedding() -> Iterator[Mock]:
-    """Embedding a picture fails, as does storing a vector; what it gives counts the attempts."""
+    """Make embedding pictures and storing vectors fail; yield a counter of attempts."""
     failing = Mock(side_effect=AssertionError("something was embedded"))
     with (
         patch.object(ClipEmbedder, "pictures", failing),

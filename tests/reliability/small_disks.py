@@ -1,4 +1,4 @@
-"""Disks of a few megabytes, in memory; made by root only."""
+"""In-memory disks of a few megabytes; needs root."""
 
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
-    """The folder, on a disk of its own."""
+    """Mount the folder as a separate disk."""
     folder.mkdir(parents=True)
     command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -23,7 +23,7 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
 
 
 def fill(path: Path, leave: int = 0) -> None:
-    """A file that takes what is free, but for some bytes."""
+    """Fill the disk with a file, leaving ``leave`` bytes free."""
     with path.open("wb", buffering=0) as file:
         try:
             while True:

@@ -1,4 +1,4 @@
-"""Generations of two models in turn, and threads that ask all the while."""
+"""Generations that alternate between two models, and searching threads."""
 
 import random
 import threading
@@ -23,10 +23,10 @@ analyzer = "rules"
 [embedding]
 precision = "fp32"
 """
-"""Of one precision: on a busy machine a model is loaded now in 16 bits, now in 32."""
+"""A fixed precision: with ``auto`` a busy machine may choose either one."""
 TEXTS = [f"Summer shoes {n}" for n in range(0, 40, 2)] + [f"여름 신발 {n}" for n in range(1, 40, 2)]
 LIKE = [AssetId(f"a{number}") for number in range(3, 9)]
-# Texts have five hits: further down are near ties, which the last bits of their vectors decide.
+# Five hits for texts: lower ranks are near ties, decided by the last bits of the vectors.
 QUERIES = (
     *(Query(text, size=5, explain=True) for text in TEXTS),
     *(Query(examples=(Example(id=name),), explain=True) for name in LIKE),
@@ -37,17 +37,17 @@ Answer = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """An index, the two models that it is served by in turn, and what each of them answers."""
+    """An index, two alternating models, and the results of each."""
 
     settings: Settings
     models: tuple[str, str]
-    """The first serves at the beginning."""
+    """The first one is in use at the start."""
     allowed: list[list[Answer]]
-    """Of each query, the answer of each model."""
+    """For each query, the result of each model."""
 
 
 def prepared(folder: Path) -> Prepared:
-    """An index of 55 adverts that both models have embedded; the shipped one serves."""
+    """Build an index of 55 assets embedded by both models; the embedded model is in use."""
     settings = filled(folder / "data", folder / "ads", text=SETTINGS)
     models = "embedded", f"local-dir:{folder_model(folder / 'other')}"
     answers = {}
@@ -72,7 +72,7 @@ def answer(engine: Engine, query: Query) -> Answer:
 
 
 def is_same(one: Answer, other: Answer) -> bool:
-    """But for the last bits: those of a text's vector depend on what it is encoded with."""
+    """Compare up to the last bits: a text's vector depends slightly on its batch."""
     return (
         list(one)[:1] == list(other)[:1]
         and one.keys() == other.keys()
@@ -85,7 +85,7 @@ def is_same(one: Answer, other: Answer) -> bool:
 
 
 def swap(engine: Engine, base: Prepared, number: int) -> str:
-    """Publish the generation with that number, and let the engine serve it; which one it is."""
+    """Publish the n-th generation and switch the engine to it; return its name."""
     model = base.models[(number + 1) % 2]
     assert use_model(base.settings, model).published
     engine.adopt()
@@ -94,16 +94,16 @@ def swap(engine: Engine, base: Prepared, number: int) -> str:
 
 @dataclass
 class Asking:
-    """Threads that ask without a pause while the context lasts."""
+    """Threads that search continuously while the context lasts."""
 
     engine: Engine
     allowed: list[list[Answer]]
     threads: int = 3
     asked: int = 0
     by_model: list[int] = field(default_factory=lambda: [0, 0])
-    """How many answers were of each model."""
+    """Number of results from each model."""
     wrong: list[str] = field(default_factory=list)
-    """Answers that are of neither, and errors."""
+    """Results of neither model, and errors."""
 
     def __enter__(self) -> "Asking":
         self._ending, self._guard = threading.Event(), threading.Lock()

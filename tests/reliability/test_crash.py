@@ -1,4 +1,4 @@
-"""An ingest that is killed loses nothing that it acknowledged, and repeats nothing."""
+"""A killed ingest loses no acknowledged asset and embeds nothing twice."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""One byte of any file changes: it is found, set aside, and the answers are those of before."""
+"""A changed byte in any file is found and repaired, and results stay the same."""
 
 import random
 import shutil
@@ -20,7 +20,7 @@ Answers = list[list[tuple[str, float]]]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answers]:
-    """A closed index, and what it answers."""
+    """A closed index, and its search results."""
     folder = tmp_path_factory.mktemp("damage")
     settings = filled(folder / "data", folder / "ads")
     with open_engine(settings, write=True) as engine:
@@ -38,7 +38,7 @@ def copied(whole: tuple[Path, Answers], tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def nothing_embedded() -> Iterator[None]:
-    """No picture is embedded, and of texts only those that are asked."""
+    """Assert that no picture is embedded, and no text but queries."""
     with no_embedding() as attempts:
         yield
     assert attempts.call_count == 0
@@ -52,7 +52,7 @@ def test_there_are_files_of_every_kind(whole: tuple[Path, Answers]) -> None:
     assert {path.suffix for path in index_files(whole[0])} >= {".idx", ".term", ".store", ".pos"}
 
 
-def test_a_byte_in_any_file_of_a_generation(
+def test_flipped_byte_in_any_file_of_a_generation(
     whole: tuple[Path, Answers], nothing_embedded: None
 ) -> None:
     data, before = whole
@@ -63,7 +63,7 @@ def test_a_byte_in_any_file_of_a_generation(
         )
 
 
-def test_a_byte_of_the_catalog_makes_no_answer_wrong(
+def test_flipped_byte_in_the_catalog_makes_no_result_wrong(
     whole: tuple[Path, Answers], nothing_embedded: None
 ) -> None:
     data, before = whole
@@ -72,7 +72,7 @@ def test_a_byte_of_the_catalog_makes_no_answer_wrong(
         assert fate_of(data, before, data / CATALOG, place) != "WRONG", place
 
 
-def test_a_reader_tells_of_damage_and_repairs_nothing(copied: Settings) -> None:
+def test_reader_reports_damage_and_repairs_nothing(copied: Settings) -> None:
     (idx,) = list(copied.data_dir.glob("generations/*/lexical/*.idx"))[:1]
     flip(idx, 5)
     size = idx.stat().st_size
@@ -84,9 +84,7 @@ def test_a_reader_tells_of_damage_and_repairs_nothing(copied: Settings) -> None:
     assert idx.stat().st_size == size
 
 
-def test_a_damaged_sealed_index_does_not_keep_a_reader_from_answering(
-    copied: Settings, whole: tuple[Path, Answers]
-) -> None:
+def test_reader_works_with_a_damaged_segment(copied: Settings, whole: tuple[Path, Answers]) -> None:
     flip(next(copied.data_dir.glob("generations/*/vectors/*/rows.npy")), 200)
     with open_engine(copied, maintenance="thread") as engine:
         assert answers(engine) == whole[1]
@@ -135,8 +133,10 @@ def test_an_unclosed_index_is_checked_by_the_checksums_of_its_segments(
         assert answers(engine) == whole[1]
 
 
-def test_flips_in_the_catalog_are_never_served(whole: tuple[Path, Answers], tmp_path: Path) -> None:
-    """Whatever is read is as it was written, or an error."""
+def test_flipped_bytes_in_the_catalog_are_never_served(
+    whole: tuple[Path, Answers], tmp_path: Path
+) -> None:
+    """Every read returns what was written, or raises an error."""
     data, _ = whole
     with open_engine(load_settings(data)) as engine:
         versions = engine.catalog.fetch(engine.catalog.newest(100))

@@ -1,4 +1,4 @@
-"""Any one call that fails under a write: a clear error, nothing lost, and work goes on."""
+"""Any failing call during a write gives a clear error, loses nothing, and work continues."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 def calls_of(base: Prepared, scratch: Path, phase: str) -> dict[str, int]:
-    """How many calls of each kind the phase makes when none fails."""
+    """Return the number of calls of each kind in the phase when none fails."""
     with opened(base, scratch) as scene, ExitStack() as stack:
         counted = {kind: stack.enter_context(failing(kind, 0, scratch)) for kind in KINDS}
         assert told_by(PHASES[phase], scene) == []
@@ -50,7 +50,7 @@ def calls_of(base: Prepared, scratch: Path, phase: str) -> dict[str, int]:
 def test_one_call_fails(
     base: Prepared, tmp_path: Path, phase: str, shares: dict[str, float]
 ) -> None:
-    """The first, the last, and some between: ``bench/failing_calls.py`` tries every one."""
+    """The first, the last, and some in between; ``bench/failing_calls.py`` tries all."""
     counts = calls_of(base, tmp_path / "counted", phase)
     for kind, share in shares.items():
         number = 1 + round(share * (counts[kind] - 1))
@@ -72,7 +72,7 @@ def test_a_call_of_a_library_fails() -> None:
     assert tried[0]["failures"] > 0
 
 
-def test_the_error_says_what_could_not_be_written(tmp_path: Path) -> None:
+def test_error_names_what_could_not_be_written(tmp_path: Path) -> None:
     with failing("fsync", 1, tmp_path), pytest.raises(EngineFailure) as told:
         write_whole(tmp_path / "file", b"data")
     assert str(told.value).endswith("cannot be written: Input/output error")

@@ -1,4 +1,4 @@
-"""A full disk: a clear error, reads go on, nothing acknowledged is lost, writes work again."""
+"""A full disk: a clear error, reads continue, nothing acknowledged is lost, writes resume."""
 
 from contextlib import closing, suppress
 from pathlib import Path
@@ -30,7 +30,7 @@ from tests.reliability.small_disks import fill, small_disk
 
 
 def written(engine: Engine, source: Path, first: int) -> list[str]:
-    """The ids of a batch that was acknowledged."""
+    """Ingest a batch and return the acknowledged ids."""
     path = rows(source, 8, first)
     report = engine.writer().ingest(read_assets(path, 1 << 20))
     assert report.indexed == 8, report.skipped
@@ -38,7 +38,7 @@ def written(engine: Engine, source: Path, first: int) -> list[str]:
 
 
 def until_full(engine: Engine, source: Path) -> list[str]:
-    """What was acknowledged before the disk was full."""
+    """Ingest until the disk is full; return the acknowledged ids."""
     acknowledged: list[str] = []
     try:
         for first in range(0, 100_000, 8):
@@ -72,7 +72,7 @@ def test_writing_until_the_disk_is_full(tmp_path: Path, leave: int) -> None:
         assert [check for check in verify(settings) if check.problems] == []
 
 
-def test_an_index_that_missed_a_write_catches_up_by_itself(
+def test_index_that_missed_a_write_catches_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_engine(settings_of(tmp_path / "data"), write=True, maintenance="thread") as engine:
@@ -90,7 +90,7 @@ def test_an_index_that_missed_a_write_catches_up_by_itself(
         assert list(engine.lexical.snapshot().ordinals()) == list(range(1, 9))
 
 
-def test_less_than_the_reserve_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_writes_below_the_reserve_are_rejected_first(tmp_path: Path) -> None:
     with small_disk(tmp_path / "data", 24_000) as data:
         (data / "hybrid_search.toml").write_text("[storage]\nreserve_mb = 12\n")
         with open_engine(load_settings(data), write=True) as engine:
@@ -103,7 +103,7 @@ def test_less_than_the_reserve_is_refused_before_anything_is_written(tmp_path: P
             assert engine.writer().delete([AssetId("a1")]) == ["a1"]
 
 
-def test_a_snapshot_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
+def test_snapshot_without_space_leaves_nothing(tmp_path: Path) -> None:
     settings = settings_of(tmp_path / "data")
     with open_engine(settings, write=True) as engine:
         written(engine, tmp_path / "ads", 0)
@@ -116,7 +116,7 @@ def test_a_snapshot_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------- store by store
 
 
-def test_the_catalog_rolls_back(tmp_path: Path) -> None:
+def test_catalog_rolls_back(tmp_path: Path) -> None:
     with (
         small_disk(tmp_path / "disk", 1_000) as disk,
         closing(SqliteCatalog(disk / "catalog.sqlite")) as catalog,
@@ -139,7 +139,7 @@ def written_words(index: TantivyIndex, ordinals: range) -> None:
     index.commit(ordinals[-1])
 
 
-def test_the_words_take_what_comes_after(tmp_path: Path) -> None:
+def test_lexical_index_accepts_later_writes(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 2_000) as disk:
         with closing(TantivyIndex(disk / "index", RulesAnalyzer())) as index:
             written_words(index, range(1, 10))
@@ -156,7 +156,7 @@ def test_the_words_take_what_comes_after(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw"])
-def test_the_vectors_keep_the_old_index(tmp_path: Path, kind: Kind) -> None:
+def test_vector_index_keeps_the_old_segment(tmp_path: Path, kind: Kind) -> None:
     rows_of = units(2_000, width=64)
     with small_disk(tmp_path / "disk", 2_000) as disk:
         plan = VectorPlan(kind=kind, fold_after=10)
@@ -176,7 +176,7 @@ def test_the_vectors_keep_the_old_index(tmp_path: Path, kind: Kind) -> None:
         assert np.array_equal(again.ordinals(), np.arange(1, 2001))
 
 
-def test_the_pictures_leave_no_part(tmp_path: Path) -> None:
+def test_picture_store_leaves_no_partial_file(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 200) as disk:
         pictures = FolderPictures(disk / "pictures", PictureLimits())
         pictures.put(digest_of(b"small"), b"small")

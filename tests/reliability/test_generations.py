@@ -1,4 +1,4 @@
-"""Generations: published whole, held by who reads them, collected when nobody does."""
+"""Generations: published completely, held by readers, collected when unused."""
 
 import threading
 from pathlib import Path
@@ -23,7 +23,7 @@ def names(root: Path) -> list[str]:
     return sorted(path.name for path in root.iterdir() if path.is_dir())
 
 
-def test_the_one_before_is_kept_and_older_ones_go(tmp_path: Path) -> None:
+def test_previous_generation_is_kept_and_older_ones_removed(tmp_path: Path) -> None:
     folders = GenerationFolders(tmp_path)
     assert folders.current() is None
     assert folders.hold() is None
@@ -37,7 +37,7 @@ def test_the_one_before_is_kept_and_older_ones_go(tmp_path: Path) -> None:
     assert made(folders).name == "000005"
 
 
-def test_nobody_sees_what_is_being_written(tmp_path: Path) -> None:
+def test_generation_being_written_is_invisible(tmp_path: Path) -> None:
     folders = GenerationFolders(tmp_path)
     first = made(folders)
     aside = folders.begin()
@@ -46,7 +46,7 @@ def test_nobody_sees_what_is_being_written(tmp_path: Path) -> None:
     assert GenerationFolders(tmp_path).begin() == aside, "what a crash left is begun anew"
 
 
-def test_what_a_reader_holds_is_not_collected_before_it_lets_go(tmp_path: Path) -> None:
+def test_held_generation_is_not_collected(tmp_path: Path) -> None:
     folders = GenerationFolders(tmp_path)
     made(folders)
     held = GenerationFolders(tmp_path).hold()
@@ -60,7 +60,7 @@ def test_what_a_reader_holds_is_not_collected_before_it_lets_go(tmp_path: Path) 
     assert names(tmp_path) == ["000004", "000005"]
 
 
-def test_a_hold_that_is_forgotten_is_released(tmp_path: Path) -> None:
+def test_forgotten_hold_is_released(tmp_path: Path) -> None:
     folders = GenerationFolders(tmp_path)
     made(folders)
     held = folders.hold()
@@ -70,7 +70,7 @@ def test_a_hold_that_is_forgotten_is_released(tmp_path: Path) -> None:
     assert names(tmp_path) == ["000002", "000003"]
 
 
-def test_readers_find_a_whole_generation_while_others_are_published(tmp_path: Path) -> None:
+def test_readers_always_find_a_complete_generation(tmp_path: Path) -> None:
     folders, ending, wrong = GenerationFolders(tmp_path), threading.Event(), list[str]()
     made(folders)
     reads = [0] * 3
@@ -98,7 +98,7 @@ def test_readers_find_a_whole_generation_while_others_are_published(tmp_path: Pa
     assert min(reads) > 0
 
 
-def test_two_copies_of_a_few_bytes(tmp_path: Path) -> None:
+def test_small_files_are_kept_twice(tmp_path: Path) -> None:
     path = tmp_path / "FACTS"
     assert read_either(path) is None
     write_twice(path, b"some facts")
@@ -127,10 +127,10 @@ def test_few_damaged_files_are_kept(tmp_path: Path) -> None:
     assert repairs.done == []
 
 
-def test_every_answer_is_of_one_whole_generation_while_others_are_published(
+def test_every_result_comes_from_one_generation_during_publishing(
     tmp_path: Path,
 ) -> None:
-    """Five of them; ``bench/swaps.py`` has fifty, and a process that reads along."""
+    """Five generations; ``bench/swaps.py`` uses fifty, and a reading process."""
     base = prepared(tmp_path)
     with (
         open_engine(base.settings, write=True, maintenance="thread") as engine,

@@ -1,4 +1,4 @@
-"""Verify, repair, snapshot and restore, over a real data folder."""
+"""Verify, repair, snapshot and restore on a real data folder."""
 
 import json
 import shutil
@@ -57,7 +57,7 @@ def change(settings: Settings, sql: str) -> None:
 # -------------------------------------------------------------------------------- verifying
 
 
-def test_a_whole_folder_is_whole_and_nothing_changes(copied: Settings) -> None:
+def test_intact_folder_verifies_unchanged(copied: Settings) -> None:
     before = {p: p.read_bytes() for p in copied.data_dir.rglob("*") if p.is_file()}
     checks = verify(copied)
     assert {check.name: check.problems for check in checks if check.problems} == {}
@@ -81,7 +81,7 @@ def test_a_whole_folder_is_whole_and_nothing_changes(copied: Settings) -> None:
         ("pictures/originals/*/*", "pictures"),
     ],
 )
-def test_damage_is_told_where_it_is(copied: Settings, pattern: str, check: str) -> None:
+def test_damage_is_reported_with_its_place(copied: Settings, pattern: str, check: str) -> None:
     flip(next(copied.data_dir.glob(pattern)), 60)
     assert check in problems(copied)
 
@@ -97,7 +97,7 @@ def test_damage_is_told_where_it_is(copied: Settings, pattern: str, check: str) 
         ("UPDATE embeddings SET vector = zeroblob(2048) WHERE rowid = 3", "the vector of content"),
     ],
 )
-def test_a_row_that_changed_is_told_and_repaired(copied: Settings, sql: str, says: str) -> None:
+def test_changed_row_is_reported_and_repaired(copied: Settings, sql: str, says: str) -> None:
     change(copied, sql)
     assert any(says in said for said in problems(copied)["catalog rows"])
     repaired = repair(copied)
@@ -105,7 +105,7 @@ def test_a_row_that_changed_is_told_and_repaired(copied: Settings, sql: str, say
     assert any(says in said for said in repaired.done)
 
 
-def test_ids_that_an_index_lacks_are_told(copied: Settings) -> None:
+def test_missing_ids_of_an_index_are_reported(copied: Settings) -> None:
     with open_engine(copied, write=True) as engine:
         engine.lexical.remove([Ordinal(5)])
         engine.lexical.commit(engine.lexical.snapshot().watermark)
@@ -122,7 +122,7 @@ def test_verifying_needs_a_catalog(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------------- repairing
 
 
-def test_repair_makes_every_index_again(copied: Settings, whole: tuple[Path, Answers]) -> None:
+def test_repair_rebuilds_every_index(copied: Settings, whole: tuple[Path, Answers]) -> None:
     for pattern in ("lexical/*.pos", "vectors/*/rows.npy", "copy/*/ordinals.npy", "MANIFEST"):
         flip(next(copied.data_dir.glob(f"generations/*/{pattern}")), 70)
     repaired = repair(copied)
@@ -133,7 +133,7 @@ def test_repair_makes_every_index_again(copied: Settings, whole: tuple[Path, Ans
         assert answers(engine) == whole[1]
 
 
-def test_a_lost_picture_is_named_with_its_asset(copied: Settings) -> None:
+def test_missing_picture_is_reported_with_its_asset(copied: Settings) -> None:
     with open_engine(copied) as engine:
         stored = engine.catalog.find(AssetId("a7"))
         assert stored is not None
@@ -145,7 +145,7 @@ def test_a_lost_picture_is_named_with_its_asset(copied: Settings) -> None:
     assert repaired.lost[0].endswith("it is the picture of a7")
 
 
-def test_a_file_without_sense_can_only_be_restored(copied: Settings) -> None:
+def test_unreadable_catalog_can_only_be_restored(copied: Settings) -> None:
     path = copied.data_dir / "catalog.sqlite"
     data = bytearray(path.read_bytes())
     data[4096 * 3 : 4096 * 6] = bytes(4096 * 3)
@@ -157,7 +157,7 @@ def test_a_file_without_sense_can_only_be_restored(copied: Settings) -> None:
         pass
 
 
-def test_repair_waits_for_no_writer(copied: Settings) -> None:
+def test_repair_refuses_a_running_writer(copied: Settings) -> None:
     with open_engine(copied, write=True), pytest.raises(IndexLocked, match="another process"):
         repair(copied)
 
@@ -166,7 +166,7 @@ def test_repair_waits_for_no_writer(copied: Settings) -> None:
 
 
 @pytest.mark.parametrize("link", [False, True])
-def test_a_snapshot_answers_as_the_original(
+def test_snapshot_gives_the_same_results(
     copied: Settings, whole: tuple[Path, Answers], tmp_path: Path, link: bool
 ) -> None:
     taken = snapshot(copied, tmp_path / "kept", link=link)
@@ -180,7 +180,7 @@ def test_a_snapshot_answers_as_the_original(
     assert problems(settings) == {}
 
 
-def test_a_snapshot_is_whole_while_others_write(copied: Settings, tmp_path: Path) -> None:
+def test_snapshot_is_complete_during_writes(copied: Settings, tmp_path: Path) -> None:
     ending = threading.Event()
     written: list[int] = []
     taken = 0
@@ -213,7 +213,7 @@ def test_a_snapshot_is_whole_while_others_write(copied: Settings, tmp_path: Path
         assert problems(settings) == {}
 
 
-def test_a_damaged_snapshot_is_not_restored(copied: Settings, tmp_path: Path) -> None:
+def test_damaged_snapshot_is_not_restored(copied: Settings, tmp_path: Path) -> None:
     snapshot(copied, tmp_path / "kept")
     flip(next((tmp_path / "kept").glob("generations/*/lexical/*.term")), 9)
     with pytest.raises(IndexCorrupt, match="term is not what was written"):
@@ -221,7 +221,7 @@ def test_a_damaged_snapshot_is_not_restored(copied: Settings, tmp_path: Path) ->
     assert not (tmp_path / "back").exists()
 
 
-def test_what_exists_is_never_written_over(copied: Settings, tmp_path: Path) -> None:
+def test_existing_files_are_never_overwritten(copied: Settings, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     with pytest.raises(InvalidInput, match="exists already"):
         snapshot(copied, tmp_path / "there")

@@ -1,4 +1,4 @@
-"""Writes, folds and rebuilds that are killed lose nothing that was acknowledged."""
+"""Killed writes, merges and rebuilds lose nothing acknowledged."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 KILLS = Path(__file__).parents[2] / "bench" / "kills.py"
 
 
-def test_killed_at_random_moments_of_writes_folds_and_rebuilds() -> None:
+def test_kills_during_writes_merges_and_rebuilds() -> None:
     command = [sys.executable, str(KILLS), "--rounds", "8", "--writes", "20", "--json"]
     done = subprocess.run([*command, "--seed", "5"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

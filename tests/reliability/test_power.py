@@ -1,4 +1,4 @@
-"""A power cut: what was acknowledged had reached the disk, in the order that keeps it."""
+"""A power cut: acknowledged data was on the disk, in a safe order."""
 
 import json
 import re
@@ -33,7 +33,7 @@ with open_engine(load_settings(data), write=True) as engine:
 
 
 def traced(data: Path, manifests: list[Path], log: Path) -> list[tuple[str, str]]:
-    """Every sync, rename and acknowledgement, in the order in which the kernel saw them."""
+    """Return every sync, rename and acknowledgement in kernel order."""
     if shutil.which("strace") is None:
         pytest.skip("needs strace")
     calls = "trace=fsync,fdatasync,rename,renameat,renameat2,write,openat,close"
@@ -78,8 +78,8 @@ def test_everything_is_synced_before_it_is_acknowledged(tmp_path: Path) -> None:
         assert any(kind == "sync" for kind, _ in events[place + 1 : place + 4])
 
 
-def test_a_copy_of_the_disk_at_any_moment_has_what_was_acknowledged(tmp_path: Path) -> None:
-    """A file system in a file; its copy holds what had reached the disk, and no more."""
+def test_disk_copy_at_any_moment_has_acknowledged_writes(tmp_path: Path) -> None:
+    """A file system in a file: its copy contains exactly what had reached the disk."""
     disk, mounted = tmp_path / "disk.img", tmp_path / "mounted"
     mounted.mkdir()
     with disk.open("wb") as file:
@@ -102,7 +102,7 @@ def test_a_copy_of_the_disk_at_any_moment_has_what_was_acknowledged(tmp_path: Pa
 
 
 def copied_while_writing(disk: Path, data: Path, scratch: Path) -> list[tuple[Path, list[str]]]:
-    """Copies of the disk, each made the moment a batch was acknowledged, and all ids so far."""
+    """Copy the disk at each acknowledgement; return the copies with all ids so far."""
     settings_of(data)
     manifests = [rows(scratch / "ads", 6, first) for first in (0, 100, 200, 300)]
     command = [sys.executable, "-c", PROGRAM, str(data), *map(str, manifests)]

@@ -1,4 +1,4 @@
-"""A reader on a volume that cannot be written."""
+"""A reader on a read-only volume."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ from tests.reliability.damage import answers, filled
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[Path]:
-    """The folder, bound over itself so that nothing in it can be written."""
+    """Mount the folder read-only over itself."""
     steps = (["mount", "--bind"], ["mount", "-o", "remount,bind,ro"])
     commands = [[*steps[0], str(folder), str(folder)], [*steps[1], str(folder)]]
     for command in commands:
@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "data"
 
 
-def test_everything_that_reads_works(data: Path) -> None:
+def test_all_reads_work(data: Path) -> None:
     with open_engine(load_settings(data)) as engine:
         before = answers(engine)
     for left in data.glob("catalog.sqlite-*"):
@@ -57,9 +57,7 @@ def test_everything_that_reads_works(data: Path) -> None:
             assert client.put("/v1/assets/new", json={"title": "x"}).status_code == 403
 
 
-def test_writes_that_only_the_log_of_sqlite_holds_are_not_passed_over(
-    data: Path, tmp_path: Path
-) -> None:
+def test_writes_only_in_the_sqlite_log_are_visible(data: Path, tmp_path: Path) -> None:
     with closing(SqliteCatalog(data / "catalog.sqlite")) as catalog:
         catalog.health.copy_to(tmp_path / "other.sqlite")
         shutil.copytree(data, tmp_path / "data")

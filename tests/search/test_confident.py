@@ -1,4 +1,4 @@
-"""Fusion by the evidence, in a real engine: told in numbers, a switch away from the plain form."""
+"""``confident_rrf`` in a real engine, beside plain RRF."""
 
 import json
 import shutil
@@ -37,14 +37,14 @@ def in_mode(engine: Engine, mode: Mode) -> FusionSettings:
     return restrict(engine.settings.fusion.settings(), mode)
 
 
-def test_what_is_usual_is_measured_by_the_time_that_all_is_written(engine: Engine) -> None:
+def test_baseline_is_measured_by_the_end_of_an_ingest(engine: Engine) -> None:
     status = engine_status(engine)
     copy = status["copy"]
     assert copy is not None
     assert (status["vector"]["calibrated"], copy["calibrated"]) == (304, 273)
 
 
-def test_every_answer_says_what_each_list_is_worth_and_why(engine: Engine) -> None:
+def test_every_result_has_confidence_and_evidence_of_each_list(engine: Engine) -> None:
     answer = engine.searcher.search(Query("강아지 간식", explain=True))
     reports = {report.name: report for report in answer.lists}
     assert set(reports) == {"lexical", "text_to_image", "copy_semantic"}
@@ -63,7 +63,7 @@ def test_every_answer_says_what_each_list_is_worth_and_why(engine: Engine) -> No
     assert rendered["lists"][0]["evidence"] == reports["lexical"].evidence
 
 
-def test_the_plain_form_is_one_switch_away(engine: Engine) -> None:
+def test_plain_rrf_is_selectable(engine: Engine) -> None:
     plain = replace(engine.settings.fusion.settings(), method="rrf", rank_constant=60.0)
     answer = engine.searcher.search(Query("강아지 간식", fusion=plain, explain=True))
     assert answer.fusion == "rrf"
@@ -73,7 +73,7 @@ def test_the_plain_form_is_one_switch_away(engine: Engine) -> None:
         assert hit.lift == 1.0
 
 
-def test_a_name_goes_before_what_only_mentions_it(engine: Engine) -> None:
+def test_whole_name_ranks_before_a_mention(engine: Engine) -> None:
     brand = "초록바구니"
     answer = engine.searcher.search(Query(brand, explain=True))
     (words,) = [report for report in answer.lists if report.name == "lexical"]
@@ -82,13 +82,13 @@ def test_a_name_goes_before_what_only_mentions_it(engine: Engine) -> None:
     assert all(named)
 
 
-def test_what_is_not_there_is_said_not_to_be_there(engine: Engine) -> None:
+def test_missing_subject_has_no_good_match(engine: Engine) -> None:
     answer = engine.searcher.search(Query("quantum chromodynamics lecture"))
     assert not answer.good_match
     assert "no_good_match" in [note.code for note in answer.notes]
 
 
-def test_pages_of_an_evidence_ordered_list_neither_repeat_nor_skip(engine: Engine) -> None:
+def test_paging_neither_repeats_nor_skips(engine: Engine) -> None:
     whole = [h.stored.asset.id for h in engine.searcher.search(Query("여름 세일", size=60)).hits]
     paged: list[str] = []
     cursor = None
@@ -99,7 +99,7 @@ def test_pages_of_an_evidence_ordered_list_neither_repeat_nor_skip(engine: Engin
     assert paged[:60] == whole
 
 
-def test_without_any_copy_hybrid_is_vectors_alone(tmp_path: Path) -> None:
+def test_without_text_hybrid_equals_vector_mode(tmp_path: Path) -> None:
     lines = (FIXTURES / "assets.jsonl").read_text("utf-8").splitlines()
     pictures = [row["image"] for row in map(json.loads, lines) if "image" in row][:60]
     (tmp_path / "images").mkdir()

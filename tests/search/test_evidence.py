@@ -1,4 +1,4 @@
-"""How far candidates are believed: by hand-worked values and by laws."""
+"""Confidence of candidates: hand-computed values and properties."""
 
 import math
 import statistics
@@ -22,15 +22,15 @@ similarities = st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=100).map(
 )
 
 
-def test_words_by_hand() -> None:
-    """Two of three words of eight nats each, one in a million documents by chance."""
+def test_confidence_of_words_by_hand() -> None:
+    """Two of three words of eight nats each: one in a million documents by chance."""
     chance = 1_000_000 * math.exp(-2 / 3 * 24.0)
     expected = max((1 - DOUBT**3) * (2 / 3) ** 5, 2 / 3 / (1 + math.sqrt(chance / CHANCE)))
     found = of_words([2 / 3], [False], information=24.0, words=3, assets=1_000_000)
     assert found == pytest.approx((expected,), abs=1e-4)
 
 
-def test_a_long_query_is_believed_before_it_is_matched_whole() -> None:
+def test_long_query_has_confidence_before_full_coverage() -> None:
     (found,) = of_words([0.6], [False], information=60.0, words=12, assets=10_000)
     (short,) = of_words([0.6], [False], information=12.0, words=2, assets=10_000)
     assert found > 0.55
@@ -38,7 +38,9 @@ def test_a_long_query_is_believed_before_it_is_matched_whole() -> None:
 
 
 @given(shares, st.floats(0.0, 100.0), st.integers(1, 64), st.integers(1, 10**7))
-def test_laws_of_words(held: list[float], information: float, words: int, assets: int) -> None:
+def test_properties_of_word_confidence(
+    held: list[float], information: float, words: int, assets: int
+) -> None:
     held.sort(reverse=True)
     mentioned = of_words(held, [False] * len(held), information, words, assets)
     named = of_words(held, [True] * len(held), information, words, assets)
@@ -49,7 +51,7 @@ def test_laws_of_words(held: list[float], information: float, words: int, assets
 
 
 @given(similarities, st.floats(-0.5, 0.5), st.floats(1e-3, 0.5), st.integers(1, 10**7))
-def test_laws_of_similarities(
+def test_properties_of_similarity_confidence(
     found: list[float], mean: float, deviation: float, vectors: int
 ) -> None:
     believed = of_similarities(found, mean, deviation, vectors)
@@ -61,14 +63,14 @@ def test_laws_of_similarities(
     assert elsewhere == pytest.approx(believed, abs=2e-3)
 
 
-def test_what_stands_out_by_one_in_five_hundred_is_believed_by_half() -> None:
+def test_false_discovery_rate_of_one_in_500_gives_half() -> None:
     vectors = 1000
     z = statistics.NormalDist().inv_cdf(1.0 - CHANCE / vectors)
     assert of_similarities([z], 0.0, 1.0, vectors) == pytest.approx((0.5,), abs=0.005)
 
 
-def test_noise_is_taken_for_a_match_as_often_as_the_rate_says() -> None:
-    """Of noise alone, one list in six has what is as rare as the limit (Simes 1986)."""
+def test_noise_reaches_the_limit_at_the_expected_rate() -> None:
+    """On noise alone, one list in six has a candidate as rare as the limit (Simes 1986)."""
     rate = CHANCE * (1.0 / NO_MATCH - 1.0) ** 2
     chance, refused = np.random.default_rng(5), 0
     for _ in range(200):
@@ -78,19 +80,19 @@ def test_noise_is_taken_for_a_match_as_often_as_the_rate_says() -> None:
     assert refused / 200 == pytest.approx(1.0 - rate, abs=0.08)
 
 
-def test_many_of_middling_similarity_are_believed_as_one_that_stands_out() -> None:
-    """A class of a hundred pictures among five thousand: each alone would be chance."""
+def test_many_medium_similarities_equal_one_outstanding() -> None:
+    """A class of a hundred pictures among five thousand: each one alone could be chance."""
     alone = of_similarities([0.355, *[0.2] * 99], 0.2, 0.04, 5000)
     together = of_similarities([0.355] * 100, 0.2, 0.04, 5000)
     assert alone[0] < NO_MATCH
     assert together[0] > 4 * NO_MATCH
 
 
-def test_equal_vectors_stand_out_from_nothing() -> None:
+def test_equal_vectors_have_no_confidence() -> None:
     believed = of_similarities([0.7 + 1e-8] * 50, 0.7, 1e-9, 1000)
     assert believed[0] < NO_MATCH
 
 
-def test_nothing_found_is_believed_in_nothing() -> None:
+def test_empty_list_has_no_confidence() -> None:
     assert not len(of_similarities([], 0.1, 0.1, 100))
     assert of_words([], [], 0.0, 1, 0) == ()

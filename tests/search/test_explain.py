@@ -1,4 +1,4 @@
-"""Fusing anew what was found, and why an asset stands where it does."""
+"""Fusing retrieved candidates again, and explaining the rank of an asset."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,7 +36,7 @@ def weighed(engine: Engine, **weights: float) -> FusionSettings:
     return replace(settings, lists=lists)
 
 
-def test_candidates_are_fused_anew_without_looking_for_them(
+def test_candidates_are_fused_again_without_retrieval(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     query = Query(text="summer shoes", explain=True)
@@ -56,7 +56,7 @@ def test_candidates_are_fused_anew_without_looking_for_them(
     ]
 
 
-def test_pages_of_what_was_fused_anew_follow_each_other(engine: Engine) -> None:
+def test_pages_after_a_new_fusion_are_consistent(engine: Engine) -> None:
     query = Query(text="summer shoes", size=2)
     token = engine.searcher.search(query).token
     other = replace(query, fusion=weighed(engine, lexical=0.0), reuse=token)
@@ -67,7 +67,7 @@ def test_pages_of_what_was_fused_anew_follow_each_other(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("token", ["nothing", "", "a-b.1.x"])
-def test_a_token_of_another_search_is_refused(engine: Engine, token: str) -> None:
+def test_token_of_another_search_is_rejected(engine: Engine, token: str) -> None:
     with pytest.raises(InvalidQuery, match="reuse: the token belongs to another search"):
         engine.searcher.search(Query(text="shoes", reuse=token))
     other = engine.searcher.search(Query(text="summer"))
@@ -75,7 +75,7 @@ def test_a_token_of_another_search_is_refused(engine: Engine, token: str) -> Non
         engine.searcher.search(Query(text="shoes", reuse=other.token))
 
 
-def test_a_token_that_is_no_longer_known_is_looked_for_anew(engine: Engine) -> None:
+def test_expired_token_retrieves_again(engine: Engine) -> None:
     query = Query(text="half forgotten")
     answer = engine.searcher.search(query)
     engine.searcher.forget()
@@ -84,7 +84,7 @@ def test_a_token_that_is_no_longer_known_is_looked_for_anew(engine: Engine) -> N
     assert again.hits == answer.hits
 
 
-def test_every_other_setting_has_the_rank_of_a_search_with_it(engine: Engine) -> None:
+def test_what_if_ranks_equal_those_of_a_search(engine: Engine) -> None:
     query = Query(text='summer "여름 신발"')
     stored = engine.catalog.find(AssetId("english"))
     assert stored is not None
@@ -106,7 +106,7 @@ def test_every_other_setting_has_the_rank_of_a_search_with_it(engine: Engine) ->
         assert ranks.get(AssetId("english")) == other.rank, other
 
 
-def test_what_is_not_found_is_explained_too(engine: Engine) -> None:
+def test_missing_asset_is_explained(engine: Engine) -> None:
     stored = engine.catalog.find(AssetId("blue"))
     assert stored is not None
     filtered = filter_from_terms(["brand:하늘"])
@@ -122,7 +122,7 @@ def test_what_is_not_found_is_explained_too(engine: Engine) -> None:
     assert all(other.rank is None for other in nowhere.otherwise)
 
 
-def test_copies_are_found_and_likenesses_are_not(engine: Engine) -> None:
+def test_copies_are_found_and_similar_pictures_are_not(engine: Engine) -> None:
     red = engine.catalog.find(AssetId("red"))
     assert red is not None
     (copy,) = engine.copies_of(red)

@@ -1,4 +1,4 @@
-"""Reciprocal rank fusion, by published numbers and by its laws."""
+"""Reciprocal rank fusion: published examples and properties."""
 
 import math
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def plain(rank_constant: float = 60.0, **weights: float) -> FusionSettings:
     return fusing("rrf", rank_constant, **weights)
 
 
-def test_the_worked_example_that_elasticsearch_publishes() -> None:
+def test_elasticsearch_worked_example() -> None:
     first = ranked("lexical", 1, 2, 3, 4, window=5)
     second = ranked("text_to_image", 3, 4, 2, 5, 1, window=5)
     scores = [round(hit.score, 3) for hit in fused([first, second], plain(1.0))]
@@ -49,12 +49,12 @@ def test_the_worked_example_that_elasticsearch_publishes() -> None:
     assert scores == [round(score, 3) for score in sorted(expected.values(), reverse=True)]
 
 
-def test_ties_go_to_the_best_rank_then_the_earlier_list_then_the_ordinal() -> None:
+def test_ties_break_by_best_rank_list_and_ordinal() -> None:
     lists = [ranked("text_to_image", 9, 3), ranked("lexical", 7, 2)]
     assert [hit.ordinal for hit in fused(lists, plain())] == [7, 9, 2, 3]
 
 
-def test_holders_of_a_phrase_stand_above_every_score() -> None:
+def test_phrase_matches_rank_above_every_score() -> None:
     lists = [ranked("lexical", *range(1, 50)), ranked("text_to_image", *range(1, 50))]
     assert fused(lists, plain(), {49: 1})[0].ordinal == 49
 
@@ -64,7 +64,7 @@ def test_candidates_below_the_window_do_not_count() -> None:
     assert [hit.ordinal for hit in hits] == [1, 2]
 
 
-def test_an_absent_hit_says_why() -> None:
+def test_absent_hit_has_a_reason() -> None:
     whole = Ranked("lexical", (1,), (1.0,), window=10, total=1)
     cut = Ranked("text_to_image", (2,), (1.0,), window=1)
     first, second = parts_of(FusedHit(Ordinal(3), 0.0, 0), [whole, cut], plain())
@@ -88,7 +88,7 @@ def test_laws(a: list[int], b: list[int], c: list[int], rank_constant: float) ->
 
 
 @given(unique.filter(lambda ranks: len(ranks) > 1), unique)
-def test_a_better_rank_never_lowers_a_hit(a: list[int], b: list[int]) -> None:
+def test_better_rank_never_lowers_a_hit(a: list[int], b: list[int]) -> None:
     def place(ordinals: list[int]) -> int:
         hits = fused([ranked("lexical", *ordinals), ranked("text_to_image", *b)], plain())
         return [hit.ordinal for hit in hits].index(Ordinal(a[-1]))
@@ -108,7 +108,7 @@ def test_weights_multiply() -> None:
 CONFIDENT = fusing("confident_rrf", lexical=2.0)
 
 
-def test_a_list_counts_as_far_as_it_is_believed() -> None:
+def test_contribution_is_scaled_by_confidence() -> None:
     lists = [
         ranked("lexical", 1, 2, confidences=(0.5, 0.1)),
         ranked("text_to_image", 3, 1, confidences=(0.9, 0.2)),
@@ -121,21 +121,21 @@ def test_a_list_counts_as_far_as_it_is_believed() -> None:
     }
 
 
-def test_the_plain_form_knows_no_evidence() -> None:
+def test_plain_rrf_ignores_confidence() -> None:
     lists = [ranked("lexical", 1, 2, confidences=(0.5, 0.1)), ranked("text_to_image", 3, 1)]
     bare = [ranked("lexical", 1, 2), ranked("text_to_image", 3, 1)]
     assert fused(lists, plain(), without_text={3}) == fused(bare, plain())
 
 
-def test_a_list_that_is_believed_in_nothing_changes_nothing() -> None:
+def test_list_without_confidence_changes_nothing() -> None:
     words = ranked("lexical", 5, 3, 1, confidences=(1.0, 0.7, 0.7))
     noise = ranked("text_to_image", 9, 1, 8, confidences=(0.0, 0.0, 0.0))
     hits = [hit.ordinal for hit in fused([words, noise], CONFIDENT)]
     assert hits[:3] == [5, 3, 1]
 
 
-def test_what_a_list_cannot_hold_is_not_held_against_a_hit() -> None:
-    """Of two pictures, the one without copy is as good as the one whose copy nobody asked for."""
+def test_lift_compensates_for_impossible_lists() -> None:
+    """Of two pictures, the one without text ranks as high as the one with unrelated text."""
     words = ranked("lexical", 7, confidences=(1.0,))
     pictures = ranked("text_to_image", 1, 2, confidences=(0.8, 0.8))
     found = fused([words, pictures], CONFIDENT, without_text={2})
@@ -162,7 +162,7 @@ def lists_of(*found: list[tuple[int, float]]) -> list[Ranked]:
 
 
 @given(believed, believed, believed, apart, apart)
-def test_laws_of_the_evidence(
+def test_properties_of_confident_fusion(
     a: list[tuple[int, float]],
     b: list[tuple[int, float]],
     c: list[tuple[int, float]],
@@ -182,7 +182,7 @@ def test_laws_of_the_evidence(
 
 
 @given(believed.filter(lambda pairs: len(pairs) > 1), believed, believed, apart)
-def test_a_better_rank_with_the_same_evidence_never_lowers_a_hit(
+def test_better_rank_with_equal_confidence_never_lowers_a_hit(
     a: list[tuple[int, float]],
     b: list[tuple[int, float]],
     c: list[tuple[int, float]],
@@ -197,7 +197,7 @@ def test_a_better_rank_with_the_same_evidence_never_lowers_a_hit(
 
 
 @given(believed, believed, believed, st.integers(0, 29), confidence)
-def test_more_evidence_for_a_hit_never_lowers_it(
+def test_more_confidence_never_lowers_a_hit(
     a: list[tuple[int, float]],
     b: list[tuple[int, float]],
     c: list[tuple[int, float]],
@@ -218,7 +218,7 @@ def test_more_evidence_for_a_hit_never_lowers_it(
 
 
 @given(believed, believed, st.dictionaries(st.integers(1, 60), st.integers(1, 2), max_size=5))
-def test_holders_of_phrases_stand_above_all_evidence(
+def test_phrase_matches_rank_above_all_confidence(
     a: list[tuple[int, float]], b: list[tuple[int, float]], held: dict[int, int]
 ) -> None:
     hits = fused(lists_of(a, b, []), CONFIDENT, held)

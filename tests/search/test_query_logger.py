@@ -1,4 +1,4 @@
-"""What is kept of searches and clicks, and what the clicks of simulated people say."""
+"""The query log, and comparisons by the clicks of simulated users."""
 
 import json
 import shutil
@@ -64,7 +64,7 @@ def found(engine: Engine, query: Query) -> list[str]:
 # ----------------------------------------------------------------------------- what is kept
 
 
-def test_a_search_is_kept_as_it_was_shown(engine: Engine) -> None:
+def test_search_is_logged_as_shown(engine: Engine) -> None:
     query = Query("신발 sale", search_id="0" * 8, size=6)
     answer = engine.searcher.search(query)
     kept = logged(query, answer)
@@ -74,7 +74,7 @@ def test_a_search_is_kept_as_it_was_shown(engine: Engine) -> None:
     assert len(kept.teams) == 6
     assert kept.challenger == "pictures first"
     assert " | rrf k=30 phrase=0 lexical=0" in kept.configuration
-    # To the minute: nobody is told by the second.
+    # Times are rounded to the minute, for privacy.
     assert len(kept.at) == len("2026-11-02T10:00+00:00")
 
 
@@ -89,17 +89,17 @@ def test_a_search_is_kept_as_it_was_shown(engine: Engine) -> None:
     ],
     ids=["unnamed", "wordless", "further", "mail", "telephone"],
 )
-def test_what_is_not_kept(engine: Engine, query: Query) -> None:
+def test_data_that_is_not_logged(engine: Engine, query: Query) -> None:
     assert logged(query, engine.searcher.search(query)) is None
 
 
 @given(st.text("0123456789", min_size=7, max_size=20))
-def test_long_numbers_may_name_somebody(digits: str) -> None:
+def test_queries_with_long_numbers_are_not_logged(digits: str) -> None:
     assert personal(f"call {digits} now")
     assert not personal(f"{digits[:4]}년 세일, {digits[4:6]}% off")
 
 
-def test_a_filter_or_sorting_is_said(engine: Engine) -> None:
+def test_filter_and_sort_are_flagged(engine: Engine) -> None:
     query = Query("shoes", search_id="12345678", sort=Sort("title"))
     kept = logged(query, engine.searcher.search(query))
     assert kept is not None
@@ -120,7 +120,7 @@ class FullDisk(MemoryQueryLog):
         super().add(searches, clicks)
 
 
-def test_what_cannot_be_written_waits(engine: Engine) -> None:
+def test_failed_writes_are_retried(engine: Engine) -> None:
     log = FullDisk()
     query = Query("shoes", search_id="s" * 8)
     with closing(Feedback(log, keep_days=90)) as feedback:
@@ -143,14 +143,14 @@ def test_old_searches_are_removed() -> None:
 # ---------------------------------------------------------------------------- two rankings
 
 
-def test_a_mixed_ranking_is_paged_as_one(engine: Engine) -> None:
+def test_interleaved_ranking_is_paged_consistently(engine: Engine) -> None:
     named = Query("할인 sale", search_id="abcdefgh", size=40)
     whole = engine.searcher.search(named)
     first = engine.searcher.search(replace(named, size=10))
     rest = [hit.stored.ordinal for hit in first.hits]
     cursor = first.cursor
     while cursor and len(rest) < 40:
-        # The name is in the cursor, for those who page without it.
+        # The cursor contains the id, for clients that page without it.
         page = engine.searcher.search(Query("할인 sale", size=10, cursor=cursor))
         rest += [hit.stored.ordinal for hit in page.hits]
         cursor = page.cursor
@@ -158,7 +158,7 @@ def test_a_mixed_ranking_is_paged_as_one(engine: Engine) -> None:
     assert len(set(rest)) == len(rest)
 
 
-def test_the_same_name_draws_the_same_lots(engine: Engine) -> None:
+def test_same_search_id_gives_the_same_interleaving(engine: Engine) -> None:
     one = Query("summer", search_id="abcdefgh")
     assert found(engine, one) == found(engine, one)
     others = {tuple(found(engine, replace(one, search_id=f"abcdefg{n}"))) for n in range(8)}
@@ -168,16 +168,14 @@ def test_the_same_name_draws_the_same_lots(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "change", [{"explain": True}, {"sort": Sort("title")}, {"search_id": None}]
 )
-def test_nothing_is_mixed_into_a_search_that_asks_for_more(
-    engine: Engine, change: dict[str, Any]
-) -> None:
+def test_only_plain_searches_are_interleaved(engine: Engine, change: dict[str, Any]) -> None:
     query = replace(Query("summer", search_id="abcdefgh"), **change)
     answer = engine.searcher.search(query)
     assert answer.challenger == ""
     assert {hit.team for hit in answer.hits} == {None}
 
 
-def test_holders_of_a_phrase_stand_first_in_a_mix_too(engine: Engine) -> None:
+def test_phrase_matches_rank_first_when_interleaved(engine: Engine) -> None:
     for number in range(6):
         query = Query('"half price" swimsuit', search_id=f"abcdefg{number}", size=30)
         held = [hit.phrases for hit in engine.searcher.search(query).hits]
@@ -186,7 +184,7 @@ def test_holders_of_a_phrase_stand_first_in_a_mix_too(engine: Engine) -> None:
 
 
 @given(st.permutations(range(12)), st.permutations(range(12)), st.text(min_size=8, max_size=8))
-def test_a_mix_holds_every_hit_once(a: list[int], b: list[int], name: str) -> None:
+def test_interleaving_contains_every_hit_once(a: list[int], b: list[int], name: str) -> None:
     one, other = order_of(a, 1.0), order_of(b, 2.0)
     mixed = hits_of(mixed_order(one, other, name))
     assert sorted(hit.ordinal for hit in mixed) == list(range(12))
@@ -218,7 +216,7 @@ def judged() -> list[tuple[Judged, dict[str, int]]]:
 
 
 def used(engine: Engine, log: Any, searches: int, seed: int) -> None:
-    """People who search for what was judged, look at it from the top, and click what is good."""
+    """Simulate users who run judged queries, read from the top, and click relevant hits."""
     chance, tests = np.random.default_rng(seed), judged()[::12]
     with closing(Feedback(log, keep_days=90)) as feedback:
         for number in range(searches):
@@ -232,7 +230,7 @@ def used(engine: Engine, log: Any, searches: int, seed: int) -> None:
                     feedback.clicked(f"{seed:04d}{number:04d}", asset)
 
 
-def test_the_better_of_two_configurations_is_found_by_clicks(
+def test_better_configuration_is_found_by_clicks(
     engine: Engine, data: Path, tmp_path: Path
 ) -> None:
     used(engine, open_query_log(engine.settings, write=True), 300, seed=1)
@@ -264,7 +262,7 @@ def test_the_better_of_two_configurations_is_found_by_clicks(
     assert "no search for words" in str(refused.exception)
 
 
-def test_a_configuration_does_not_win_against_itself(data: Path) -> None:
+def test_configuration_does_not_beat_itself(data: Path) -> None:
     settings = load_settings(data)
     same = settings.feedback.challenger.model_copy(update={"method": None, "weights": {}})
     feedback = settings.feedback.model_copy(update={"challenger": same})
@@ -276,17 +274,17 @@ def test_a_configuration_does_not_win_against_itself(data: Path) -> None:
     assert told.searches == 300
 
 
-def test_looking_again_and_again_seldom_finds_what_is_not_there() -> None:
+def test_repeated_looks_rarely_give_false_winners() -> None:
     chance, runs = np.random.default_rng(5), 200
     wrong = sum(
         anytime_test(["a" if chance.random() < 0.5 else "b" for _ in range(400)]) < 0.05
         for _ in range(runs)
     )
-    # At most one in twenty, though it was looked at 400 times each.
+    # At most one in twenty, although each was checked 400 times.
     assert wrong <= 10
 
 
-def test_a_click_on_an_old_search_counts_for_nobody() -> None:
+def test_click_on_an_old_search_is_ignored() -> None:
     mixed = team_draft(["x", "y"], ["y", "x"], 2, np.random.default_rng(1))
     assert won(mixed.hits, mixed.teams, {"z"}) is None
     log = MemoryQueryLog()

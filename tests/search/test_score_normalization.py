@@ -1,4 +1,4 @@
-"""Ways of fusing, by numbers that were published or worked by hand."""
+"""Score normalization: published and hand-computed examples."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def fused(
     return {hit.ordinal: hit.score for hit in ranked_lists.fused(lists, settings)}
 
 
-def test_the_worked_example_of_elasticsearch() -> None:
+def test_elasticsearch_worked_example() -> None:
     # Four documents in one list, five in the other, a rank constant of 1.
     first = listed("lexical", (1, 4.0), (2, 3.0), (3, 2.0), (4, 1.0))
     second = listed("text_to_image", (5, 5.0), (4, 4.0), (3, 3.0), (1, 2.0), (2, 1.0))
@@ -45,33 +45,33 @@ def test_the_worked_example_of_elasticsearch() -> None:
     assert [round(score, 3) for score in found.values()] == [0.7, 0.533, 0.5, 0.5, 0.5]
 
 
-def test_weights_space_ranks_as_in_qdrant() -> None:
+def test_qdrant_weights_scale_ranks() -> None:
     first = listed("lexical", (1, 9.0), (2, 8.0), (3, 7.0), (4, 6.0))
     second = listed("text_to_image", (5, 0.9), (6, 0.8))
     equal = fused("qdrant_rrf", 2.0, first, second)
     assert equal[1] == equal[5] == 1 / 2
     assert equal[2] == equal[6] == 1 / 3
-    # At three to one, two of the first list stand before the first of the other; the third ties.
+    # At three to one, two of the first list rank before the first of the other; the third ties.
     spaced = fused("qdrant_rrf", 2.0, first, second, weights=(3.0, 1.0))
     assert list(spaced) == [1, 2, 5, 3, 4, 6]
     assert spaced[3] == pytest.approx(1 / 2)
     assert fused("qdrant_rrf", 2.0, first, second, weights=(0.0, 1.0))[1] == 0.0
 
 
-def test_ranks_count_from_zero_in_weaviate() -> None:
+def test_weaviate_ranks_start_at_zero() -> None:
     found = fused("weaviate_ranked", 60.0, listed("lexical", (1, 9.0), (2, 8.0)), weights=(0.25,))
     assert list(found.values()) == [0.25 / 60, 0.25 / 61]
 
 
-def test_the_worked_example_of_weaviate() -> None:
-    # Keyword scores of its documentation, and their share of the way.
+def test_weaviate_worked_example() -> None:
+    # Keyword scores from its documentation, normalised by min-max.
     scores = np.array([5.0, 2.6, 2.3, 0.2, 0.09])
     shares = gains("min_max", scores, 60.0, 1.0)
     assert shares.round(3).tolist() == [1.0, 0.511, 0.45, 0.022, 0.0]
     assert gains("min_max", np.array([3.0]), 60.0, 0.7).tolist() == [0.7]
 
 
-def test_the_lowest_is_not_nothing_in_opensearch() -> None:
+def test_opensearch_minimum_is_above_zero() -> None:
     assert gains("opensearch_min_max", np.array([8.0, 5.0, 2.0]), 1.0, 2.0).tolist() == [
         *(2.0, 1.0),
         0.002,
@@ -81,14 +81,14 @@ def test_the_lowest_is_not_nothing_in_opensearch() -> None:
 
 def test_distribution_and_deviation() -> None:
     scores = np.array([5.0, 3.0, 1.0])
-    # Mean 3, deviation of the sample 2, of all 1.633.
+    # Mean 3, sample deviation 2, population deviation 1.633.
     assert gains("dbsf", scores, 1.0, 1.0) == pytest.approx([8 / 12, 6 / 12, 4 / 12])
     assert gains("z_score", scores, 1.0, 2.0) == pytest.approx([2.4495, 0.0, -2.4495], abs=1e-4)
     assert gains("dbsf", np.array([7.0]), 1.0, 3.0).tolist() == [1.5]
     assert gains("z_score", np.array([7.0, 7.0]), 1.0, 3.0).tolist() == [0.0, 0.0]
 
 
-def test_agreement_counts_twice_in_combmnz() -> None:
+def test_combmnz_multiplies_by_the_number_of_lists() -> None:
     first = listed("lexical", (1, 3.0), (2, 2.0), (3, 1.0))
     second = listed("text_to_image", (2, 0.5), (4, 0.25))
     together = fused("combsum", 1.0, first, second, weights=(5.0, 1.0))
@@ -107,7 +107,7 @@ scores = st.lists(st.floats(-50, 50).map(lambda s: round(s, 2)), min_size=1, max
     st.floats(1, 100),
     st.lists(st.floats(0, 5), min_size=3, max_size=3),
 )
-def test_parts_add_up_and_settings_at_once_are_those_one_by_one(
+def test_contributions_add_up_and_sweep_equals_single_settings(
     lists: list[list[float]], method: FusionMethod, constant: float, weights: list[float]
 ) -> None:
     candidates = [

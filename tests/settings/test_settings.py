@@ -1,4 +1,4 @@
-"""Settings come from file, environment and arguments; wrong ones are refused by name."""
+"""Settings from file, environment and arguments; invalid ones are rejected by name."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_the_file_in_the_data_folder_is_read(tmp_path: Path) -> None:
     assert settings.lexical.user_words == ("봄",)
 
 
-def test_a_named_file_goes_before_the_one_in_the_data_folder(tmp_path: Path) -> None:
+def test_named_file_overrides_the_one_in_the_data_folder(tmp_path: Path) -> None:
     written(tmp_path, "[server]\nport = 1111\n")
     other = tmp_path / "other.toml"
     other.write_text("[server]\nport = 2222\n", encoding="utf-8")
@@ -86,7 +86,7 @@ def test_one_load_does_not_leak_its_file_into_the_next(tmp_path: Path) -> None:
         ("[fusion\n", ["cannot be read as TOML", CONFIG_NAME]),
     ],
 )
-def test_a_wrong_setting_is_refused_by_key_value_and_limit(
+def test_invalid_setting_is_rejected_with_key_value_and_limit(
     tmp_path: Path, text: str, parts: list[str]
 ) -> None:
     written(tmp_path, text)
@@ -96,7 +96,7 @@ def test_a_wrong_setting_is_refused_by_key_value_and_limit(
         assert part in str(refusal.value)
 
 
-def test_every_wrong_setting_has_a_line(tmp_path: Path) -> None:
+def test_every_invalid_setting_is_reported_on_its_own_line(tmp_path: Path) -> None:
     written(tmp_path, "[server]\nport = -1\n[ingest]\nworkers = 65\n")
     with pytest.raises(InvalidConfig) as refusal:
         load_settings(tmp_path)
@@ -113,7 +113,7 @@ def test_every_wrong_setting_has_a_line(tmp_path: Path) -> None:
         ("HYBRID_SEARCH_LEXICAL__ANALYZER", "mecab", "lexical.analyzer"),
     ],
 )
-def test_a_wrong_environment_variable_is_refused(
+def test_invalid_environment_variable_is_rejected(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, key: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -123,7 +123,7 @@ def test_a_wrong_environment_variable_is_refused(
     assert value in str(refusal.value)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_missing_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfig, match=r"no file at .*gone\.toml"):
         load_settings(file=tmp_path / "gone.toml")
 
@@ -135,7 +135,7 @@ def test_fusion_settings_name_all_lists() -> None:
     assert settings.lists["lexical"].window == 100
 
 
-def test_picture_limits_are_those_configured(tmp_path: Path) -> None:
+def test_picture_limits_follow_the_settings(tmp_path: Path) -> None:
     written(tmp_path, "[pictures]\nmax_bytes = 2048\nmax_pixels = 99\nmax_side = 11\n")
     limits = load_settings(tmp_path).pictures.limits()
     assert (limits.max_bytes, limits.max_pixels, limits.max_side) == (2048, 99, 11)
@@ -149,7 +149,7 @@ def test_picture_limits_are_those_configured(tmp_path: Path) -> None:
         ("HYBRID_SEARCH_LEXICAL__USER_WORDS", "[a", "lexical"),
     ],
 )
-def test_a_variable_that_sets_nothing_is_refused(
+def test_unknown_variable_is_rejected(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -158,7 +158,7 @@ def test_a_variable_that_sets_nothing_is_refused(
     assert said in str(refusal.value)
 
 
-def test_a_file_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
+def test_file_in_another_encoding_is_rejected_by_name(tmp_path: Path) -> None:
     (tmp_path / CONFIG_NAME).write_bytes('[lexical]\nuser_words = ["봄"]\n'.encode("cp949"))
     with pytest.raises(InvalidConfig, match=CONFIG_NAME):
         load_settings(tmp_path)

@@ -1,4 +1,4 @@
-"""What is SQLite's own: files, reopening, readers beside a writer, damage."""
+"""The SQLite catalog: files, reopening, readers beside a writer, damage."""
 
 import sqlite3
 import threading
@@ -33,7 +33,7 @@ def catalog(path: Path) -> Iterator[SqliteCatalog]:
         yield opened
 
 
-def test_everything_is_there_after_reopening(path: Path) -> None:
+def test_data_survives_reopening(path: Path) -> None:
     with closing(SqliteCatalog(path)) as catalog:
         catalog.put([draft("a", "하나", "p1"), draft("b")])
         catalog.delete(ids("b"))
@@ -60,7 +60,7 @@ def test_ordinals_are_not_reused(path: Path) -> None:
         assert catalog.put([draft("a")]) == [3]
 
 
-def test_a_damaged_vector_is_noticed(catalog: SqliteCatalog, path: Path) -> None:
+def test_damaged_vector_is_detected(catalog: SqliteCatalog, path: Path) -> None:
     catalog.store_embeddings(MODEL, {Digest("p1"): row(1), Digest("p2"): row(2)})
     with closing(sqlite3.connect(path)) as raw, raw:
         damaged = row(1)
@@ -103,7 +103,7 @@ def test_a_file_of_another_format_is_refused(path: Path) -> None:
             SqliteCatalog(path, read_only=read_only)
 
 
-def test_a_file_from_before_the_log_gets_one(path: Path) -> None:
+def test_older_file_gets_a_query_log(path: Path) -> None:
     with closing(SqliteCatalog(path)) as catalog:
         catalog.put([draft("a")])
     with closing(sqlite3.connect(path)) as raw:
@@ -147,8 +147,8 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
         SqliteCatalog(path, read_only=True)
 
 
-def test_readers_see_whole_writes_while_one_writes(catalog: SqliteCatalog, path: Path) -> None:
-    """Each put replaces three assets, so a reader may never see other than three."""
+def test_readers_see_complete_writes(catalog: SqliteCatalog, path: Path) -> None:
+    """Each put replaces three assets, so a reader must always see three."""
     names = ids("a", "b", "c")
     catalog.put([draft(name, "0") for name in names])
     done = threading.Event()
@@ -193,7 +193,7 @@ def test_a_failed_statement_leaves_nothing(catalog: SqliteCatalog) -> None:
     assert catalog.put([draft("a")]) == [1]
 
 
-def test_a_closed_catalog_says_so(path: Path) -> None:
+def test_closed_catalog_raises_an_error(path: Path) -> None:
     catalog = SqliteCatalog(path)
     catalog.close()
     with pytest.raises(EngineFailure, match="closed"):

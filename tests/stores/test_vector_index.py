@@ -1,4 +1,4 @@
-"""What is Faiss's own: sealing, drift, damage, the plan of a search, threads."""
+"""The Faiss index: segments, drift, damage, search plans, threads."""
 
 import threading
 from dataclasses import replace
@@ -19,14 +19,14 @@ SEALED = sorted(PLANS)
 
 
 def topics(count: int, width: int = 32, seed: int = 0) -> Vectors:
-    """Rows around ten centres, those of a topic next to each other."""
+    """Return rows around ten centres, grouped by topic."""
     centres = np.repeat(units(10, seed=99, width=width), count // 10, axis=0)
     rows = centres + 0.4 * units(len(centres), seed=seed, width=width)
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 @pytest.mark.parametrize("kind", SEALED)
-def test_what_was_sealed_is_there_after_reopening(kind: str, tmp_path: Path) -> None:
+def test_segments_survive_reopening(kind: str, tmp_path: Path) -> None:
     rows, query = units(90), units(1, seed=2)[0]
     index = FaissIndex(WIDTH, tmp_path, PLANS[kind])
     index.add(span(1, 71), rows[:70])
@@ -49,7 +49,7 @@ def test_what_was_sealed_is_there_after_reopening(kind: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kind", SEALED)
-def test_a_long_tail_is_inserted(kind: str, tmp_path: Path) -> None:
+def test_large_write_buffer_is_merged(kind: str, tmp_path: Path) -> None:
     index = FaissIndex(WIDTH, tmp_path, replace(PLANS[kind], fold_after=10))
     rows = units(150)
     index.add(span(1, 121), rows[:120])
@@ -60,13 +60,13 @@ def test_a_long_tail_is_inserted(kind: str, tmp_path: Path) -> None:
     grown = index.describe()
     assert (built.segment, built.write_buffer, built.inserted) == (120, 0, 0)
     assert (grown.segment, grown.write_buffer) == (150, 0)
-    # An exact flat index is written anew, all others take in what is fresh.
+    # A flat index is written again; all others insert the new vectors.
     assert grown.inserted == (0 if kind == "flat" else 30)
     assert index.search(rows[140], 1).ordinals == (141,)
 
 
 @pytest.mark.parametrize("kind", SEALED)
-def test_what_died_before_a_tail_was_inserted_stays_dead(kind: str, tmp_path: Path) -> None:
+def test_vectors_deleted_before_a_merge_stay_deleted(kind: str, tmp_path: Path) -> None:
     index, rows = FaissIndex(WIDTH, tmp_path, PLANS[kind]), units(150)
     index.add(span(1, 121), rows[:120])
     index.merge()
@@ -80,7 +80,7 @@ def test_what_died_before_a_tail_was_inserted_stays_dead(kind: str, tmp_path: Pa
     assert again.search(rows[8], 3) == index.search(rows[8], 3)
 
 
-def test_auto_turns_to_a_graph_beyond_its_limit(tmp_path: Path) -> None:
+def test_auto_uses_a_graph_above_its_limit(tmp_path: Path) -> None:
     index = FaissIndex(WIDTH, tmp_path, VectorPlan(flat_limit=20, fold_after=5))
     rows = units(60)
     index.add(span(1, 21), rows[:20])
@@ -93,7 +93,7 @@ def test_auto_turns_to_a_graph_beyond_its_limit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("removed", [0, 300])
-def test_the_graph_finds_what_exact_search_finds(removed: int, tmp_path: Path) -> None:
+def test_graph_finds_the_exact_neighbours(removed: int, tmp_path: Path) -> None:
     rows, queries = units(3_000, width=32), units(100, seed=9, width=32)
     index = FaissIndex(32, tmp_path, VectorPlan(kind="hnsw", fold_after=500))
     fill(index, rows, step=600)
@@ -109,7 +109,7 @@ def test_the_graph_finds_what_exact_search_finds(removed: int, tmp_path: Path) -
     assert hits / 1_000 >= 0.99
 
 
-def test_the_plan_of_a_filtered_search_follows_what_the_filter_allows(tmp_path: Path) -> None:
+def test_plan_of_a_filtered_search_depends_on_the_filter(tmp_path: Path) -> None:
     rows = topics(4_000)
     index = FaissIndex(32, tmp_path, VectorPlan(kind="hnsw", ef_search=32, exact_below=300))
     index.add(span(1, 4_001), rows)
@@ -142,10 +142,8 @@ def test_filtered_recall_at_every_selectivity(kind: str, share: float, tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "hnsw bf16", "hnsw sq8", "ivf", "ivf_pq", "ivf_rabitq"])
-def test_a_filter_for_another_topic_is_answered_exactly_by_every_kind(
-    kind: str, tmp_path: Path
-) -> None:
-    """Topics of 100: more candidates than a topic holds must not make it look nearer."""
+def test_filter_for_another_topic_uses_exact_search(kind: str, tmp_path: Path) -> None:
+    """Topics of 100: asking for more candidates than a topic has must not make it look nearer."""
     centres = np.repeat(units(100, seed=99, width=32), 100, axis=0)
     rows = centres + 0.4 * units(len(centres), width=32)
     rows = np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
@@ -161,7 +159,7 @@ def test_a_filter_for_another_topic_is_answered_exactly_by_every_kind(
         assert list(found.ordinals) == nearest(rows, rows[place], 10, set(kept.tolist()))
 
 
-def test_what_another_process_sealed_is_taken(tmp_path: Path) -> None:
+def test_segment_of_another_process_is_loaded(tmp_path: Path) -> None:
     rows = units(60)
     reader = FaissIndex(WIDTH, tmp_path, PLANS["hnsw"])
     reader.add(span(1, 51), rows[:50])
@@ -185,7 +183,7 @@ def test_what_another_process_sealed_is_taken(tmp_path: Path) -> None:
     assert not set(reader.search(rows[4], 60).ordinals) & {4, 5, 6}
 
 
-def test_one_process_at_a_time_seals(tmp_path: Path) -> None:
+def test_one_process_at_a_time_builds_segments(tmp_path: Path) -> None:
     rows = units(60)
     first, second = (FaissIndex(WIDTH, tmp_path, PLANS["hnsw"]) for _ in range(2))
     second.add(span(1, 61), rows)
@@ -207,7 +205,7 @@ def run_in_thread(work: object) -> None:
     thread.join()
 
 
-def test_a_damaged_index_is_done_without_and_sealed_anew(tmp_path: Path) -> None:
+def test_damaged_segment_is_skipped_and_rebuilt(tmp_path: Path) -> None:
     rows = units(60)
     index = FaissIndex(WIDTH, tmp_path, PLANS["hnsw"])
     index.add(span(1, 61), rows)
@@ -224,7 +222,7 @@ def test_a_damaged_index_is_done_without_and_sealed_anew(tmp_path: Path) -> None
     assert FaissIndex(WIDTH, tmp_path, PLANS["hnsw"]).count() == 60
 
 
-def test_a_rebuild_that_finds_too_little_is_not_published(tmp_path: Path) -> None:
+def test_rebuild_with_low_recall_is_not_published(tmp_path: Path) -> None:
     rows = units(2_000, width=32)
     good = FaissIndex(32, tmp_path, VectorPlan(kind="hnsw"))
     good.add(span(1, 2_001), rows)
@@ -241,7 +239,7 @@ def test_a_rebuild_that_finds_too_little_is_not_published(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", ["ivf", "ivf sq8", "ivf_pq", "ivf_rabitq"])
-def test_vectors_of_another_kind_show_as_drift_and_call_for_a_rebuild(
+def test_vectors_of_another_distribution_cause_drift_and_a_rebuild(
     kind: str, tmp_path: Path
 ) -> None:
     name, _, storage = kind.partition(" ")
@@ -267,7 +265,7 @@ def test_vectors_of_another_kind_show_as_drift_and_call_for_a_rebuild(
     assert index.due() is None
 
 
-def test_many_tombstones_call_for_a_rebuild(tmp_path: Path) -> None:
+def test_many_tombstones_cause_a_rebuild(tmp_path: Path) -> None:
     index = FaissIndex(WIDTH, tmp_path, VectorPlan(kind="hnsw", fold_after=120))
     rows = units(100)
     index.add(span(1, 101), rows)
@@ -300,12 +298,12 @@ def test_a_full_disk_is_reported_and_nothing_is_published(
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf_pq"])
-def test_searches_go_on_while_others_write_fold_and_rebuild(kind: str, tmp_path: Path) -> None:
+def test_searches_continue_during_writes_merges_and_rebuilds(kind: str, tmp_path: Path) -> None:
     rows = units(20_200, width=16)
     plan = replace(PLANS[kind], fold_after=1_500, ef_construction=40, m=8, nprobe=0, rerank=4)
     index = FaissIndex(16, tmp_path, plan)
     index.add(span(1, 201), rows[:200])
-    # Ordinals that stay: each must be found whenever it is looked for.
+    # These ordinals are never deleted, so each must always be found.
     kept, gone = set(range(1, 101)), set[int]()
     alive = set(range(1, 201))
     done, failures, searches = threading.Event(), list[str](), [0] * 4
@@ -349,7 +347,7 @@ def test_searches_go_on_while_others_write_fold_and_rebuild(kind: str, tmp_path:
     assert index.describe().segment > 10_000
 
 
-def test_a_write_is_found_at_once_however_large_the_index(tmp_path: Path) -> None:
+def test_write_is_visible_at_once_at_any_index_size(tmp_path: Path) -> None:
     index = FaissIndex(32, tmp_path, VectorPlan(kind="hnsw"))
     rows = units(5_000, width=32)
     index.add(span(1, 4_901), rows[:4_900])
@@ -362,7 +360,7 @@ def test_a_write_is_found_at_once_however_large_the_index(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "ivf"])
-def test_a_rebuild_chooses_how_widely_is_searched(kind: str, tmp_path: Path) -> None:
+def test_rebuild_chooses_the_search_breadth(kind: str, tmp_path: Path) -> None:
     rows, probes = units(3_000, width=32), units(60, seed=5, width=32)
     breadth = "ef_search" if kind == "hnsw" else "nprobe"
 
@@ -382,7 +380,7 @@ def test_a_rebuild_chooses_how_widely_is_searched(kind: str, tmp_path: Path) -> 
     assert asked[breadth] == (77 if kind == "hnsw" else 7)
 
 
-def test_the_kind_of_query_that_fares_worst_decides_how_widely_is_searched(tmp_path: Path) -> None:
+def test_worst_query_kind_determines_the_search_breadth(tmp_path: Path) -> None:
     rows, hard = units(3_000, width=32), units(30, seed=5, width=32)
     plan = VectorPlan(kind="ivf", recall=0.95, min_recall=0.1)
 
