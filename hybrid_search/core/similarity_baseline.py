@@ -1,9 +1,8 @@
-"""How similar vectors are to a query that they have nothing to do with.
+"""The similarity baseline: the distribution of cosines between a query and unrelated vectors.
 
-A similarity says little by itself: its scale depends on the model, on the query, on whether
-pictures or texts are compared. Measured once for each index, a baseline says of any query what
-mean and deviation its similarities have, and by how much more the best of them stand out by
-chance than those of a normal distribution would.
+The scale of a cosine depends on the model, on the query, and on whether pictures or texts are
+compared. A baseline, measured once per index, gives mean and deviation of the similarities of any
+query, and a factor for how far the best of unrelated vectors exceed those of a normal distribution.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ import numpy as np
 from hybrid_search.core.arrays import Vectors
 
 LEAST = 50
-"""Vectors below which nothing can be said of what is usual."""
+"""The least number of vectors for a baseline."""
 SAMPLE = 16_384
-"""Vectors that are looked at, spread over the index."""
+"""The number of vectors measured, spread over the index."""
 _MIXED = 32
-"""Probes mixed into one query that is about nothing: so many that none still stands out."""
+"""Probes mixed into one unrelated query; with so many, none of them dominates."""
 _QUERIES = 256
 
 Script = Literal["latin", "hangul"]
-"""In which writing is asked. A model may know one and not the other; its answers to what it does
-not know stand out all the same, and always the same ones."""
+"""The script of a query. To a model that cannot read it, all queries look alike: a few vectors then
+stand out for every query, which the factor of that script corrects."""
 _SCRIPTS: tuple[Script, ...] = get_args(Script)
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 
@@ -42,25 +41,28 @@ def script_of(text: str) -> Script:
 
 @dataclass(frozen=True, slots=True)
 class SimilarityBaseline:
-    """What is usual among the vectors of one index."""
+    """The baseline of one vector index."""
 
     mean: Vectors
-    """``(d,)``: the mean vector."""
+    """The mean vector ``(d,)`` float32."""
     covariance: Vectors
-    """``(d, d)`` float32."""
+    """Their covariance ``(d, d)`` float32."""
     vectors: int
-    """How many there were."""
+    """The number of vectors in the index when it was measured."""
     tails: Mapping[Script, float]
-    """By how much the best of unrelated ones stand out, against normal ones; at least 1."""
+    """Per script, how far the best unrelated vectors exceed normal ones; at least 1."""
 
     def against(self, query: Vectors, script: Script) -> tuple[float, float]:
-        """Mean and deviation of the similarities of a unit query ``(d,)``, tail included."""
+        """Mean and deviation of the similarities of a unit query ``(d,)``.
+
+        The deviation includes the factor of the script.
+        """
         variance = max(0.0, float(query @ self.covariance @ query))
         return float(self.mean @ query), math.sqrt(variance) * self.tails.get(script, 1.0)
 
     @property
     def deviation(self) -> float:
-        """That of the similarities of an average query."""
+        """The deviation of the similarities of an average query."""
         return math.sqrt(float(np.trace(self.covariance)) / len(self.covariance))
 
     def packed(self) -> bytes:
@@ -77,22 +79,22 @@ class SimilarityBaseline:
 
 
 def unpacked(data: bytes) -> SimilarityBaseline:
-    """The baseline in those bytes; raises ``ValueError`` for any others."""
+    """The baseline in the bytes of ``packed``; raises ``ValueError`` for others."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             tails = {a: float(arrays[f"tail_{a}"]) for a in _SCRIPTS if f"tail_{a}" in arrays}
             return SimilarityBaseline(
                 arrays["mean"], arrays["covariance"], int(arrays["vectors"]), tails
             )
-    except Exception as failure:  # whatever a damaged file makes of zipfile and numpy
+    except Exception as failure:  # zipfile and numpy raise almost anything on damaged files
         raise ValueError(f"no baseline: {failure}") from failure
 
 
 def measure(sample: Vectors, probes: Mapping[Script, Vectors], vectors: int) -> SimilarityBaseline:
-    """The baseline of an index of so many vectors, of which ``sample`` ``(n, d)`` are some.
+    """The baseline of an index of ``vectors`` vectors, measured on a sample ``(n, d)`` of them.
 
-    ``probes`` are arrays ``(m, d)`` of what is asked by whom. 32 of them at a time, with signs
-    by chance, make a query that is about nothing in particular and lies where queries lie.
+    ``probes`` are query vectors ``(m, d)`` per script. Sums of 32 of them with random signs serve
+    as queries that are about nothing in particular and lie where queries lie.
     """
     exact = sample.astype(np.float64)
     mean = exact.mean(axis=0)
@@ -109,10 +111,10 @@ def expected_best(vectors: int) -> float:
 
 
 def _tail(baseline: SimilarityBaseline, sample: Vectors, probes: Vectors, script: Script) -> float:
-    """How far the best of unrelated ones stand out, over how far normal ones would."""
+    """How far the best of unrelated vectors stand out, relative to normal ones."""
     if len(probes) < _MIXED:
         return 1.0
-    queries = _about_nothing(probes)
+    queries = _unrelated_queries(probes)
     best = (queries @ sample.T).max(axis=1)
     against = [baseline.against(query, script) for query in queries]
     pairs = zip(best, against, strict=True)
@@ -120,8 +122,8 @@ def _tail(baseline: SimilarityBaseline, sample: Vectors, probes: Vectors, script
     return round(max(1.0, float(np.median(z)) / expected_best(len(sample))), 4)
 
 
-def _about_nothing(probes: Vectors) -> Vectors:
-    """Unit queries ``(n, d)``, each the mean of the probes and 32 of their deviations."""
+def _unrelated_queries(probes: Vectors) -> Vectors:
+    """Unit queries ``(n, d)``: the mean of the probes plus 32 of their deviations."""
     chance = np.random.default_rng(0)
     mean = probes.mean(axis=0)
     deviations = probes - mean

@@ -93,7 +93,7 @@ def test_damage_is_reported_with_its_place(copied: Settings, pattern: str, check
         ("UPDATE assets SET live = 1 WHERE ordinal = 2", "version 2 of the asset 'a1'"),
         ("UPDATE pictures SET width = 9 WHERE width = 44", "picture"),
         ("UPDATE operations SET ordinal = 5 WHERE sequence = 9", "operation 9"),
-        ("DELETE FROM operations WHERE sequence = 9", "the history of version 9"),
+        ("DELETE FROM operations WHERE sequence = 9", "the operations of version 9"),
         ("UPDATE embeddings SET vector = zeroblob(2048) WHERE rowid = 3", "the vector of content"),
     ],
 )
@@ -109,7 +109,7 @@ def test_missing_ids_of_an_index_are_reported(copied: Settings) -> None:
     with open_engine(copied, write=True) as engine:
         engine.lexical.remove([Ordinal(5)])
         engine.lexical.commit(engine.lexical.snapshot().watermark)
-    assert problems(copied) == {"words: ids": ("1 are lacking, as [5]",)}
+    assert problems(copied) == {"words: ids": ("1 versions are missing, such as [5]",)}
     assert repair(copied).whole
     assert problems(copied) == {}
 

@@ -119,7 +119,9 @@ def test_plan_of_a_filtered_search_depends_on_the_filter(tmp_path: Path) -> None
     assert index.search(rows[5], 10, few).plan == "hnsw, exact over 300 of 4,000 vectors"
     assert "filter allows 800" in index.search(rows[5], 10, own).plan
     far = index.search(rows[5], 10, other)
-    assert far.plan.endswith("exact over 800 of 4,000 vectors, for the filter lies far away")
+    assert far.plan.endswith(
+        "exact over 800 of 4,000 vectors, since the filter excludes the neighbors"
+    )
     assert list(far.ordinals) == nearest(rows, rows[5], 10, set(other.tolist()))
 
 

@@ -51,10 +51,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One step of the catalog's history."""
+    """One entry of the catalog's log."""
 
     sequence: int
-    """From 1 upwards, without reuse."""
+    """Rises from 1, never reused."""
     kind: Literal["add", "drop"]
     ordinal: Ordinal
 
@@ -70,13 +70,13 @@ while other fields were searched, have the content hash: it identifies the text 
 
 @dataclass(frozen=True, slots=True)
 class LiveVectors:
-    """Vectors in order of ordinal, too many to hold at once."""
+    """Live vectors in ascending order of ordinal, read in portions."""
 
     sequence: int
-    """The catalog's last operation when they were alive."""
+    """The last operation of the catalog in this version."""
     count: int
     portions: Iterable[tuple[Ordinals, Vectors]]
-    """All of them, some at a time; read once."""
+    """Ordinals ``(n,)`` with vectors ``(n, d)`` float32; can be read once."""
 
 
 class Catalog(Protocol):
@@ -86,43 +86,46 @@ class Catalog(Protocol):
     """
 
     def contents(self, ids: Sequence[AssetId]) -> dict[AssetId, Digest]:
-        """The content hash of each id that is live."""
+        """The content hash of each live id."""
         ...
 
     def put(self, drafts: Sequence[Draft]) -> list[Ordinal]:
-        """New ordinals in the order of the drafts; earlier versions are dead. All or nothing."""
+        """Store the drafts in one transaction; returns their new ordinals, in order.
+
+        Earlier versions of the same ids are deleted.
+        """
         ...
 
     def delete(self, ids: Sequence[AssetId]) -> list[AssetId]:
-        """The ids that were live and are now dead."""
+        """Delete the assets in one transaction; returns the ids that were live."""
         ...
 
     def live(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
-        """Those of the ordinals that are the live version of their asset."""
+        """Those of the ordinals that are live."""
         ...
 
     def fetch(self, ordinals: Sequence[Ordinal]) -> dict[Ordinal, StoredAsset]:
-        """The versions with these ordinals, dead ones included; unknown ones are left out."""
+        """The versions with these ordinals, also deleted ones; unknown ordinals are left out."""
         ...
 
     def find(self, asset_id: AssetId) -> StoredAsset | None:
-        """The live version of the asset."""
+        """The live version of the asset; ``None`` without one."""
         ...
 
     def versions(self, asset_id: AssetId, limit: int) -> list[StoredAsset]:
-        """Every version that was stored under the id, dead ones included, newest first."""
+        """Up to ``limit`` versions of the asset, also deleted ones, newest first."""
         ...
 
     def newest(self, limit: int, before: Ordinal | None = None) -> list[Ordinal]:
-        """Live ordinals in falling order, below ``before`` if given."""
+        """Up to ``limit`` live ordinals, descending, below ``before`` if given."""
         ...
 
     def operations(self, after: int, limit: int) -> list[Operation]:
-        """What happened after that sequence number, in order, at most ``limit`` steps."""
+        """Up to ``limit`` operations after that sequence number, in order."""
         ...
 
     def last_sequence(self) -> int:
-        """The sequence number of the last operation, 0 when there is none."""
+        """The sequence number of the last operation; 0 without any."""
         ...
 
     def count(self) -> int:
@@ -130,11 +133,14 @@ class Catalog(Protocol):
         ...
 
     def store_embeddings(self, model: str, vectors: Mapping[Digest, Vectors]) -> None:
-        """Keep one vector ``(d,)`` per content hash and model; an existing one is kept."""
+        """Store a vector ``(d,)`` float32 per digest and model; an existing one is kept."""
         ...
 
     def embeddings(self, model: str, digests: Sequence[Digest]) -> dict[Digest, Vectors]:
-        """The stored vectors ``(d,)`` of these contents; unknown ones are left out."""
+        """The stored vectors ``(d,)`` of these digests; unknown ones are left out.
+
+        Raises ``IndexCorrupt`` for a damaged vector.
+        """
         ...
 
     def digests(
@@ -153,28 +159,28 @@ class Catalog(Protocol):
         subject: Subject = "picture",
         upto: Ordinal = NEWEST,
     ) -> AbstractContextManager[LiveVectors]:
-        """The vectors of the living with ordinals in that range, as of one moment.
+        """The vectors of live versions with ``above < ordinal <= upto``, in one version.
 
-        Writes go on while they are read.
+        Writes go on while they are read. Reading raises ``IndexCorrupt`` for a damaged vector.
         """
         ...
 
     def live_ordinals(self) -> Ordinals:
-        """All live ordinals, ascending."""
+        """All live ordinals ``(n,)``, ascending."""
         ...
 
     def vector_ordinals(self, model: str, subject: Subject = "picture") -> Ordinals:
-        """The live ordinals that have a vector of that model, ascending."""
+        """The live ordinals ``(n,)`` that have a vector of that model, ascending."""
         ...
 
     def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
-        """The facts of those pictures that were stored and have a vector of that model."""
+        """The facts of those pictures that are stored and have a vector of that model."""
         ...
 
     def unembedded(self, model: str, subject: Subject = "picture") -> dict[Digest, Ordinal]:
-        """What of live assets has no vector of that model yet, and a live version that has it.
+        """Digests of live versions without a vector of that model, each with one such version.
 
-        Of copy, also the versions that have none.
+        For text, versions without any text are among them.
         """
         ...
 

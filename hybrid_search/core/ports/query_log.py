@@ -1,4 +1,4 @@
-"""The log of searches and clicks."""
+"""The query log: searches and clicks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from hybrid_search.core import Click, LoggedSearch
 
 
 class QueryLog(Protocol):
-    """Searches and what of their hits was clicked. Several processes may add to one."""
+    """Logged searches and clicks on their hits. Several processes may write to one log."""
 
     def add(self, searches: Sequence[LoggedSearch], clicks: Sequence[Click]) -> None:
-        """Keep them; what has an id that is known, and a click that was counted, is passed over."""
+        """Store them; searches with a known id and repeated clicks are skipped."""
         ...
 
     def searches(self, *, mixed: bool = False) -> Iterator[LoggedSearch]:
-        """All that are kept in the order of time, or only those of two rankings, with their clicks.
+        """The searches with their clicks, in order of time; with ``mixed``, interleaved ones only.
 
-        A click on what was not shown is none.
+        Clicks on assets that were not shown are left out.
         """
         ...
 
@@ -27,7 +27,7 @@ class QueryLog(Protocol):
         ...
 
     def forget(self, before: str | None = None) -> int:
-        """Remove what is older than that time, or all; the number of searches removed."""
+        """Delete everything before that time, or all; returns the number of searches deleted."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What a generation was built with: the manifest in its folder."""
+"""The manifest of a generation: what it was built with."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Manifest:
     model: str
     """The key of the model's vectors."""
     copy: str = ""
-    """The key of the vectors of copy, which all copy has; empty where it was not embedded."""
+    """The key of the text vectors; empty if not all texts have one."""
     embedding: Mapping[str, str | None] = field(default_factory=dict)
-    """How that model is named in the settings: ``model`` and ``pretrained``."""
+    """The settings of that model: ``model`` and ``pretrained``."""
     format: int = FORMAT
 
 
 def new_manifest(analyzer: str, model: str, fields: Fields, section: EmbeddingSection) -> Manifest:
-    """What a generation is built with now."""
+    """The manifest of a generation that is built now."""
     return Manifest(
         analyzer=analyzer,
         model=model,
@@ -44,19 +44,19 @@ def new_manifest(analyzer: str, model: str, fields: Fields, section: EmbeddingSe
 
 
 def forget_copy(folder: Path) -> None:
-    """Say that the generation's vectors of copy are not whole: what comes in now gets none."""
+    """Record that the generation's text vectors are incomplete, since new texts get none."""
     manifest = read_manifest(folder)
     if manifest.copy:
         write_manifest(folder, replace(manifest, copy=""))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Put the manifest into a generation's folder, twice and atomically."""
+    """Write the manifest and its copy into a generation's folder, each atomically."""
     write_twice(folder / _MANIFEST, orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The generation's manifest; raises ``IndexCorrupt``."""
+    """The manifest of the generation; raises ``IndexCorrupt`` if it cannot be read."""
     try:
         return Manifest(**orjson.loads(read_either(folder / _MANIFEST) or b"nothing"))
     except (OSError, ValueError, TypeError, IndexCorrupt) as failure:
@@ -67,11 +67,11 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def damage_of_manifest(folder: Path) -> str:
-    """What is wrong with the manifest or its copy; empty when nothing is."""
+    """What is wrong with the manifest or its copy; empty without damage."""
     damaged = damaged_copies(folder / _MANIFEST)
-    return f"{', '.join(map(str, damaged))}: not what was written" if damaged else ""
+    return f"{', '.join(map(str, damaged))}: checksum is wrong" if damaged else ""
 
 
 def mend_manifest(folder: Path) -> str:
-    """What was wrong with a copy of the manifest and is put right; empty when nothing was."""
+    """Restore a damaged copy of the manifest; returns what was done, or empty."""
     return f"{folder / _MANIFEST} was written again" if mend(folder / _MANIFEST) else ""

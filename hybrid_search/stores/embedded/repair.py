@@ -1,4 +1,4 @@
-"""Putting right what verification finds, from what is left; and saying what could not be."""
+"""Repair what verification finds, from what is left, and report what is lost."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from hybrid_search.stores.embedded.verify import Check, Progress, damaged_pictur
 
 @dataclass(slots=True)
 class Repaired:
-    """What was done, what is lost, and what verification says afterwards."""
+    """The result of a repair."""
 
     done: list[str] = field(default_factory=list)
-    """A sentence for each repair."""
+    """A message per repair."""
     lost: list[str] = field(default_factory=list)
-    """What has to be ingested again, or restored from a snapshot: a sentence each."""
+    """A message per item that has to be ingested again or restored from a snapshot."""
     checks: list[Check] = field(default_factory=list)
-    """Every check, after the repairs."""
+    """The checks after the repairs."""
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is wrong any more."""
+        """Whether no check has a problem."""
         return not any(check.problems for check in self.checks)
 
 
 def repair(settings: Settings, progress: Progress | None = None) -> Repaired:
-    """Put right what can be: rows, pictures' facts, index files, ids; then verify.
+    """Repair rows, facts of pictures, index files and ids, then verify.
 
-    Damaged rows are taken out, index files are made again from the catalog. Raises
-    ``IndexLocked`` while another process writes, ``IndexMissing`` without a catalog, and
-    ``IndexCorrupt`` for one whose pages make no sense: that one can only be restored.
+    Damaged rows are deleted; index files are built from the catalog again. Raises ``IndexLocked``
+    while another process writes, ``IndexMissing`` without a catalog, and ``IndexCorrupt`` for a
+    catalog with malformed pages, which can only be restored.
     """
     if not (settings.data_dir / CATALOG).is_file():
         raise IndexMissing(
@@ -59,7 +59,7 @@ def repair(settings: Settings, progress: Progress | None = None) -> Repaired:
 def _check_pages(catalog: SqliteCatalog) -> None:
     if damage := catalog.health.malformed():
         raise IndexCorrupt(
-            f"catalog: its pages make no sense, {damage[0]}; what they held cannot be made again,"
+            f"catalog: its pages are malformed, {damage[0]}; they cannot be repaired,"
             " run: hybrid-search restore SNAPSHOT"
         )
 
@@ -68,7 +68,7 @@ def _repair_rows(catalog: SqliteCatalog, repaired: Repaired) -> None:
     damaged = catalog.health.damaged()
     catalog.health.remove(damaged)
     for row in damaged:
-        repaired.done.append(f"catalog: {row.says} was damaged, and taken out")
+        repaired.done.append(f"catalog: {row.says} was damaged and is deleted")
         if row.table == "assets":
             repaired.lost.append(f"{row.says}; ingest it again")
 
@@ -76,13 +76,13 @@ def _repair_rows(catalog: SqliteCatalog, repaired: Repaired) -> None:
 def _repair_pictures(
     settings: Settings, catalog: SqliteCatalog, repaired: Repaired, progress: Progress | None
 ) -> None:
-    """Move damaged originals away, and find out again what is known of whole ones."""
+    """Remove damaged originals, and read the facts of the others again."""
     pictures = open_pictures(settings)
     damaged = damaged_pictures(settings, catalog, progress)
-    for digest, says in damaged.items():
+    for digest, problem in damaged.items():
         pictures.remove(Digest(digest))
-        names = ", ".join(catalog.health.holders(Digest(digest))) or "no live asset"
-        repaired.lost.append(f"{says}; it is the picture of {names}")
+        names = ", ".join(catalog.health.assets_with(Digest(digest))) or "no live asset"
+        repaired.lost.append(f"{problem}; it is the picture of {names}")
     for digest in catalog.health.facts_missing():
         try:
             facts = check_picture(pictures.read(digest), settings.pictures.limits()).facts
@@ -90,22 +90,24 @@ def _repair_pictures(
             repaired.lost.append(str(failure))
         else:
             catalog.health.store_facts(facts)
-            repaired.done.append(f"catalog: what is known of picture {digest} was found out again")
+            repaired.done.append(f"catalog: the facts of picture {digest} were read again")
 
 
 def _repair_indexes(settings: Settings, repaired: Repaired) -> None:
-    """A start repairs files and words; vectors that are lacking are put in by building anew."""
+    """Open for writing, which repairs files and the lexical index; rebuild incomplete vectors."""
     storage = settings.storage.model_copy(update={"verify_at_start": True})
     settings = settings.model_copy(update={"storage": storage})
     with open_engine(settings, write=True) as engine:
         repaired.done += engine.repairs
         engine.embed_missing()
-        lacking = [
+        incomplete = [
             subject
             for subject, store in engine.vector_stores.items()
             if set(store.index.ordinals())
             != set(engine.catalog.vector_ordinals(store.key, subject))
         ]
-    if lacking:
+    if incomplete:
         rebuild_vectors(settings)
-        repaired.done.append(f"vectors: built anew, {' and '.join(lacking)} ones were lacking")
+        repaired.done.append(
+            f"vectors: rebuilt, since those of {' and '.join(incomplete)} were incomplete"
+        )

@@ -1,7 +1,7 @@
-"""Copies of a whole data folder that hold together, and the way back from them.
+"""Consistent copies of a data folder, and how to restore them.
 
-Indexes are copied before the catalog, pictures after it: so an index is never ahead of the
-catalog, and no asset is without its picture. What an index lacks is replayed when it is opened.
+Indexes are copied before the catalog, and pictures after it. So an index is never ahead of the
+catalog, and every asset has its picture. Opening the copy replays the operations since.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ _Copy = Callable[[Path, Path], object]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a snapshot holds."""
+    """The contents of a snapshot."""
 
     path: str
     created: str
     """UTC, ISO 8601."""
     version: str
-    """Of the program that made it."""
+    """The version of hybrid_search that made it."""
     generation: str
     sequence: int
-    """The catalog's last operation in it."""
+    """The last operation of its catalog."""
     assets: int
     files: int
     bytes: int
@@ -60,18 +60,19 @@ class Snapshot:
 def snapshot(
     settings: Settings, target: Path, *, link: bool = False, progress: Progress | None = None
 ) -> Snapshot:
-    """What the snapshot in the new folder ``target`` holds; it has been opened and counted.
+    """Copy the data folder to the new folder ``target``, and open the copy to check it.
 
-    A service over the data folder goes on reading and writing. With ``link`` files that never
-    change are not copied but linked, on the same disk only: at once, and no help against the
-    disk's own damage. Raises ``InvalidInput`` for a folder that exists, ``IndexMissing``.
+    A service over the data folder goes on reading and writing. With ``link``, files that never
+    change are hard-linked: this takes no time, but only works on the same disk and does not
+    protect from its failure. Raises ``InvalidInput`` for a folder that exists, and
+    ``IndexMissing`` without an index.
     """
     if target.exists():
         raise InvalidInput(f"snapshot: {target} exists already; name a new folder")
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with storing(target):
-            facts = _taken(settings, aside, target, os.link if link else _copy, progress)
+            facts = _write_snapshot(settings, aside, target, os.link if link else _copy, progress)
             _sync_all(aside)
             publish(aside, target)
     finally:
@@ -80,7 +81,10 @@ def snapshot(
 
 
 def read_snapshot(path: Path, *, hashes: bool = True) -> Snapshot:
-    """What the snapshot holds; raises ``IndexCorrupt`` when a file is not as it was written."""
+    """The contents of a snapshot, verified.
+
+    Raises ``IndexMissing`` for a folder that is none, and ``IndexCorrupt`` for a damaged one.
+    """
     try:
         told = read_facts(path / _FACTS)
         damage = differences(path, from_json(told.pop("inventory")), hashes=hashes)
@@ -96,10 +100,10 @@ def read_snapshot(path: Path, *, hashes: bool = True) -> Snapshot:
 
 
 def restore(settings: Settings, source: Path, progress: Progress | None = None) -> Snapshot:
-    """Fill the empty data folder from the snapshot, and open it.
+    """Copy the snapshot into the empty data folder, and open it.
 
-    Raises ``InvalidInput`` for a data folder that holds anything, ``IndexMissing`` and
-    ``IndexCorrupt`` for what is no whole snapshot. The catalog comes last: before it is there,
+    Raises ``InvalidInput`` for a data folder that is not empty, ``IndexMissing`` and
+    ``IndexCorrupt`` for a missing or damaged snapshot. The catalog is copied last: without it,
     nothing opens the folder.
     """
     target, facts = settings.data_dir, read_snapshot(source)
@@ -119,7 +123,7 @@ def restore(settings: Settings, source: Path, progress: Progress | None = None) 
 
 
 def _fill(target: Path, source: Path, progress: Progress | None) -> None:
-    """Copy what the snapshot holds, the catalog last."""
+    """Copy the files of the snapshot, the catalog last."""
     files = [path for path in sorted(source.rglob("*")) if path.is_file() and path.name != _FACTS]
     files.sort(key=lambda path: path.name == CATALOG)
     for number, path in enumerate(files, 1):
@@ -130,7 +134,7 @@ def _fill(target: Path, source: Path, progress: Progress | None) -> None:
             progress("files", number, len(files))
 
 
-def _taken(
+def _write_snapshot(
     settings: Settings, aside: Path, target: Path, copy: _Copy, progress: Progress | None
 ) -> Snapshot:
     generation = _copy_generation(settings, aside, copy)
@@ -155,7 +159,7 @@ def _taken(
 
 
 def _copy_generation(settings: Settings, aside: Path, copy: _Copy) -> str:
-    """The name of the generation that serves, copied as of a moment."""
+    """Copy one version of the serving generation; returns its name."""
     held = GenerationFolders(settings.data_dir / "generations").hold()
     if held is None:
         raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
@@ -166,22 +170,22 @@ def _copy_generation(settings: Settings, aside: Path, copy: _Copy) -> str:
         if path.is_file():
             copy(path, target / path.name)
         elif path.name != LEXICAL:
-            _copy_sealed(path, target / path.name, copy)
+            _copy_segment(path, target / path.name, copy)
     GenerationFolders(aside / "generations").point_to(target)
     hold.release()
     return folder.name
 
 
-def _copy_sealed(folder: Path, target: Path, copy: _Copy) -> None:
-    """The vector index that was sealed last."""
+def _copy_segment(folder: Path, target: Path, copy: _Copy) -> None:
+    """Copy the newest segment of a vector index."""
     target.mkdir()
     if (held := GenerationFolders(folder).hold()) is None:
         return
-    sealed, hold = held
-    (target / sealed.name).mkdir()
-    for path in sealed.iterdir():
-        copy(path, target / sealed.name / path.name)
-    GenerationFolders(target).point_to(target / sealed.name)
+    segment, hold = held
+    (target / segment.name).mkdir()
+    for path in segment.iterdir():
+        copy(path, target / segment.name / path.name)
+    GenerationFolders(target).point_to(target / segment.name)
     hold.release()
 
 
@@ -194,7 +198,7 @@ def _copy_catalog(settings: Settings, aside: Path) -> None:
 
 
 def _copy_pictures(settings: Settings, aside: Path, copy: _Copy, progress: Progress | None) -> None:
-    """The originals of all versions that the copied catalog knows."""
+    """Copy the originals of all versions in the copied catalog."""
     copied = settings.model_copy(update={"data_dir": aside})
     with closing(open_catalog(copied, write=False)) as catalog:
         digests = catalog.health.picture_digests()
@@ -208,7 +212,7 @@ def _copy_pictures(settings: Settings, aside: Path, copy: _Copy, progress: Progr
 
 
 def _opened(settings: Settings, folder: Path) -> tuple[int, int]:
-    """How many assets the copied folder opens with, and its last operation."""
+    """Open the copied folder; returns its number of assets and last operation."""
     with open_engine(settings.model_copy(update={"data_dir": folder})) as engine:
         found = engine.catalog.count(), engine.catalog.last_sequence()
     for ending in ("-wal", "-shm"):

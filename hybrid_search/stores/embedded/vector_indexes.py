@@ -1,4 +1,4 @@
-"""The vectors of a generation by subject: where they are found, followed and looked after."""
+"""The vector indexes of a generation, one per subject."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from hybrid_search.stores.local.log_replay import VectorReplay
 from hybrid_search.stores.local.view import VectorSource
 
 FOLDERS: dict[Subject, str] = {"picture": "vectors", "copy": "copy"}
-"""Where in a generation's folder each subject's index lies."""
+"""The folder of each subject's index in that of a generation."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorStore:
-    """The vectors of one subject: how they are called in the catalog, and their index."""
+    """The index of one subject's vectors, and their key in the catalog."""
 
     subject: Subject
     key: str
@@ -53,7 +53,7 @@ class VectorStore:
 
 
 VectorStores = Mapping[Subject, VectorStore]
-"""Those that are searched: pictures always, copy where it was embedded and is asked for."""
+"""The indexes that are searched: pictures always, text if it is embedded and enabled."""
 
 
 def open_vector_stores(
@@ -64,10 +64,10 @@ def open_vector_stores(
     *,
     checked: bool = False,
 ) -> VectorStores:
-    """The stores of the generation in the folder, as they were sealed last.
+    """Open the newest segments of the generation in the folder; nothing is replayed yet.
 
-    If they are to be ``checked``, every file is compared with its hash; with ``repairs`` damaged
-    ones are set aside.
+    With ``checked``, every file is compared with its hash. With ``repairs``, damaged segments are
+    moved away.
     """
     manifest = read_manifest(folder)
     keys: dict[Subject, str] = {"picture": manifest.model}
@@ -84,7 +84,7 @@ def open_vector_stores(
 
 
 def baseline_file(folder: Path, subject: Subject) -> BaselineFile:
-    """What was measured of that index of the generation in the folder."""
+    """The baseline file of that index of the generation in the folder."""
     return BaselineFile(folder / f"{FOLDERS[subject]}-background")
 
 
@@ -96,7 +96,7 @@ def vector_index(
     *,
     checked: bool = False,
 ) -> FaissIndex:
-    """The index that is sealed in the folder, empty where none is; ``key`` has the dimension."""
+    """Open the index in the folder, empty if it has no segment; ``key`` has the dimension."""
     dimension = int(key.rsplit("/", 1)[-1])
     return FaissIndex(dimension, folder, plan, checked=checked, repairs=repairs)
 
@@ -123,7 +123,7 @@ def unavailable_lists(settings: Settings, stores: VectorStores) -> dict[ListName
 
 
 def configured_plan(settings: Settings, *, maintenance: MaintenanceMode = "inline") -> VectorPlan:
-    """How the settings want indexes built, on this machine."""
+    """The settings of vector indexes, with threads and memory of this machine."""
     plan = VectorPlan(**settings.vector.model_dump())
     threads = plan.build_threads or (1 if maintenance == "thread" else os.cpu_count() or 1)
     memory = plan.memory_mb or _half_of_the_memory() // (1 + settings.embedding.embed_copy)
@@ -131,7 +131,7 @@ def configured_plan(settings: Settings, *, maintenance: MaintenanceMode = "inlin
 
 
 def _half_of_the_memory() -> int:
-    """In megabytes; 0, which sets no limit, where the system does not say."""
+    """In megabytes; 0 for no limit, where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 >> 20
     except (AttributeError, ValueError, OSError):

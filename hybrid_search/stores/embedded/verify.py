@@ -1,6 +1,6 @@
-"""Whether all that is stored is as it was written, and the three stores agree; changes nothing.
+"""Verify checksums of everything stored, and that catalog and indexes agree.
 
-It may run beside a service that writes.
+It changes nothing and may run beside a service that writes.
 """
 
 from __future__ import annotations
@@ -26,34 +26,33 @@ from hybrid_search.stores.embedded.vector.segment import open_segment
 from hybrid_search.stores.embedded.vector_indexes import FOLDERS, VectorStore, baseline_file
 
 SHOWN = 20
-"""Sentences that a check gives at most."""
+"""The most problems that a check lists."""
 Progress = Callable[[str, int, int], None]
-"""Told the check, how many are done and of how many."""
+"""Called with the name of the check, the number done, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     seen: int
-    """Of how many: rows, files, pictures, ids."""
+    """The number of rows, files, pictures or ids checked."""
     problems: tuple[str, ...] = ()
-    """A sentence each; empty when all is well."""
+    """A message per problem; empty without any."""
 
 
 def verify(settings: Settings, progress: Progress | None = None) -> list[Check]:
-    """Every check of the data folder, in the order of what depends on what.
+    """Run every check of the data folder; dependent checks come later.
 
-    The first alone, where the catalog's pages make no sense.
-
-    Raises ``IndexMissing`` without a catalog.
+    If the catalog's pages are malformed, that is the only check. Raises ``IndexMissing`` without a
+    catalog.
     """
-    tell = progress or _nobody
+    tell = progress or _no_progress
     with closing(open_catalog(settings, write=False)) as catalog:
         checks = list(_catalog(catalog))
         if len(checks) == 1:
-            return checks  # Nothing else can be compared with pages that make no sense.
+            return checks  # Nothing else can be compared with malformed pages.
         checks.append(_pictures(settings, catalog, tell))
     checks += list(_generation(settings))
     return [*checks, *_agreement(settings)]
@@ -62,7 +61,7 @@ def verify(settings: Settings, progress: Progress | None = None) -> list[Check]:
 def damaged_pictures(
     settings: Settings, catalog: SqliteCatalog, progress: Progress | None = None
 ) -> dict[str, str]:
-    """The pictures that are missing or not what was stored, by their hash, and what is wrong."""
+    """The problem of each picture that is missing or damaged, by digest."""
     pictures, digests = open_pictures(settings), catalog.health.picture_digests()
     found: dict[str, str] = {}
     for number, digest in enumerate(digests, 1):
@@ -80,7 +79,7 @@ def _catalog(catalog: SqliteCatalog) -> Iterator[Check]:
     yield Check("catalog pages", 1, tuple(malformed))
     if not malformed:
         damaged = [row.says for row in catalog.health.damaged()]
-        missing = [f"what is known of picture {d}" for d in catalog.health.facts_missing()]
+        missing = [f"the facts of picture {d} are missing" for d in catalog.health.facts_missing()]
         yield Check("catalog rows", catalog.health.rows(), _some([*damaged, *missing]))
 
 
@@ -90,18 +89,18 @@ def _pictures(settings: Settings, catalog: SqliteCatalog, tell: Progress) -> Che
 
 
 def _generation(settings: Settings) -> Iterator[Check]:
-    """The files of the generation that serves."""
+    """Checks of the files of the serving generation."""
     folders = GenerationFolders(settings.data_dir / "generations")
     if (held := folders.hold()) is None:
         raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search repair")
     folder, hold = held
-    yield Check("generation", 4, _told(folders.damage(), damage_of_manifest(folder)))
+    yield Check("generation", 4, _nonempty(folders.damage(), damage_of_manifest(folder)))
     yield Check("words: files", *_counted(folder / LEXICAL, damage_beside_a_writer))
     for subject, name in FOLDERS.items():
         yield Check(f"{subject} vectors: files", *_counted(folder / name, _sealed))
         baseline = baseline_file(folder, subject)
-        damage = f"{baseline.path} is not what was written" if baseline.is_damaged() else ""
-        yield Check(f"{subject} vectors: baseline", int(baseline.path.is_file()), _told(damage))
+        damage = f"{baseline.path} is damaged" if baseline.is_damaged() else ""
+        yield Check(f"{subject} vectors: baseline", int(baseline.path.is_file()), _nonempty(damage))
     hold.release()
 
 
@@ -113,18 +112,18 @@ def _sealed(folder: Path) -> str:
 
 
 def _counted(folder: Path, damage: Callable[[Path], str]) -> tuple[int, tuple[str, ...]]:
-    """How many files there are, and what is wrong with them."""
+    """The number of files in the folder, and what is wrong with them."""
     if not folder.is_dir():
         return 0, ()
     seen = sum(path.is_file() for path in folder.rglob("*"))
     try:
-        return seen, _told(damage(folder))
+        return seen, _nonempty(damage(folder))
     except (SearchError, OSError) as failure:
         return seen, (str(failure),)
 
 
 def _agreement(settings: Settings) -> Iterator[Check]:
-    """Whether the indexes hold what lives, no more and no less."""
+    """Checks that the indexes hold exactly the live versions."""
     try:
         with open_engine(settings) as engine:
             yield from _compared(engine)
@@ -136,19 +135,19 @@ def _compared(engine: Engine) -> Iterator[Check]:
     catalog = engine.catalog
     engine.lexical.refresh()
     since = engine.lexical.snapshot().watermark
-    held, living = engine.lexical.snapshot().ordinals(), catalog.live_ordinals()
-    yield Check("words: ids", len(living), _unlike(catalog, since, held, living))
+    held, live = engine.lexical.snapshot().ordinals(), catalog.live_ordinals()
+    yield Check("words: ids", len(live), _unlike(catalog, since, held, live))
     for subject, store in engine.vector_stores.items():
         held, since = store.index.ordinals(), min(since, store.index.watermark)
-        living = catalog.vector_ordinals(store.key, subject)
-        yield Check(f"{subject} vectors: ids", len(living), _unlike(catalog, since, held, living))
-        lacking = _lacking(engine, store)
-        said = f"{lacking} of live assets have none" if lacking else ""
-        yield Check(f"{subject} vectors: embedded", len(living), _told(said))
+        live = catalog.vector_ordinals(store.key, subject)
+        yield Check(f"{subject} vectors: ids", len(live), _unlike(catalog, since, held, live))
+        missing = _missing_vectors(engine, store)
+        said = f"{missing} live assets have none" if missing else ""
+        yield Check(f"{subject} vectors: embedded", len(live), _nonempty(said))
 
 
-def _lacking(engine: Engine, store: VectorStore) -> int:
-    """How many live contents have no vector and should have one; what has no copy needs none."""
+def _missing_vectors(engine: Engine, store: VectorStore) -> int:
+    """The number of live pictures or texts without a vector; empty texts need none."""
     unembedded = engine.catalog.unembedded(store.key, store.subject)
     if store.subject == "picture":
         return len(unembedded)
@@ -157,21 +156,23 @@ def _lacking(engine: Engine, store: VectorStore) -> int:
     return sum(bool(fields.searched_texts(version.asset)) for version in versions)
 
 
-def _unlike(
-    catalog: SqliteCatalog, since: int, held: Ordinals, living: Ordinals
-) -> tuple[str, ...]:
-    """What only one of them has, but for what was written since."""
+def _unlike(catalog: SqliteCatalog, since: int, held: Ordinals, live: Ordinals) -> tuple[str, ...]:
+    """The differences between index and catalog, except for what was written since."""
     fresh = [operation.ordinal for operation in catalog.operations(since, 1_000_000)]
-    dead = np.setdiff1d(np.setdiff1d(held, living), fresh)
-    lost = np.setdiff1d(np.setdiff1d(living, held), fresh)
-    return _told(
-        f"{len(dead)} are in it that are dead, as {dead[:3].tolist()}" if len(dead) else "",
-        f"{len(lost)} are lacking, as {lost[:3].tolist()}" if len(lost) else "",
+    deleted = np.setdiff1d(np.setdiff1d(held, live), fresh)
+    missing = np.setdiff1d(np.setdiff1d(live, held), fresh)
+    return _nonempty(
+        f"{len(deleted)} deleted versions are in it, such as {deleted[:3].tolist()}"
+        if len(deleted)
+        else "",
+        f"{len(missing)} versions are missing, such as {missing[:3].tolist()}"
+        if len(missing)
+        else "",
     )
 
 
-def _told(*problems: str) -> tuple[str, ...]:
-    """Those that say anything."""
+def _nonempty(*problems: str) -> tuple[str, ...]:
+    """The messages that are not empty."""
     return tuple(filter(None, problems))
 
 
@@ -180,5 +181,5 @@ def _some(problems: list[str]) -> tuple[str, ...]:
     return (*problems[:SHOWN], *([f"and {more} more"] if more > 0 else []))
 
 
-def _nobody(check: str, done: int, total: int) -> None:
-    """Told of progress where nobody looks."""
+def _no_progress(check: str, done: int, total: int) -> None:
+    """Ignores progress."""

@@ -1,4 +1,4 @@
-"""A catalog in dictionaries."""
+"""A catalog in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hybrid_search.core.ports import (
 
 
 class MemoryCatalog:
-    """A ``Catalog`` that forgets everything with the process."""
+    """A ``Catalog`` in dictionaries."""
 
     def __init__(self) -> None:
         self._guard = threading.RLock()
@@ -41,13 +41,11 @@ class MemoryCatalog:
         """Do nothing: there is nothing to release."""
 
     def contents(self, ids: Sequence[AssetId]) -> dict[AssetId, Digest]:
-        """The content hash of each id that is live."""
         with self._guard:
             return {name: self._contents[self._live[name]] for name in ids if name in self._live}
 
     def put(self, drafts: Sequence[Draft]) -> list[Ordinal]:
-        """New ordinals in the order of the drafts; earlier versions are dead. All or nothing."""
-        # What cannot be stored fails here, before anything has changed.
+        # Fails here for what cannot be stored, before anything has changed.
         assets = [decode_asset(encode_asset(draft.asset)) for draft in drafts]
         now = datetime.now(UTC).isoformat(timespec="seconds")
         ordinals = []
@@ -65,61 +63,50 @@ class MemoryCatalog:
         return ordinals
 
     def delete(self, ids: Sequence[AssetId]) -> list[AssetId]:
-        """The ids that were live and are now dead."""
         with self._guard:
             return [name for name in ids if self._retire(name)]
 
     def live(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
-        """Those of the ordinals that are the live version of their asset."""
         with self._guard:
-            return self._alive() & set(ordinals)
+            return self._live_ordinals() & set(ordinals)
 
     def fetch(self, ordinals: Sequence[Ordinal]) -> dict[Ordinal, StoredAsset]:
-        """The versions with these ordinals, dead ones included; unknown ones are left out."""
         with self._guard:
             return {o: self._versions[o] for o in ordinals if o in self._versions}
 
     def find(self, asset_id: AssetId) -> StoredAsset | None:
-        """The live version of the asset."""
         with self._guard:
             known = self._live.get(asset_id)
             return None if known is None else self._versions[known]
 
     def versions(self, asset_id: AssetId, limit: int) -> list[StoredAsset]:
-        """Every version that was stored under the id, dead ones included, newest first."""
         with self._guard:
             known = [one for one in self._versions.values() if one.asset.id == asset_id]
         return known[::-1][:limit]
 
     def newest(self, limit: int, before: Ordinal | None = None) -> list[Ordinal]:
-        """Live ordinals in falling order, below ``before`` if given."""
         with self._guard:
-            falling = sorted(self._alive(), reverse=True)
+            falling = sorted(self._live_ordinals(), reverse=True)
         return [ordinal for ordinal in falling if before is None or ordinal < before][:limit]
 
     def operations(self, after: int, limit: int) -> list[Operation]:
-        """What happened after that sequence number, in order, at most ``limit`` steps."""
         with self._guard:
             return self._history[after : after + limit]
 
     def last_sequence(self) -> int:
-        """The sequence number of the last operation, 0 when there is none."""
         with self._guard:
             return len(self._history)
 
     def count(self) -> int:
-        """The number of live assets."""
         with self._guard:
             return len(self._live)
 
     def store_embeddings(self, model: str, vectors: Mapping[Digest, Vectors]) -> None:
-        """Keep one vector ``(d,)`` per content hash and model; an existing one is kept."""
         with self._guard:
             for digest, vector in vectors.items():
                 self._vectors.setdefault((model, digest), vector.astype(np.float32))
 
     def embeddings(self, model: str, digests: Sequence[Digest]) -> dict[Digest, Vectors]:
-        """The stored vectors ``(d,)`` of these contents; unknown ones are left out."""
         with self._guard:
             return {d: self._vectors[model, d] for d in digests if (model, d) in self._vectors}
 
@@ -140,9 +127,10 @@ class MemoryCatalog:
         subject: Subject = "picture",
         upto: Ordinal = NEWEST,
     ) -> Iterator[LiveVectors]:
-        """The vectors of the living with ordinals in that range, as of one moment."""
         with self._guard:
-            among = [ordinal for ordinal in sorted(self._alive()) if above < ordinal <= upto]
+            among = [
+                ordinal for ordinal in sorted(self._live_ordinals()) if above < ordinal <= upto
+            ]
             rows = [
                 (ordinal, self._vectors[model, digest])
                 for ordinal, digest in self.digests(among, model, subject).items()
@@ -153,19 +141,16 @@ class MemoryCatalog:
         yield LiveVectors(sequence, len(rows), portions)
 
     def live_ordinals(self) -> Ordinals:
-        """All live ordinals, ascending."""
         with self._guard:
-            return np.array(sorted(self._alive()), np.int64)
+            return np.array(sorted(self._live_ordinals()), np.int64)
 
     def vector_ordinals(self, model: str, subject: Subject = "picture") -> Ordinals:
-        """The live ordinals that have a vector of that model, ascending."""
         with self._guard:
-            digests = self.digests(sorted(self._alive()), model, subject)
+            digests = self.digests(sorted(self._live_ordinals()), model, subject)
             held = [o for o, digest in digests.items() if (model, digest) in self._vectors]
             return np.array(held, np.int64)
 
     def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
-        """The facts of those pictures that were stored and have a vector of that model."""
         with self._guard:
             shown = [version.picture for version in self._versions.values()]
             facts = {picture.digest: picture for picture in shown if picture is not None}
@@ -173,18 +158,17 @@ class MemoryCatalog:
             return {d: facts[d] for d in stored if (model, d) in self._vectors}
 
     def unembedded(self, model: str, subject: Subject = "picture") -> dict[Digest, Ordinal]:
-        """What of live assets has no vector of that model yet, and a live version that has it."""
         with self._guard:
-            falling = sorted(self._alive(), reverse=True)
-            holders = {d: o for o, d in self.digests(falling, model, subject).items()}
-            return {d: o for d, o in holders.items() if (model, d) not in self._vectors}
+            falling = sorted(self._live_ordinals(), reverse=True)
+            found = {d: o for o, d in self.digests(falling, model, subject).items()}
+            return {d: o for d, o in found.items() if (model, d) not in self._vectors}
 
     def _text_digest(self, ordinal: Ordinal, model: str) -> Digest:
         text = self._texts.get(ordinal)
         known = text is not None and text.fields == searched_fields(model)
         return text.digest if text is not None and known else self._contents[ordinal]
 
-    def _alive(self) -> set[Ordinal]:
+    def _live_ordinals(self) -> set[Ordinal]:
         return set(self._live.values())
 
     def _retire(self, asset_id: AssetId) -> bool:

@@ -1,4 +1,4 @@
-"""Vectors without a model: equal inputs lie together, others apart."""
+"""An embedder without a model: equal inputs have equal vectors, others unrelated ones."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from hybrid_search.images.preprocess import preprocess
 
 
 class HashEmbedder:
-    """An ``Embedder`` whose vectors are drawn by chance, seeded by the input's hash.
+    """An ``Embedder`` of random vectors, seeded by the hash of the input.
 
-    A picture and a text are never alike; only equal inputs are.
+    Pictures and texts are unrelated.
     """
 
     def __init__(self, dimension: int = 64) -> None:
@@ -25,25 +25,22 @@ class HashEmbedder:
         self.preprocess_spec = PreprocessSpec(32, 32)
 
     def pixels(self, batch: Pixels) -> Vectors:
-        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
         return self._rows([digest_of(picture.tobytes()) for picture in batch])
 
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
         return self._rows(
             [digest_of(preprocess(p, self.preprocess_spec).tobytes()) for p in pictures]
         )
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """One unit row per text, ``(n, d)`` float32."""
         return self._rows([digest_of(text.encode("utf-8", "replace")) for text in texts])
 
     def queries(self, texts: Sequence[str]) -> Vectors:
-        """The same: there are no prompts."""
+        """The same as ``texts``: there are no prompts."""
         return self.texts(texts)
 
     def token_count(self, text: str) -> int:
-        """Characters of the text: none are cut."""
+        """The number of characters; no text is truncated."""
         return len(text)
 
     def _rows(self, digests: Sequence[Digest]) -> Vectors:

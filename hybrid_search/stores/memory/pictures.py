@@ -1,4 +1,4 @@
-"""Pictures in a dictionary."""
+"""A picture store in memory."""
 
 from __future__ import annotations
 
@@ -9,23 +9,20 @@ from hybrid_search.images.decode import check_picture, shrink
 
 
 class MemoryPictures:
-    """A ``PictureStore`` that forgets everything with the process."""
+    """A ``PictureStore`` in a dictionary."""
 
     def __init__(self, limits: PictureLimits | None = None) -> None:
         self._limits = limits or PictureLimits()
         self._originals: dict[Digest, bytes] = {}
 
     def put(self, digest: Digest, data: bytes) -> None:
-        """Keep the bytes. Known content is left as it is."""
         self._originals.setdefault(digest, data)
 
     def read(self, digest: Digest) -> bytes:
-        """The bytes; raises ``IndexCorrupt`` when they are missing."""
         try:
             return self._originals[digest]
         except KeyError:
             raise IndexCorrupt(f"pictures: {digest} is missing") from None
 
     def thumbnail(self, digest: Digest, side: int) -> bytes:
-        """A WebP whose longer side is at most ``side`` pixels."""
         return shrink(check_picture(self.read(digest), self._limits).rgb, side)

@@ -1,4 +1,4 @@
-"""Nearest neighbours by looking at every vector."""
+"""A vector index that scans every vector."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ class MemoryVectors:
         self._guard = threading.Lock()
 
     def add(self, ordinals: Ordinals, vectors: Vectors) -> None:
-        """Index these vectors ``(n, d)``; the ordinals are new and ascending."""
         if vectors.shape != (len(ordinals), self._dimension):
             raise EngineFailure(f"vectors of shape {vectors.shape} for {len(ordinals)} ordinals")
         with self._guard:
@@ -45,13 +44,11 @@ class MemoryVectors:
             self._last = Ordinal(rising[-1])
 
     def remove(self, ordinals: Iterable[Ordinal]) -> None:
-        """Forget these vectors; unknown ones are no error."""
         gone = set(ordinals)
         with self._guard:
             self._rows = {o: row for o, row in self._rows.items() if o not in gone}
 
     def search(self, vector: Vectors, limit: int, allowed: Ordinals | None = None) -> VectorMatches:
-        """The nearest to ``vector`` ``(d,)``, only among ``allowed`` (ascending) if given."""
         if vector.shape != (self._dimension,):
             raise EngineFailure(f"vector of shape {vector.shape}, the index has {self._dimension}")
         rows = self._rows
@@ -62,63 +59,53 @@ class MemoryVectors:
         return VectorMatches(found, tuple(-score for score, _ in best), "every vector, in memory")
 
     def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
-        """The exact cosine of each of these versions that has a vector."""
         rows = self._rows
         return {o: float(rows[o] @ vector) for o in ordinals if o in rows}
 
     def advance(self, watermark: int) -> None:
-        """Remember that everything up to that operation is in."""
         self._watermark = watermark
 
     @property
     def watermark(self) -> int:
-        """The last operation that is in; 0 for a new index."""
         return self._watermark
 
     @property
     def last_ordinal(self) -> Ordinal:
-        """The highest ordinal that was ever added, 0 when there is none."""
         return self._last
 
     def vector(self, ordinal: Ordinal) -> Vectors | None:
-        """The vector ``(d,)`` of that version."""
         row = self._rows.get(ordinal)
         return None if row is None else row.copy()
 
     def holds(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
-        """Those of these versions that have a vector."""
         return self._rows.keys() & set(ordinals)
 
     def sample(self, limit: int) -> Vectors:
-        """Up to so many live vectors ``(n, d)``, spread evenly over them in order of ordinal."""
         rows = [self._rows[ordinal] for ordinal in sorted(self._rows)]
         places = np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)
         chosen = [rows[place] for place in places]
         return np.array(chosen, np.float32).reshape(len(chosen), self._dimension)
 
     def ordinals(self) -> Ordinals:
-        """All versions that have a live vector, ascending."""
         return np.array(sorted(self._rows), np.int64)
 
     def count(self) -> int:
-        """The number of live vectors."""
         return len(self._rows)
 
     def describe(self) -> VectorStatus:
-        """Kind, parameters and sizes, for status reports."""
         size = len(self._rows)
         held = size * self._dimension * np.dtype(np.float32).itemsize
         return VectorStatus("memory", {}, size, 0, 0, self._dimension, held)
 
     def due(self) -> Due | None:
-        """Nothing: every vector is looked at anyway."""
+        """Nothing: every vector is scanned anyway."""
         return None
 
     def merge(self) -> None:
         """Nothing: there is no write buffer."""
 
     def rebuild(self, live: LiveVectors, probes: Sequence[Vectors]) -> Rebuilt:
-        """What is alive is in place already."""
+        """Read the vectors, which the index has already."""
         vectors = sum(len(ordinals) for ordinals, _ in live.portions)
         held = self.describe().bytes
         return Rebuilt(

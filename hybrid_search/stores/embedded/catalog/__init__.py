@@ -1,1 +1,1 @@
-"""The catalog in SQLite: the store of record."""
+"""The catalog and the query log in SQLite."""

@@ -1,8 +1,8 @@
-"""The store of record in one SQLite file.
+"""The catalog in one SQLite file.
 
-Versions of assets, the history of operations, facts of pictures, and embedding vectors by the
-hash of what was embedded. WAL lets readers go on while one connection writes; with
-``synchronous=FULL`` a write that returned survives a power cut.
+It holds versions of assets, the log of operations, facts of pictures, and vectors by digest. WAL
+lets readers go on while one connection writes. With ``synchronous=FULL``, a write that returned
+survives a power cut.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class SqliteCatalog:
     """A ``Catalog`` over one file; any number of readers, one writer at a time."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open the file, creating it unless ``read_only``, and older tables brought up to now.
+        """Open the file; unless ``read_only``, create or upgrade it.
 
-        Raises ``IndexMissing`` without a file to read and ``IndexMismatch`` for a file of
-        another version.
+        Raises ``IndexMissing`` without a file to read, and ``IndexMismatch`` for a format that
+        this version does not read.
         """
         self.read_only = read_only
         self._over = Connections(path, read_only=read_only)
@@ -64,57 +64,44 @@ class SqliteCatalog:
     # ------------------------------------------------------------------------------ reads
 
     def contents(self, ids: Sequence[AssetId]) -> dict[AssetId, Digest]:
-        """The content hash of each id that is live."""
         sql = "SELECT id, content FROM assets WHERE live AND id IN ({})"
         return dict(self._over.many(sql, ids))
 
     def live(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
-        """Those of the ordinals that are the live version of their asset."""
         sql = "SELECT ordinal FROM assets WHERE live AND ordinal IN ({})"
         return {Ordinal(row[0]) for row in self._over.many(sql, ordinals)}
 
     def fetch(self, ordinals: Sequence[Ordinal]) -> dict[Ordinal, StoredAsset]:
-        """The versions with these ordinals, dead ones included; unknown ones are left out."""
         rows = self._over.many(STORED + "WHERE ordinal IN ({})", ordinals)
         return {stored.ordinal: stored for stored in map(stored_asset, rows)}
 
     def find(self, asset_id: AssetId) -> StoredAsset | None:
-        """The live version of the asset."""
         rows = self._over.many(STORED + "WHERE live AND id IN ({})", [asset_id])
         return next(map(stored_asset, rows), None)
 
     def versions(self, asset_id: AssetId, limit: int) -> list[StoredAsset]:
-        """Every version that was stored under the id, dead ones included, newest first."""
         sql = STORED + "WHERE id = ? ORDER BY ordinal DESC LIMIT ?"
         with self._over.reading() as connection:
             return [stored_asset(row) for row in connection.execute(sql, (asset_id, limit))]
 
     def newest(self, limit: int, before: Ordinal | None = None) -> list[Ordinal]:
-        """Live ordinals in falling order, below ``before`` if given."""
         sql = "SELECT ordinal FROM assets WHERE live AND ordinal < ? ORDER BY ordinal DESC LIMIT ?"
         with self._over.reading() as connection:
             top = before if before is not None else (1 << 62)
             return [Ordinal(row[0]) for row in connection.execute(sql, (top, limit))]
 
     def operations(self, after: int, limit: int) -> list[Operation]:
-        """What happened after that sequence number, in order, at most ``limit`` steps."""
         sql = "SELECT * FROM operations WHERE sequence > ? ORDER BY sequence LIMIT ?"
         with self._over.reading() as connection:
             return [read_operation(row) for row in connection.execute(sql, (after, limit))]
 
     def last_sequence(self) -> int:
-        """The sequence number of the last operation, 0 when there is none."""
         return self._over.single(_LAST_SEQUENCE)
 
     def count(self) -> int:
-        """The number of live assets."""
         return self._over.single("SELECT count(*) FROM assets WHERE live")
 
     def embeddings(self, model: str, digests: Sequence[Digest]) -> dict[Digest, Vectors]:
-        """The stored vectors ``(d,)`` of these contents; unknown ones are left out.
-
-        Raises ``IndexCorrupt`` for a vector that is not what was written.
-        """
         sql = "SELECT content, vector, checksum FROM embeddings WHERE model = ? AND content IN ({})"
         return {
             Digest(digest): np.frombuffer(whole(digest, blob, checksum), dtype=np.float32)
@@ -141,36 +128,30 @@ class SqliteCatalog:
         subject: Subject = "picture",
         upto: Ordinal = NEWEST,
     ) -> Iterator[LiveVectors]:
-        """The vectors of the living with ordinals in that range, as of one moment.
-
-        Reading them raises ``IndexCorrupt`` for a vector that is not what was written.
-        """
-        living = (
+        live = (
             f"FROM assets JOIN embeddings ON embeddings.content = {_DIGEST[subject]}"
             " WHERE live AND model = :model AND ordinal > :above AND ordinal <= :upto"
         )
         with self._over.reading() as connection:
-            # One transaction sees one moment, whatever is written meanwhile.
+            # One transaction sees one version, whatever is written meanwhile.
             connection.execute("BEGIN")
             try:
                 sequence = connection.execute(_LAST_SEQUENCE).fetchone()[0]
                 within = {**_named(model), "above": above, "upto": upto}
-                counted = connection.execute(f"SELECT count(*) {living}", within)
+                counted = connection.execute(f"SELECT count(*) {live}", within)
                 count = counted.fetchone()[0]
                 columns = "ordinal, embeddings.content, vector, embeddings.checksum"
-                rows = connection.execute(f"SELECT {columns} {living} ORDER BY ordinal", within)
+                rows = connection.execute(f"SELECT {columns} {live} ORDER BY ordinal", within)
                 yield LiveVectors(sequence, count, portions(rows))
             finally:
                 connection.execute("ROLLBACK")
 
     def live_ordinals(self) -> Ordinals:
-        """All live ordinals, ascending."""
         with self._over.reading() as connection:
             rows = connection.execute("SELECT ordinal FROM assets WHERE live ORDER BY ordinal")
             return np.array(rows.fetchall(), np.int64).reshape(-1)
 
     def vector_ordinals(self, model: str, subject: Subject = "picture") -> Ordinals:
-        """The live ordinals that have a vector of that model, ascending."""
         sql = (
             "SELECT ordinal FROM assets"  # noqa: S608  a constant
             f" JOIN embeddings ON embeddings.content = {_DIGEST[subject]}"
@@ -181,7 +162,6 @@ class SqliteCatalog:
         return np.array(rows, np.int64).reshape(-1)
 
     def embedded(self, model: str, digests: Sequence[Digest]) -> dict[Digest, PictureFacts]:
-        """The facts of those pictures that were stored and have a vector of that model."""
         sql = (
             f"SELECT {PICTURE}"  # noqa: S608  a constant
             " FROM pictures JOIN embeddings ON content = digest"
@@ -190,7 +170,6 @@ class SqliteCatalog:
         return {Digest(row[0]): picture_facts(*row) for row in self._over.many(sql, digests, model)}
 
     def unembedded(self, model: str, subject: Subject = "picture") -> dict[Digest, Ordinal]:
-        """What of live assets has no vector of that model yet, and a live version that has it."""
         column = _DIGEST[subject]
         sql = (
             f"SELECT {column}, min(ordinal) FROM assets LEFT JOIN embeddings"  # noqa: S608  a constant
@@ -203,18 +182,15 @@ class SqliteCatalog:
     # ----------------------------------------------------------------------------- writes
 
     def put(self, drafts: Sequence[Draft]) -> list[Ordinal]:
-        """New ordinals in the order of the drafts; earlier versions are dead. All or nothing."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._over.transaction() as connection:
             return [add_version(connection, draft, now) for draft in drafts]
 
     def delete(self, ids: Sequence[AssetId]) -> list[AssetId]:
-        """The ids that were live and are now dead."""
         with self._over.transaction() as connection:
             return [asset_id for asset_id in ids if retire(connection, asset_id)]
 
     def store_embeddings(self, model: str, vectors: Mapping[Digest, Vectors]) -> None:
-        """Keep one vector ``(d,)`` per content hash and model; an existing one is kept."""
         blobs = {digest: vector.astype("<f4").tobytes() for digest, vector in vectors.items()}
         rows = [(model, digest, blob, zlib.crc32(blob)) for digest, blob in blobs.items()]
         with self._over.transaction() as connection:

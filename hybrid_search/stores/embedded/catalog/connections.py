@@ -23,12 +23,12 @@ from hybrid_search.core.errors import (
 from hybrid_search.stores.embedded.catalog.schema import (
     READABLE_VERSIONS,
     SCHEMA_VERSION,
-    bring_to_schema,
     read_older_schema,
+    upgrade_schema,
 )
 
 _VARIABLES = 900
-"""How many values one statement takes; SQLite's oldest limit is 999."""
+"""Values of one statement; the lowest limit of SQLite is 999."""
 
 
 @contextmanager
@@ -48,10 +48,10 @@ class Connections:
     """Statements and transactions over the file; any number of readers, one writer at a time."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open the file, creating it unless ``read_only``.
+        """Open the file; unless ``read_only``, create or upgrade it.
 
-        Raises ``IndexMissing`` without a file to read and ``IndexMismatch`` for a file of
-        another version.
+        Raises ``IndexMissing`` without a file to read, and ``IndexMismatch`` for a format that
+        this version does not read.
         """
         if read_only and not path.is_file():
             raise IndexMissing(f"no catalog at {path}; run: hybrid-search ingest PATH")
@@ -75,7 +75,7 @@ class Connections:
         connection = self._connect("rwc")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        bring_to_schema(connection)
+        upgrade_schema(connection)
         return connection
 
     def _connect(self, mode: str) -> sqlite3.Connection:
@@ -87,17 +87,17 @@ class Connections:
         return connection
 
     def _as_image(self) -> str:
-        """On a volume that cannot be written, SQLite must be told that nobody else writes either.
+        """The URI parameter for a read-only volume, where SQLite cannot create its ``-shm`` file.
 
-        It then ignores its log, so that must have been taken over.
+        SQLite then ignores the WAL, so that must be empty. Raises ``IndexUnusable`` if it is not.
         """
         if not self.read_only or os.access(self._path.parent, os.W_OK):
             return ""
         log = self._path.with_name(f"{self._path.name}-wal")
         if log.is_file() and log.stat().st_size:
             raise IndexUnusable(
-                f"catalog: {log} holds writes and the volume is read-only;"
-                " open it once where it can be written, run: hybrid-search verify"
+                f"catalog: {log} has writes that cannot be read on a read-only volume;"
+                " on a writable copy, run: hybrid-search verify"
             )
         return "&immutable=1"
 
@@ -113,7 +113,7 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection of its own to each concurrent reader."""
+        """A connection for one reader at a time, returned to the pool afterwards."""
         with _translated():
             try:
                 connection = self._readers.get_nowait()
@@ -127,7 +127,7 @@ class Connections:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """The writing connection, in a transaction that is kept whole or not at all."""
+        """The writing connection in a transaction; an exception rolls it back."""
         if self._writer is None:
             raise EngineFailure("catalog: opened for reading only")
         with self._writing, _translated():
@@ -141,12 +141,15 @@ class Connections:
                 raise
 
     def single(self, sql: str) -> int:
-        """The one number that the statement gives."""
+        """The single number that the statement returns."""
         with self.reading() as connection, closing(connection.execute(sql)) as cursor:
             return int(cursor.fetchone()[0])
 
     def many(self, sql: str, values: Sequence[object], *first: object) -> Iterator[tuple[Any, ...]]:
-        """Rows of a statement whose ``{}`` takes the values, a portion at a time."""
+        """Rows of a statement, run for portions of the values, which replace its ``{}``.
+
+        ``first`` are the parameters before them.
+        """
         rows: list[tuple[Any, ...]] = []
         with self.reading() as connection:
             for start in range(0, len(values), _VARIABLES):

@@ -1,4 +1,4 @@
-"""Whether the catalog's rows are as they were written, and what is done where they are not."""
+"""Verification and repair of the catalog's rows."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ _LIFE = """
 SELECT assets.ordinal, id FROM assets LEFT JOIN operations USING (ordinal) GROUP BY assets.ordinal
 HAVING NOT coalesce(live = (max(sequence * (kind = 'add')) > max(sequence * (kind = 'drop'))), 0)
 """
-"""Of versions whose last operation is not what their row says."""
+"""Versions whose last operation contradicts their row."""
 
 
 @dataclass(frozen=True, slots=True)
 class DamagedRow:
-    """A row that is not what was written."""
+    """A row whose checksum is wrong, or that the log contradicts."""
 
     table: Literal["assets", "pictures", "operations", "embeddings", "history"]
-    """``history`` is of a version that the operations do not tell of as its row does."""
+    """``history`` stands for a version whose operations contradict its row."""
     row: int
     says: str
-    """What it is of, in words."""
+    """A description of the row."""
 
 
 class CatalogHealth:
-    """Whether the catalog's file is as it was written, and what is done where it is not."""
+    """Verifies and repairs the catalog's file."""
 
     def __init__(self, over: Connections) -> None:
         self._over = over
 
     def malformed(self, *, quick: bool = False) -> list[str]:
-        """What SQLite finds wrong with the file, a sentence each; ``quick`` skips its indexes."""
+        """The problems SQLite finds with the file; ``quick`` skips its indexes."""
         with self._over.reading() as connection:
             return _malformed(connection, quick=quick)
 
     def damaged(self) -> list[DamagedRow]:
-        """Every row that is not what was written."""
+        """Every damaged row."""
         with self._over.reading() as connection:
             return list(_damaged_rows(connection))
 
@@ -59,12 +59,12 @@ class CatalogHealth:
         return sum(self._over.single(f"SELECT count(*) FROM {name}") for name in tables)  # noqa: S608
 
     def remove(self, rows: Sequence[DamagedRow]) -> None:
-        """Take these rows out of the tables; versions among them are dropped from the indexes."""
+        """Delete these rows; versions among them are logged as dropped."""
         with self._over.transaction() as connection:
             _remove_damaged(connection, rows)
 
     def facts_missing(self) -> list[Digest]:
-        """The pictures of live assets of which nothing is known any more."""
+        """Pictures of live assets whose facts are missing."""
         sql = (
             "SELECT DISTINCT picture FROM assets LEFT JOIN pictures ON picture = digest"
             " WHERE live AND picture IS NOT NULL AND digest IS NULL"
@@ -73,30 +73,30 @@ class CatalogHealth:
             return [Digest(row[0]) for row in connection.execute(sql)]
 
     def picture_digests(self) -> list[Digest]:
-        """All pictures that any version has, ascending."""
+        """The pictures of all versions, ascending."""
         sql = "SELECT DISTINCT picture FROM assets WHERE picture IS NOT NULL ORDER BY picture"
         with self._over.reading() as connection:
             return [Digest(row[0]) for row in connection.execute(sql)]
 
-    def holders(self, digest: Digest) -> list[AssetId]:
-        """The live assets with that picture, in order of id."""
+    def assets_with(self, digest: Digest) -> list[AssetId]:
+        """The live assets with that picture, by id."""
         sql = "SELECT id FROM assets WHERE live AND picture = ? ORDER BY id"
         with self._over.reading() as connection:
             return [AssetId(row[0]) for row in connection.execute(sql, (digest,))]
 
     def copy_to(self, path: Path) -> None:
-        """A file that holds what was committed when this began; writes go on meanwhile."""
+        """Back up the committed state to a new file; writes go on meanwhile."""
         with self._over.reading() as connection, closing(sqlite3.connect(path)) as target:
             connection.backup(target)
 
     def store_facts(self, facts: PictureFacts) -> None:
-        """Keep what is known of a picture again; what there is already is kept."""
+        """Store the facts of a picture; existing ones are kept."""
         with self._over.transaction() as connection:
             add_facts(connection, facts)
 
 
 def _malformed(connection: sqlite3.Connection, *, quick: bool) -> list[str]:
-    """What SQLite itself finds wrong with its pages and indexes; ``quick`` skips the indexes."""
+    """The problems SQLite finds with its pages and, unless ``quick``, with its indexes."""
     check = "quick_check" if quick else "integrity_check"
     try:
         found = [row[0] for row in connection.execute(f"PRAGMA {check} (20)")]
@@ -106,13 +106,13 @@ def _malformed(connection: sqlite3.Connection, *, quick: bool) -> list[str]:
 
 
 def _damaged_rows(connection: sqlite3.Connection) -> Iterator[DamagedRow]:
-    """Every row whose checksum is not that of its values; then assets without their history."""
+    """Rows with a wrong checksum, then versions that the log contradicts."""
     for live, ordinal, name, *values, checksum in connection.execute(_ASSETS):
         if asset_checksum(live, ordinal, name, *values) != checksum:
             yield DamagedRow("assets", ordinal, f"version {ordinal} of the asset {name!r}")
     for rowid, *values, checksum in connection.execute("SELECT rowid, * FROM pictures"):
         if row_checksum(*values) != checksum:
-            yield DamagedRow("pictures", rowid, f"what is known of picture {values[0]}")
+            yield DamagedRow("pictures", rowid, f"the facts of picture {values[0]}")
     for *values, checksum in connection.execute("SELECT * FROM operations"):
         if row_checksum(*values) != checksum:
             yield DamagedRow("operations", values[0], f"operation {values[0]}")
@@ -125,13 +125,13 @@ def _damaged_rows(connection: sqlite3.Connection) -> Iterator[DamagedRow]:
 
 
 def _without_history(connection: sqlite3.Connection) -> Iterator[DamagedRow]:
-    """Versions that the history does not tell of as the table does."""
+    """Versions that the log contradicts."""
     for ordinal, name in connection.execute(_LIFE):
-        yield DamagedRow("history", ordinal, f"the history of version {ordinal} of {name!r}")
+        yield DamagedRow("history", ordinal, f"the operations of version {ordinal} of {name!r}")
 
 
 def _remove_damaged(connection: sqlite3.Connection, rows: Sequence[DamagedRow]) -> None:
-    """Take out damaged rows, and let the history tell of what is left."""
+    """Delete damaged rows, and log what agrees with the remaining ones."""
     for damaged in rows:
         if damaged.table != "history":
             sql = f"DELETE FROM {damaged.table} WHERE rowid = ?"  # noqa: S608  one of four names

@@ -1,7 +1,7 @@
-"""The log of searches and clicks, in tables of the catalog's file.
+"""The query log, in tables of the catalog's file.
 
-Every process of a service adds to it, over a connection of its own: SQLite lets them in one after
-the other, between two writes of assets.
+Every process of a service writes over a connection of its own. SQLite serializes these writes and
+those of assets.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class SqliteQueryLog:
         self._over = Connections(path, read_only=read_only)
 
     def add(self, searches: Sequence[LoggedSearch], clicks: Sequence[Click]) -> None:
-        """Keep them; what has an id that is known, and a click that was counted, is passed over."""
         rows = [
             (
                 *(one.id, one.at, one.text, one.plain, one.configuration, one.challenger),
@@ -48,7 +47,6 @@ class SqliteQueryLog:
             connection.executemany("INSERT OR IGNORE INTO clicks VALUES (?, ?, ?)", clicked)
 
     def searches(self, *, mixed: bool = False) -> Iterator[LoggedSearch]:
-        """All that are kept in the order of time, or only those of two rankings."""
         sql = _ALL.format("WHERE challenger <> ''" if mixed else "")
         with self._over.reading() as connection:
             rows = connection.execute(sql).fetchall()
@@ -61,11 +59,9 @@ class SqliteQueryLog:
             )
 
     def count(self) -> int:
-        """The number of searches."""
         return self._over.single("SELECT count(*) FROM searches")
 
     def forget(self, before: str | None = None) -> int:
-        """Remove what is older than that time, or all; the number of searches removed."""
         with self._over.transaction() as connection:
             if before is None:
                 connection.execute("DELETE FROM clicks")

@@ -1,4 +1,4 @@
-"""Rows of the catalog's tables, as they are written and read; each carries its checksum."""
+"""Write and read rows of the catalog's tables; each has a checksum."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hybrid_search.core.asset_codec import decode_asset, encode_asset
 from hybrid_search.core.errors import IndexCorrupt
 from hybrid_search.core.ports import Draft, Operation, Ordinals, Vectors
 from hybrid_search.stores.embedded.catalog.schema import (
-    DEAD,
+    DELETED,
     asset_checksum,
     log_operation,
     next_number,
@@ -32,11 +32,11 @@ STORED = (
     " FROM assets LEFT JOIN pictures ON picture = digest "
 )
 _PORTION = 4096
-"""Vectors read at once."""
+"""The number of vectors read at once."""
 
 
 def portions(rows: sqlite3.Cursor) -> Iterator[tuple[Ordinals, Vectors]]:
-    """Rows of ordinal, content, vector and checksum as arrays, some at a time."""
+    """Rows of ordinal, digest, vector and checksum as arrays ``(n,)`` and ``(n, d)`` float32."""
     while portion := rows.fetchmany(_PORTION):
         ordinals = np.array([row[0] for row in portion], np.int64)
         matrix = np.frombuffer(b"".join(whole(*row[1:]) for row in portion), np.float32)
@@ -44,14 +44,14 @@ def portions(rows: sqlite3.Cursor) -> Iterator[tuple[Ordinals, Vectors]]:
 
 
 def whole(digest: str, blob: bytes, checksum: int) -> bytes:
-    """The bytes of a vector; raises ``IndexCorrupt`` when they are not what was written."""
+    """The bytes of a vector; raises ``IndexCorrupt`` if their checksum is wrong."""
     if zlib.crc32(blob) != checksum:
         raise IndexCorrupt(f"catalog: the vector of content {digest} is damaged")
     return blob
 
 
 def add_version(connection: sqlite3.Connection, draft: Draft, now: str) -> Ordinal:
-    """The ordinal of the draft, stored; an earlier version dies."""
+    """Store the draft; returns its ordinal. An earlier version is deleted."""
     retire(connection, draft.asset.id)
     picture = draft.picture
     if picture is not None:
@@ -70,16 +70,16 @@ def add_version(connection: sqlite3.Connection, draft: Draft, now: str) -> Ordin
 
 
 def add_facts(connection: sqlite3.Connection, picture: PictureFacts) -> None:
-    """Keep what is known of a picture, unless something is."""
+    """Store the facts of a picture, unless they are there."""
     row = astuple(picture)
     sql = "INSERT OR IGNORE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?)"
     connection.execute(sql, (*row, row_checksum(*row)))
 
 
 def retire(connection: sqlite3.Connection, asset_id: AssetId) -> bool:
-    """Whether the asset was live; its version is dead now."""
+    """Delete the live version of the asset; returns whether there was one."""
     sql = (
-        f"UPDATE assets SET live = 0, checksum = {DEAD} - checksum"  # noqa: S608  a constant
+        f"UPDATE assets SET live = 0, checksum = {DELETED} - checksum"  # noqa: S608  a constant
         " WHERE live AND id = ? RETURNING ordinal"
     )
     row = connection.execute(sql, (asset_id,)).fetchone()
@@ -105,13 +105,13 @@ def picture_facts(*row: Any) -> PictureFacts:
     """The facts in a row of ``PICTURE``; raises ``IndexCorrupt`` for damaged ones."""
     if row_checksum(*row[:-1]) != row[-1]:
         raise IndexCorrupt(
-            f"catalog: what is known of picture {row[0]} is damaged; run: hybrid-search verify"
+            f"catalog: the facts of picture {row[0]} are damaged; run: hybrid-search verify"
         )
     return PictureFacts(*row[:-1])
 
 
 def read_operation(row: tuple[Any, ...]) -> Operation:
-    """The step in a row; raises ``IndexCorrupt`` for a damaged one."""
+    """The operation in a row; raises ``IndexCorrupt`` for a damaged one."""
     if row_checksum(*row[:-1]) != row[-1]:
         raise IndexCorrupt(f"catalog: operation {row[0]} is damaged; run: hybrid-search verify")
     return Operation(*row[:-1])

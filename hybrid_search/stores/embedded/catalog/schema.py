@@ -1,6 +1,6 @@
-"""The catalog's tables, a checksum for each of their rows, and the way here from older tables.
+"""The catalog's tables, the checksums of their rows, and upgrades from older formats.
 
-SQLite finds a page that makes no sense, not one in which a letter has changed: the checksums do.
+SQLite notices a malformed page, but not a changed byte inside a value. The checksums do.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ UPDATE assets SET checksum =
 UPDATE pictures SET checksum = row_checksum(digest, format, width, height, bytes, placeholder);
 UPDATE operations SET checksum = row_checksum(sequence, kind, ordinal);
 """
-_FEEDBACK = """
+_QUERY_LOG = """
 CREATE TABLE searches (
   id TEXT PRIMARY KEY, at TEXT NOT NULL, text TEXT NOT NULL, plain INTEGER NOT NULL,
   configuration TEXT NOT NULL, challenger TEXT NOT NULL, shown TEXT NOT NULL, teams TEXT NOT NULL
@@ -63,16 +63,16 @@ CREATE TABLE clicks (
   search TEXT NOT NULL, asset TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (search, asset)
 ) WITHOUT ROWID;
 """
-"""The log of searches: without checksums, for nothing is rebuilt from it."""
+"""The query log has no checksums, since nothing is rebuilt from it."""
 _TEXT = """
 ALTER TABLE assets ADD COLUMN text_fields TEXT NOT NULL DEFAULT '';
 ALTER TABLE assets ADD COLUMN text_digest TEXT NOT NULL DEFAULT '';
 """
 """Rows from before version 4 have no text digest: their text vectors have the content hash."""
 _STEPS = {
-    0: _SCHEMA + _FEEDBACK,
-    1: _UPGRADE + _FEEDBACK + _TEXT,
-    2: _FEEDBACK + _TEXT,
+    0: _SCHEMA + _QUERY_LOG,
+    1: _UPGRADE + _QUERY_LOG + _TEXT,
+    2: _QUERY_LOG + _TEXT,
     3: _TEXT,
 }
 """The statements that lead to the current version, by the version of the file."""
@@ -81,8 +81,8 @@ CREATE TEMP VIEW assets AS SELECT *, '' AS text_fields, '' AS text_digest FROM m
 """
 """Once another process has upgraded the file, ``*`` has both columns, and the first of each name
 counts."""
-DEAD = 0xFFFFFFFF
-"""A version that dies has its checksum taken from this, so that its liveness is checked as well."""
+DELETED = 0xFFFFFFFF
+"""A deleted version has its checksum subtracted from this, so that ``live`` is checked too."""
 
 
 def row_checksum(*values: Any) -> int:
@@ -107,11 +107,11 @@ def asset_checksum(live: int, *values: Any) -> int:
     while used and values[used - 1] == "":
         used -= 1
     checksum = row_checksum(*values[:used])
-    return checksum if live else DEAD - checksum
+    return checksum if live else DELETED - checksum
 
 
-def bring_to_schema(connection: sqlite3.Connection) -> None:
-    """Make the tables of a new file, or bring those of an older version here; all or nothing."""
+def upgrade_schema(connection: sqlite3.Connection) -> None:
+    """Create the tables of a new file, or upgrade an older one, in one transaction."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     steps = _STEPS.get(version)
     if steps is None:
@@ -130,12 +130,12 @@ def read_older_schema(connection: sqlite3.Connection) -> None:
 
 
 def log_operation(connection: sqlite3.Connection, kind: str, ordinal: Ordinal) -> None:
-    """Add a step to the history."""
+    """Append an operation to the log."""
     row = (next_number(connection, "operations"), kind, ordinal)
     connection.execute("INSERT INTO operations VALUES (?, ?, ?, ?)", (*row, row_checksum(*row)))
 
 
 def next_number(connection: sqlite3.Connection, table: str) -> int:
-    """The number that the table's next row gets, which none ever had."""
+    """The next number of an AUTOINCREMENT table; numbers are never reused."""
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
     return int(row[0]) + 1 if row else 1

@@ -1,4 +1,4 @@
-"""Exact cosines over rows in memory or mapped from disk, without copying them."""
+"""Exact cosines over rows in memory or mapped from disk, without copies."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy.typing as npt
 from hybrid_search.core.ports import Ordinals, Vectors
 
 faiss: Any = faiss_stubs
-"""Untyped on purpose: the library's own stubs lack most of what is used here."""
+"""Untyped: the library's stubs lack most of what is used here."""
 
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
 SCORE_PLACES = 6
-"""Decimal places of a cosine that count."""
+"""Cosines are rounded to so many decimal places."""
 _LEAST = -1.001
-"""No cosine is lower."""
+"""Below any cosine."""
 
 
 def cosines(query: Vectors, rows: Vectors, at: Positions) -> Scores:
-    """The cosine of the unit query ``(d,)`` with each of those unit rows of ``(n, d)``.
+    """The cosines ``(m,)`` of a unit query ``(d,)`` with the rows ``(n, d)`` at positions ``(m,)``.
 
-    Equal rows get equal cosines, wherever they stand.
+    Equal rows have equal cosines, whatever their position.
     """
     scores = np.empty(len(at), np.float32)
     if len(at):
@@ -36,10 +36,10 @@ def cosines(query: Vectors, rows: Vectors, at: Positions) -> Scores:
 
 
 def scan(query: Vectors, rows: Vectors, limit: int, live: Mask | None = None) -> Positions:
-    """Positions among which the ``limit`` nearest live rows are, and all that tie with them.
+    """Positions that include the ``limit`` nearest live rows and all ties with the last of them.
 
-    Rows in a row are read faster than rows here and there, but this kernel rounds the last of a
-    block otherwise than the first: so what is nearly as near is among them too.
+    Contiguous rows are scanned faster than single ones, but this kernel rounds rows at the end of
+    a block differently. So rows within the rounding error of the cut are included.
     """
     scores = np.empty(len(rows), np.float32)
     if len(rows):
@@ -54,7 +54,7 @@ def scan(query: Vectors, rows: Vectors, limit: int, live: Mask | None = None) ->
 
 
 def top(ordinals: Ordinals, scores: Scores, limit: int) -> Positions:
-    """Positions of the highest scores, in falling order; equal scores in order of ordinal."""
+    """Positions of the ``limit`` highest scores, descending; ties in order of ordinal."""
     if limit < 1 or not len(scores):
         return np.empty(0, np.int64)
     among = np.arange(len(scores))
@@ -65,7 +65,7 @@ def top(ordinals: Ordinals, scores: Scores, limit: int) -> Positions:
 
 
 def places_of(ordinals: Ordinals, wanted: Ordinals) -> Positions:
-    """Where the wanted ordinals stand among the ascending ones; absent ones are left out."""
+    """Positions of the wanted ordinals among the ascending ones; absent ones are left out."""
     places = np.searchsorted(ordinals, wanted)
     inside = places < len(ordinals)
     places, wanted = places[inside], wanted[inside]

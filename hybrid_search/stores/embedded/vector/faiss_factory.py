@@ -1,4 +1,4 @@
-"""The families of Faiss indexes behind one shape: built, grown, searched by position."""
+"""Build, grow and search every kind of Faiss index; ids are positions."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _CODES = {
     "sq8": faiss.ScalarQuantizer.QT_8bit,
 }
 _PER_LIST = 64
-"""Rows a list that centroids are trained on."""
+"""Training rows per list of centroids."""
 _CODEBOOK_ROWS = 65_536
-"""Rows that codebooks and ranges are trained on."""
+"""Training rows of codebooks and ranges."""
 _PAGE = 4096
 _STEP = 50_000
-"""Rows added at once: mapped rows then pass through memory piece by piece."""
+"""Rows added at once; it bounds the memory that mapped rows take."""
 
 
 def build(layout: Layout, rows: Vectors) -> Any:
-    """A trained index over the rows, whose ids are their positions."""
+    """A trained index over rows ``(n, d)``; their ids are their positions."""
     index = _empty(layout, rows.shape[1])
     if not index.is_trained:
         index.train(training_rows(layout, rows))
@@ -34,13 +34,13 @@ def build(layout: Layout, rows: Vectors) -> Any:
 
 
 def grow(index: Any, rows: Vectors) -> None:
-    """Insert further rows: into the graph, into the nearest lists, by the frozen codebook."""
+    """Insert rows ``(n, d)`` without training the index again."""
     for start in range(0, len(rows), _STEP):
         index.add(np.ascontiguousarray(rows[start : start + _STEP]))
 
 
 def training_rows(layout: Layout, rows: Vectors) -> Vectors:
-    """A sample that is the same for the same rows."""
+    """A sample to train on; equal rows give an equal sample."""
     wanted = max(_PER_LIST * layout.nlist, _CODEBOOK_ROWS)
     if len(rows) <= wanted:
         return np.ascontiguousarray(rows)
@@ -61,7 +61,7 @@ def _empty(layout: Layout, dimension: int) -> Any:
 def _lists(layout: Layout, dimension: int) -> Any:
     index = faiss.index_factory(dimension, _recipe(layout, dimension), _IP)
     lists = faiss.extract_index_ivf(index)
-    # Small corpora are no reason to warn on the terminal.
+    # Otherwise Faiss warns on the terminal about small corpora.
     lists.cp.min_points_per_centroid = 1
     if layout.kind == "ivf_pq":
         index.pq.cp.min_points_per_centroid = 1
@@ -78,13 +78,13 @@ def _graph(layout: Layout, dimension: int) -> Any:
 
 
 def _recipe(layout: Layout, dimension: int) -> str:
-    """The index in the language of Faiss's factory."""
+    """The description for Faiss's index factory."""
     lists = f"IVF{layout.nlist}"
     if layout.kind == "ivf_pq":
         packed = "4fs" if layout.pq_bits == 4 else str(layout.pq_bits)
         return f"{lists},PQ{layout.pq_m}x{packed}"
     if layout.kind == "ivf_rabitq":
-        # One bit says enough of a component only when all carry alike: so a random rotation.
+        # One bit per component needs components of equal variance: hence a random rotation.
         return f"RR{dimension},{lists},RaBitQfs"
     codes = {"f32": "Flat", "bf16": "SQbf16", "sq8": "SQ8"}
     return f"{lists},{codes[layout.storage]}"
@@ -93,11 +93,12 @@ def _recipe(layout: Layout, dimension: int) -> str:
 def candidates(
     index: Any, layout: Layout, query: Vectors, limit: int, *, breadth: int, allowed: Mask | None
 ) -> Positions:
-    """Positions of the nearest that the index finds, best first by its own scores.
+    """Positions of the nearest, best first by the index's own scores.
 
-    ``breadth`` is ``ef_search`` of a graph and ``nprobe`` of lists.
+    ``breadth`` is the ``ef_search`` of a graph and the ``nprobe`` of lists. ``allowed`` ``(n,)``
+    restricts the search.
     """
-    # Faiss keeps bare pointers: the bits and the selector must live until the search is over.
+    # Faiss keeps raw pointers: the bits and the selector must live until the search is over.
     bits = None if allowed is None else np.packbits(allowed, bitorder="little")
     selector = None if bits is None else faiss.IDSelectorBitmap(bits)
     asked = min(limit, index.ntotal)
@@ -120,14 +121,14 @@ def _search_parameters(layout: Layout, breadth: int, selector: Any) -> Any:
 
 
 def rows_within(index: Any, count: int) -> Vectors:
-    """The exact rows that an HNSW index in 32 bits holds itself; not a copy."""
+    """The exact rows ``(count, d)`` inside an HNSW index in 32 bits; not a copy."""
     held = faiss.downcast_index(index.storage)
     rows = faiss.rev_swig_ptr(held.get_xb(), count * index.d)
     return np.asarray(rows.reshape(count, index.d))
 
 
 def touch(index: Any, layout: Layout) -> None:
-    """Read a byte of every page of a graph and its codes: mapped pages cost the first reader."""
+    """Read a byte of every page of a graph and its codes, so that no search has to page them in."""
     if layout.kind == "hnsw":
         codes = faiss.downcast_index(index.storage).codes
         for held, step in ((index.hnsw.neighbors, _PAGE // 4), (codes, _PAGE)):
@@ -135,14 +136,14 @@ def touch(index: Any, layout: Layout) -> None:
 
 
 def imbalance(index: Any) -> float:
-    """How uneven the lists are: 1 for equal ones, as in Jégou, Douze and Schmid 2011."""
+    """The imbalance factor of the lists, 1 for equal ones (Jégou, Douze and Schmid 2011)."""
     return float(faiss.extract_index_ivf(index).invlists.imbalance_factor())
 
 
 def coding_error(index: Any, layout: Layout, rows: Vectors) -> float:
-    """The mean squared distance between unit rows and what the index keeps of them.
+    """The mean squared distance between unit rows and their decoded codes.
 
-    For ``ivf_rabitq``, which keeps a direction from the centroid, the distance to that.
+    ``ivf_rabitq`` codes the direction from the centroid; there it is the distance to the centroid.
     """
     if layout.nlist and layout.kind != "ivf":
         offsets = _from_centroids(index, rows)
@@ -154,7 +155,7 @@ def coding_error(index: Any, layout: Layout, rows: Vectors) -> float:
 
 
 def _from_centroids(index: Any, rows: Vectors) -> Vectors:
-    """Each row as seen from its nearest centroid, turned as the index turns it."""
+    """The offset of each row from its nearest centroid, after the rotation of the index."""
     if isinstance(index, faiss.IndexPreTransform):
         rows = faiss.downcast_VectorTransform(index.chain.at(0)).apply(rows)
     lists = faiss.extract_index_ivf(index)
@@ -164,5 +165,5 @@ def _from_centroids(index: Any, rows: Vectors) -> Vectors:
 
 
 def _by_codebook(index: Any, offsets: Vectors) -> Vectors:
-    """What the codebook makes of them; the index's own decoder ends the process once stored."""
+    """Offsets decoded by the codebook; the decoder of a stored index crashes the process."""
     return np.asarray(index.pq.decode(index.pq.compute_codes(offsets)), np.float32)

@@ -1,8 +1,8 @@
-"""How the segment vectors are searched under tombstones and filters: exactly, or by the index.
+"""Search of a segment under tombstones and filters: by the index, or by an exact scan.
 
-A graph that is walked under a filter finds what it passes. When the allowed vectors lie
-elsewhere than the query (another topic), it passes few of them and misses the nearest; so the
-surroundings of the query are looked at first.
+A graph search under a filter only finds allowed vectors that its walk passes. If they lie far from
+the query, as with a filter for another topic, it misses the nearest. So the filter is tried on the
+query's neighbours first, and the allowed vectors are scanned if it allows few of these.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from hybrid_search.stores.embedded.vector.exact_scan import (
 from hybrid_search.stores.embedded.vector.segment import Segment
 
 TIE_SLACK = 16
-"""Candidates asked for beyond the limit, so that ties at the cut are settled by ordinal."""
+"""Extra candidates, so that ties at the limit are broken by ordinal."""
 _AROUND, _AROUND_BREADTH = 32, 64
-"""Neighbours of a query at which a filter is tried, and how widely they are looked for."""
+"""The number of neighbours on which a filter is tried, and the breadth of their search."""
 _NEAR = 0.5
-"""Of them at least this share of what the filter allows anywhere must be allowed."""
+"""The least share of neighbours allowed, relative to the share allowed overall."""
 _FILTERED = 2
-"""How much more widely an index is searched under a filter."""
+"""Factor of the breadth of a search under a filter."""
 
 
 class Scored(NamedTuple):
-    """Ordinals with their cosines, in no order, and how they were found."""
+    """Ordinals with exact cosines, in no order, and how they were found."""
 
     ordinals: Ordinals
     scores: Scores
@@ -44,7 +44,7 @@ class Scored(NamedTuple):
 
 
 class Subset(NamedTuple):
-    """Positions that may be returned, ascending and as a mask."""
+    """Positions that are allowed and live, ascending and as a mask."""
 
     positions: Positions
     mask: Mask
@@ -52,33 +52,33 @@ class Subset(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SegmentView:
-    """A segment index with its tombstones, as one search sees it."""
+    """A segment with its tombstones; immutable."""
 
     segment: Segment
     live: Mask
     count: int
-    """How many are live."""
+    """The number of live vectors."""
     _subsets: LRUCache[int, tuple[Ordinals, Subset]] = field(default_factory=lambda: LRUCache(16))
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def of(cls, segment: Segment) -> SegmentView:
-        """As it was segment."""
+        """The segment with the tombstones it was written with."""
         live = np.ones(len(segment.ordinals), bool)
         live[places_of(segment.ordinals, segment.deleted)] = False
         return cls(segment, live, int(live.sum()))
 
     def without(self, ordinals: Ordinals) -> SegmentView:
-        """The same with these deleted as well."""
+        """The view with these ordinals deleted too; unknown ones are ignored."""
         live = self.live.copy()
         live[places_of(self.segment.ordinals, ordinals)] = False
         return SegmentView(self.segment, live, int(live.sum()))
 
     def subset(self, allowed: Ordinals) -> Subset:
-        """What is both allowed and live, kept for the next search with the same array."""
+        """The allowed live positions; cached for the next search with the same array."""
         with self._guard:
             known = self._subsets.get(id(allowed))
-        # An id alone may come again for another array once the first is gone: so it is kept.
+        # The array is kept with its id: after it is freed, another may get the same id.
         if known is not None and known[0] is allowed:
             return known[1]
         places = places_of(self.segment.ordinals, allowed)
@@ -93,7 +93,10 @@ class SegmentView:
 def search_segment(
     view: SegmentView, query: Vectors, limit: int, allowed: Ordinals | None, exact_below: int
 ) -> Scored:
-    """At least the nearest ``limit`` that are live and allowed, with exact cosines."""
+    """Candidates that include the nearest ``limit`` live vectors, with exact cosines.
+
+    Up to ``exact_below`` allowed vectors are scanned.
+    """
     segment, total = view.segment, len(view.segment.ordinals)
     if allowed is None:
         mask = None if view.count == total else view.live
@@ -105,11 +108,11 @@ def search_segment(
     if segment.index is None or few or left <= limit:
         return _exactly(view, query, limit, subset, "")
     if subset is not None and not _reaches(view, query, subset):
-        return _exactly(view, query, limit, subset, ", for the filter lies far away")
+        return _exactly(view, query, limit, subset, ", since the filter excludes the neighbors")
     found = segment.nearest(query, limit + TIE_SLACK, breadth, mask)
     if len(found) < min(limit, left):
-        return _exactly(view, query, limit, subset, ", for the index found too few")
-    # Scored again even where the index is exact: its kernels round equal vectors differently.
+        return _exactly(view, query, limit, subset, ", since the index found too few")
+    # Exact indexes are scored again too: their kernels round equal vectors differently.
     plan = f"{segment.layout.name}, {_breadth_name(segment, breadth)}{total:,} vectors"
     plan += "" if allowed is None else f", filter allows {left:,}"
     return Scored(segment.ordinals[found], cosines(query, segment.rows, found), plan)
@@ -130,9 +133,9 @@ def _exactly(
 
 
 def _reaches(view: SegmentView, query: Vectors, subset: Subset) -> bool:
-    """Whether the filter allows about as much around the query as it does anywhere."""
+    """Whether the filter allows about as large a share around the query as overall."""
     live = None if view.count == len(view.live) else view.live
-    # Where little is kept of a vector more candidates come, farther ones last: too wide a circle.
+    # Compressed indexes return more candidates, the farther ones last: they are cut off.
     around = view.segment.nearest(query, _AROUND, _AROUND_BREADTH, live)[:_AROUND]
     allowed = float(subset.mask[around].mean()) if len(around) else 0.0
     return allowed >= _NEAR * len(subset.positions) / view.count

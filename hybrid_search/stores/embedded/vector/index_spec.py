@@ -1,4 +1,4 @@
-"""Which index holds so many vectors: kinds, their parameters, what memory they take."""
+"""Choose the kind and parameters of a vector index by its size, and predict its memory."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from typing import Literal
 from hybrid_search.core.errors import InvalidConfig
 
 Kind = Literal["flat", "hnsw", "ivf", "ivf_pq", "ivf_rabitq", "lsh"]
-"""``lsh`` is a baseline to measure against; it is never served."""
+"""``lsh`` exists only to compare with in benchmarks."""
 Storage = Literal["f32", "bf16", "sq8"]
-"""How ``flat``, ``hnsw`` and ``ivf`` keep a component: 32 bits, 16, or 8."""
+"""Bits per component in ``flat``, ``hnsw`` and ``ivf``: 32, 16, or 8."""
 
 BITS: Mapping[Storage, int] = {"f32": 32, "bf16": 16, "sq8": 8}
 _STORED: tuple[Storage, ...] = ("bf16", "sq8")
-"""How ``auto`` keeps a graph: 16 bits, scored again, find what 32 find, in less time."""
+"""Storage of an ``auto`` graph: 16 bits, re-scored exactly, reach the recall of 32 faster."""
 _GRAPH_LIMIT = 500_000
-"""Beyond so many vectors a graph must be walked so widely for texts that short codes are faster."""
+"""Beyond so many vectors, short codes are faster than the breadth a graph needs for texts."""
 _BREADTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
-"""Values of ``ef_search`` to choose from."""
+"""Values of ``ef_search`` to try."""
 _PROBES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-"""Values of ``nprobe`` to choose from."""
+"""Values of ``nprobe`` to try."""
 _ORDINAL_BYTES = 8
 _COMPRESSED_RERANK = 10
-"""Candidates a hit that are scored again exactly, where an index keeps little of a vector."""
+"""Candidates scored exactly per hit, for compressed indexes."""
 _ROUNDED_RERANK = 2
-"""The same where it keeps a byte a component."""
+"""The same for a byte per component."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorPlan:
-    """What may be built and how it is looked after; 0 stands for a value by size."""
+    """The settings of a vector index; 0 stands for a value chosen by size."""
 
     kind: Literal["auto"] | Kind = "auto"
     storage: Storage = "f32"
     memory_mb: int = 0
-    """What ``auto`` may take; 0 for no limit."""
+    """The memory that ``auto`` may use; 0 for no limit."""
     flat_limit: int = 20_000
     m: int = 32
     ef_construction: int = 100
@@ -58,7 +58,7 @@ class VectorPlan:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """An index as it is built: every parameter has its value, those of other kinds are 0."""
+    """The kind and parameters of a built index; parameters of other kinds are 0."""
 
     kind: Kind
     storage: Storage = "f32"
@@ -73,13 +73,13 @@ class Layout:
 
     @property
     def name(self) -> str:
-        """The kind with its storage: ``hnsw sq8``."""
+        """The kind with its storage, such as ``hnsw sq8``."""
         plain = self.storage == "f32" or self.kind in {"ivf_pq", "ivf_rabitq", "lsh"}
         return self.kind if plain else f"{self.kind} {self.storage}"
 
     @property
     def parameters(self) -> dict[str, int | str]:
-        """Those that mean something for the kind."""
+        """The parameters that apply to the kind."""
         values = {key: value for key, value in asdict(self).items() if key != "kind" and value}
         if self.kind in {"ivf_pq", "ivf_rabitq", "lsh"}:
             del values["storage"]
@@ -89,19 +89,19 @@ class Layout:
 
     @property
     def exact(self) -> bool:
-        """Whether its own scores are exact cosines, so that nothing is scored again."""
+        """Whether its own scores are exact cosines."""
         return self.kind in {"flat", "hnsw", "ivf"} and self.storage == "f32"
 
     def bytes_for(self, count: int, dimension: int) -> int:
-        """The memory that searches read, predicted: codes, links or lists, ordinals.
+        """Predicted memory that searches read: codes, links or lists, ordinals.
 
-        Exact rows that only settle the order of a few candidates stay on disk and do not count.
-        An HNSW node has ``2 m`` links of 4 bytes at the bottom, its level and offset, and ``m``
-        more for each level above, where 1 of ``m`` nodes stands (Malkov and Yashunin 2016).
+        Exact rows that re-score a few candidates stay on disk and do not count. An HNSW
+        node has ``2 m`` links of 4 bytes at the bottom, its level and offset, and ``m`` more per
+        level above, on which 1 of ``m`` nodes is (Malkov and Yashunin 2016).
         """
         vector = math.ceil(self._bits(dimension) / 8)
         links = 8 * self.m + 12 + 4 * self.m / (self.m - 1) if self.kind == "hnsw" else 0
-        # A list holds the number of each of its vectors; its centroid is kept in full.
+        # A list has the id of each of its vectors, and its centroid in 32 bits.
         listed = 8 if self.nlist else 0
         return round(
             count * (vector + links + listed + _ORDINAL_BYTES) + self.nlist * dimension * 4
@@ -111,7 +111,7 @@ class Layout:
         if self.kind == "ivf_pq":
             return self.pq_m * self.pq_bits
         if self.kind == "ivf_rabitq":
-            # One bit a component, and two factors that correct the estimate.
+            # One bit per component, and two correction factors.
             return dimension + 2 * 32
         if self.kind == "lsh":
             return 2 * dimension
@@ -119,10 +119,10 @@ class Layout:
 
 
 def layout_for(plan: VectorPlan, count: int, dimension: int) -> Layout:
-    """What the plan builds for so many vectors; raises ``InvalidConfig`` for what does not fit.
+    """The layout of an index of ``count`` vectors; raises ``InvalidConfig`` for a bad ``pq_m``.
 
-    ``auto`` is exact while that is fast, then the most accurate graph that fits into the memory,
-    lists of one bit a component where none does, and beyond ``_GRAPH_LIMIT`` lists of short codes.
+    ``auto`` is exact up to ``flat_limit``, then the most accurate graph that fits into the memory,
+    or lists with one bit per component if none does, and ``ivf_pq`` beyond ``_GRAPH_LIMIT``.
 
     >>> layout_for(VectorPlan(), 5_000, 512).name, layout_for(VectorPlan(), 100_000, 512).name
     ('flat', 'hnsw bf16')
@@ -145,7 +145,7 @@ def layout_for(plan: VectorPlan, count: int, dimension: int) -> Layout:
 
 
 def searched_as(plan: VectorPlan, built: Layout) -> Layout:
-    """The layout with what can be chosen anew for every search: how widely, how much again."""
+    """The layout with the search parameters of the plan: breadth and re-scored candidates."""
     return replace(
         built,
         ef_search=(plan.ef_search or built.ef_search) if built.ef_search else 0,
@@ -155,9 +155,9 @@ def searched_as(plan: VectorPlan, built: Layout) -> Layout:
 
 
 def breadths_to_try(plan: VectorPlan, built: Layout) -> list[Layout]:
-    """The layout with the breadths to try, narrow to wide; one, where the plan says which.
+    """Layouts with rising breadth; only one, where the plan sets the breadth.
 
-    Texts need a breadth several times that of pictures, and all need more as a corpus grows.
+    Texts need several times the breadth of pictures, and a larger corpus needs more.
     """
     if built.kind == "hnsw" and not plan.ef_search:
         return [replace(built, ef_search=ef) for ef in _BREADTHS]
@@ -168,7 +168,7 @@ def breadths_to_try(plan: VectorPlan, built: Layout) -> list[Layout]:
 
 
 def _ef(count: int) -> int:
-    """Where nothing is measured: wider for more vectors."""
+    """``ef_search`` before it is tuned: it rises with the number of vectors."""
     return round(256 * max(1.0, math.sqrt(count / 100_000)))
 
 
@@ -188,14 +188,14 @@ def _layout(plan: VectorPlan, kind: Kind, storage: Storage, count: int, dimensio
 
 
 def _with_lists(plan: VectorPlan, layout: Layout, count: int) -> Layout:
-    """Lists by the square root of the count, and an eighth of them looked at."""
+    """The layout with lists by the square root of the count, an eighth of them probed."""
     nlist = plan.nlist or max(1, round(4 * math.sqrt(count)))
     nlist = min(nlist, max(1, count // 39))
     return replace(layout, nlist=nlist, nprobe=min(nlist, plan.nprobe or max(32, nlist // 8)))
 
 
 def _pq_m(plan: VectorPlan, dimension: int) -> int:
-    """Parts that a vector is cut into; by default of four components each."""
+    """Parts of a product quantizer; four components each by default."""
     parts = plan.pq_m or (dimension // 4 if dimension % 4 == 0 else dimension)
     if dimension % parts:
         raise InvalidConfig(f"vector.pq_m = {parts}: does not divide the dimension {dimension}")
@@ -203,7 +203,7 @@ def _pq_m(plan: VectorPlan, dimension: int) -> int:
 
 
 def _rerank(layout: Layout) -> int:
-    # 16 bits move hardly a rank, and what is found is scored again exactly in any case.
+    # 16 bits change hardly a rank, and hits are scored exactly in any case.
     if layout.exact or (layout.kind in {"flat", "hnsw", "ivf"} and layout.storage == "bf16"):
         return 1
     return _ROUNDED_RERANK if layout.kind in {"flat", "hnsw", "ivf"} else _COMPRESSED_RERANK

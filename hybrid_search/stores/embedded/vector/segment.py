@@ -1,4 +1,4 @@
-"""A segment index: vectors that never change, in a folder of their own, mapped from disk.
+"""A segment: vectors that never change, in a folder of their own, mapped from disk.
 
 The folder holds the ordinals, the exact rows (unless the index keeps them itself), the Faiss
 index (unless exact rows are all there is) and a manifest with the size and hash of each file.
@@ -37,9 +37,9 @@ FORMAT = 2
 _ORDINALS, _DELETED, _MANIFEST = "ordinals.npy", "dead.npy", "manifest.json"
 _ROWS, _INDEX = "rows.npy", "index.faiss"
 _NEGLIGIBLE = 0.01
-"""A share of a unit vector's squared length; the growth of smaller errors does no harm."""
+"""Coding errors below this share of a unit vector's squared length do not count as drift."""
 _SMALL = 64 << 20
-"""Bytes that are compared with their hash in less time than anybody notices."""
+"""A segment of fewer bytes is compared with its hashes whenever it is opened."""
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -52,26 +52,26 @@ _UNREADABLE = (
 )
 """What Faiss and numpy raise on damaged files."""
 _DRIFT_ROWS = 4096
-"""Rows on which a coding error is measured."""
+"""The number of rows on which a coding error is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What tells how far an index has moved from what it was trained for."""
+    """Measures of how far an index has moved from its training data."""
 
     trained: int
-    """Vectors it was built from; those beyond were inserted later."""
+    """Vectors that it was trained from; the others were inserted later."""
     imbalance: float = 0.0
-    """Of its lists, when it was built; 0 without lists."""
+    """Imbalance of the lists when it was trained; 0 without lists."""
     error: float = 0.0
-    """Mean squared error of what it keeps of a vector, when it was built; 0 where exact."""
+    """Mean squared coding error when it was trained; 0 for exact vectors."""
     imbalance_now: float = 0.0
     error_now: float = 0.0
-    """The same for what was inserted since."""
+    """The same measures for the vectors that were inserted last."""
 
     @property
     def drift(self) -> dict[str, float]:
-        """By what share each has grown since the index was built."""
+        """Relative growth of each measure since the index was trained."""
         found = {}
         if self.imbalance:
             found["imbalance"] = max(0.0, self.imbalance_now / self.imbalance - 1.0)
@@ -83,42 +83,48 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Vectors by position, with their ordinals in rising order."""
+    """Immutable vectors by position, in ascending order of ordinal."""
 
     layout: Layout
     ordinals: Ordinals
     rows: Vectors
-    """The exact vectors; read from disk as they are needed."""
+    """The exact vectors ``(n, d)`` float32, mapped from disk."""
     sequence: int
-    """The catalog's last operation that it knows."""
+    """The last operation of the catalog that is included."""
     health: Health
     index: Any = None
-    """``None`` where the exact rows are searched."""
+    """The Faiss index; ``None`` where the exact rows are scanned."""
     folder: Path | None = None
     files: Inventory = field(default_factory=dict)
     deleted: Ordinals = field(default_factory=lambda: np.empty(0, np.int64))
-    """What of it was deleted already when it was segment, ascending."""
+    """The ordinals that were deleted when it was written, ascending."""
     hold: Hold | None = None
-    """What keeps the folder from being collected."""
+    """Keeps the folder from being removed."""
 
     def nearest(self, query: Vectors, limit: int, breadth: int, allowed: Mask | None) -> Positions:
-        """Positions of the nearest that the index finds, about the nearest first."""
+        """Positions of the nearest by the index's own scores, best first.
+
+        It returns ``limit`` times ``layout.rerank`` candidates, which are to be scored exactly.
+        """
         wanted = limit * self.layout.rerank
         return faiss_factory.candidates(
             self.index,
             self.layout,
             query,
             wanted,
-            breadth=max(breadth, self._least(wanted)),
+            breadth=max(breadth, self._least_breadth(wanted)),
             allowed=allowed,
         )
 
-    def _least(self, wanted: int) -> int:
-        """A graph gives no more than it looks at, and knows the last of them badly."""
+    def _least_breadth(self, wanted: int) -> int:
+        """The least breadth for that many candidates.
+
+        A graph returns no more than its breadth, and the last of them are inaccurate.
+        """
         return 2 * wanted if self.layout.kind == "hnsw" else 0
 
     def touch(self) -> None:
-        """Bring into this process what searches read, so that none of them waits for it."""
+        """Page in what searches read, so that the first search does not wait for the disk."""
         if self.index is not None:
             faiss_factory.touch(self.index, self.layout)
 
@@ -130,18 +136,21 @@ class Segment:
 
 
 def empty_segment(dimension: int) -> Segment:
-    """No vectors at all."""
+    """A segment without vectors, in no folder."""
     rows = np.empty((0, dimension), np.float32)
     return Segment(Layout("flat"), np.empty(0, np.int64), rows, 0, Health(0))
 
 
 def room_for_rows(folder: Path, count: int, dimension: int) -> Vectors:
-    """A new file of exact rows to be filled; raises ``StorageFull`` without room for it."""
+    """A new mapped file for exact rows ``(count, dimension)`` float32.
+
+    Raises ``StorageFull`` if the disk has no room for it.
+    """
     shape, path = (count, dimension), folder / _ROWS
     rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     if sys.platform != "darwin":
         with storing(path), path.open("r+b") as file:
-            # A page that finds no room when it is written to, in memory, ends the process.
+            # Writing to a mapped page without room on the disk kills the process: reserve it.
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return rows
 
@@ -149,7 +158,7 @@ def room_for_rows(folder: Path, count: int, dimension: int) -> Vectors:
 def write_new_segment(
     folder: Path, layout: Layout, ordinals: Ordinals, rows: Vectors, sequence: int
 ) -> None:
-    """Train and build an index over the rows, which lie in ``room_for_rows`` of the folder."""
+    """Train and write an index over ``rows``, which lie in ``room_for_rows`` of the folder."""
     if layout.kind == "flat" and layout.exact:
         return _write(folder, Segment(layout, ordinals, rows, sequence, Health(len(ordinals))))
     index = faiss_factory.build(layout, rows)
@@ -168,11 +177,11 @@ def write_grown_segment(
     *,
     deleted: Ordinals,
 ) -> None:
-    """The segment index with further rows inserted, each kind in its own way, into the folder.
+    """Write a segment with these rows inserted into the index of the given one.
 
-    ``deleted`` are those of its ordinals that must not be found any more: they stay in it.
+    ``deleted`` ordinals of that one stay in it as tombstones.
     """
-    # Read anew into memory: Faiss ends the process when something is added to a mapped index.
+    # Read into memory: Faiss crashes the process when something is added to a mapped index.
     index = faiss.read_index(str(_folder_of(segment) / _INDEX))
     faiss_factory.grow(index, rows)
     together = np.concatenate([segment.ordinals, ordinals])
@@ -196,16 +205,16 @@ def _folder_of(segment: Segment) -> Path:
 
 
 def _measures(index: Any, layout: Layout, rows: Vectors) -> tuple[float, float]:
-    """The imbalance of the lists and the error on these rows; 0 where there is neither."""
+    """Imbalance of the lists and coding error on these rows; 0 where a kind has none."""
     spread = faiss_factory.imbalance(index) if layout.nlist else 0.0
     coded = not layout.exact and layout.kind != "lsh"
     return spread, faiss_factory.coding_error(index, layout, rows) if coded else 0.0
 
 
 def open_segment(folder: Path, hold: Hold | None = None, *, hashes: bool = False) -> Segment:
-    """The index in the folder, mapped; raises ``IndexCorrupt`` for what is not as written.
+    """Map the segment in the folder; raises ``IndexCorrupt`` for files that have changed.
 
-    Files are compared by size; small ones, and with ``hashes`` all, by content, which reads them.
+    Files are compared by size. Small segments, and with ``hashes`` all, are compared by hash.
     """
     try:
         facts = read_facts(folder / _MANIFEST)
@@ -233,7 +242,7 @@ def _open_rows(folder: Path, index: Any, count: int) -> Vectors:
         return faiss_factory.rows_within(index, count)
     mapped: Any = np.load(folder / _ROWS, mmap_mode="r")
     if index is not None and count:
-        # A few rows here and there are read: without this the system reads far around each.
+        # Single rows are read: without this the system reads ahead of each.
         mapped._mmap.madvise(mmap.MADV_RANDOM)
     return np.asarray(mapped)
 
@@ -245,12 +254,12 @@ def _check(folder: Path, files: Inventory, *, hashes: bool) -> None:
 
 
 def _holds_rows(layout: Layout) -> bool:
-    """Whether the index keeps exact rows by position, so that no file of them is needed."""
+    """Whether the index itself has the exact rows, so that no file of them is needed."""
     return layout.kind == "hnsw" and layout.exact
 
 
 def _write(folder: Path, segment: Segment) -> None:
-    """Write what is not there yet, and at last the manifest; all of it durable."""
+    """Write all files but the rows, the manifest last, and sync them."""
     with storing(folder):
         np.save(folder / _ORDINALS, segment.ordinals)
         np.save(folder / _DELETED, segment.deleted)
@@ -271,12 +280,12 @@ def _write(folder: Path, segment: Segment) -> None:
 
 
 def write_layout(folder: Path, layout: Layout) -> None:
-    """Let the index in the folder be searched as this layout says."""
+    """Change the search parameters of the segment in the folder."""
     facts = read_facts(folder / _MANIFEST) | {"layout": asdict(layout)}
     write_facts(folder / _MANIFEST, facts)
 
 
 def _write_index(path: Path, index: Any) -> None:
-    """Through a file of ours, which says when the disk is full; Faiss's own does not."""
+    """Write through a Python file, which reports a full disk; Faiss's own writer does not."""
     with storing(path), path.open("wb") as file:
         faiss.write_index(index, faiss.PyCallbackIOWriter(file.write, 1 << 24))

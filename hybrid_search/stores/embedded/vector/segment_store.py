@@ -1,4 +1,4 @@
-"""The folder in which indexes are segment, one after the other, by whichever process."""
+"""The folder of a vector index, in which any process publishes segments."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hybrid_search.files.versioned_dirs import GenerationFolders
 from hybrid_search.stores.embedded.vector.segment import Segment, open_segment
 
 _LOOK_EVERY = 0.2
-"""Seconds between two looks at whether another process has segment an index."""
+"""Seconds between two checks for a segment of another process."""
 
 
 class SegmentStore:
-    """What is segment last, and a place for the next."""
+    """The published segments of one index, of which the newest serves."""
 
     def __init__(self, folder: Path) -> None:
         refusal = "vectors: another process builds an index; try again"
@@ -26,11 +26,14 @@ class SegmentStore:
         self._generations = GenerationFolders(folder)
         self._looked = 0.0
         self.trouble = ""
-        """What was found damaged; empty when nothing is."""
+        """What is damaged in the newest segment; empty without damage."""
         self._damaged: Path | None = None
 
     def newest(self, *, hashes: bool = False) -> Segment | None:
-        """What was segment last, checked by size or hash; a damaged one is none, and reported."""
+        """The newest segment, checked by size or hash.
+
+        ``None`` before the first, and for a damaged one, which ``trouble`` then describes.
+        """
         try:
             held = self._generations.hold()
             segment = None if held is None else open_segment(*held, hashes=hashes)
@@ -41,7 +44,7 @@ class SegmentStore:
         return segment
 
     def has_other_than(self, served: Path | None) -> bool:
-        """Whether another one was segment since; looks at most every so often."""
+        """Whether another segment is published; looks at the disk five times a second at most."""
         now = time.monotonic()
         if now - self._looked < _LOOK_EVERY:
             return False
@@ -52,25 +55,25 @@ class SegmentStore:
         return True
 
     def first(self, repairs: Repairs | None, *, hashes: bool) -> Segment | None:
-        """The newest at the start; with ``repairs``, the newest whole one, others set aside."""
+        """The newest segment; with ``repairs``, damaged ones are moved away until one is whole."""
         if repairs is not None:
             repairs.note(self._generations.mend())
         segment = self.newest(hashes=hashes)
         while repairs is not None and self.trouble:
             with alone(*self._lock):
-                repairs.note(f"{self.trouble}; set aside, what it held comes from the catalog")
+                repairs.note(f"{self.trouble}; moved away, its vectors are read from the catalog")
                 self._generations.set_aside(repairs)
             segment = self.newest(hashes=hashes)
         return segment
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """A folder for the next one; raises ``IndexLocked`` while another process writes one."""
+        """A folder for a new segment; raises ``IndexLocked`` while another process writes one."""
         with alone(*self._lock):
             yield self._generations.begin()
 
     def publish(self, folder: Path) -> Segment:
-        """Let the one in that folder be the last; older than the one before are removed."""
+        """Publish the segment in the folder and open it; only the one before is kept too."""
         open_segment(folder)
         self._generations.publish(folder)
         segment = self.newest()

@@ -1,4 +1,4 @@
-"""Fresh vectors, searched exactly until they are segment."""
+"""The write buffer: new vectors, scanned exactly until they are merged into a segment."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ _ROOM = 1024
 
 @dataclass(frozen=True, slots=True)
 class WriteBuffer:
-    """Vectors in order of ordinal; grown behind the readers' backs, never changed under them."""
+    """Vectors in ascending order of ordinal; immutable.
+
+    Growing one returns another, which shares the arrays with room for more.
+    """
 
     ordinals: Ordinals
     rows: Vectors
     live: Mask
     _room: tuple[Ordinals, Vectors]
-    """Arrays that begin with these vectors and have space for more."""
+    """The shared arrays, longer than this buffer."""
 
     @classmethod
     def of(cls, ordinals: Ordinals, rows: Vectors) -> WriteBuffer:
-        """These vectors, all live."""
+        """A buffer of these vectors, all live."""
         empty = cls.empty(rows.shape[1])
         return empty.with_more(ordinals, rows)
 
     @classmethod
     def empty(cls, dimension: int) -> WriteBuffer:
-        """No vectors."""
+        """A buffer without vectors."""
         room = np.empty(_ROOM, np.int64), np.empty((_ROOM, dimension), np.float32)
         return cls(room[0][:0], room[1][:0], np.empty(0, bool), room)
 
     def with_more(self, ordinals: Ordinals, rows: Vectors) -> WriteBuffer:
-        """The same with these behind them. Only the newest buffer may be added to."""
+        """The buffer with these vectors appended; only the newest buffer may be extended."""
         used, needed = len(self.ordinals), len(self.ordinals) + len(ordinals)
         room = self._room if needed <= len(self._room[0]) else self._larger(needed)
         room[0][used:needed], room[1][used:needed] = ordinals, rows
@@ -43,13 +46,13 @@ class WriteBuffer:
         return WriteBuffer(room[0][:needed], room[1][:needed], live, room)
 
     def without(self, ordinals: Ordinals) -> WriteBuffer:
-        """The same with these deleted."""
+        """The buffer with these ordinals deleted; unknown ones are ignored."""
         live = self.live.copy()
         live[places_of(self.ordinals, ordinals)] = False
         return replace(self, live=live)
 
     def search(self, query: Vectors, allowed: Ordinals | None) -> tuple[Ordinals, Scores]:
-        """All that are live and allowed, with their cosines."""
+        """All live and allowed ordinals with their cosines, ascending by ordinal."""
         if allowed is None:
             at = np.flatnonzero(self.live)
         else:
