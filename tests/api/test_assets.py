@@ -1,4 +1,4 @@
-"""Assets over HTTP: written, read, shown, deleted, one by one and in bulk."""
+"""Assets over HTTP: stored, read and deleted, one by one and in bulk."""
 
 import base64
 import io
@@ -104,7 +104,7 @@ def test_invalid_line_in_bulk_does_not_stop_others(client: httpx.Client, red: by
         assert client.delete(f"/v1/assets/{name}").status_code == 204
 
 
-def test_bulk_may_be_larger_than_one_body(client: httpx.Client) -> None:
+def test_bulk_may_exceed_the_body_limit(client: httpx.Client) -> None:
     line = json.dumps({"id": "large", "title": "x" * 900, "body": "y" * 900}).encode() + b"\n"
     lines = line.replace(b"large", b"large") * 150
     assert len(lines) > 200_000

@@ -112,7 +112,7 @@ def test_a_browser_signs_in_and_out(guarded: httpx.Client, kept: tuple[Path, Key
         assert browser.get("/v1/search", params={"q": "a"}).status_code == 401
 
 
-def test_a_removed_key_is_refused_at_once(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
+def test_a_removed_key_is_rejected_at_once(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
     file = KeyFile(kept[0] / KEYS)
     secret = file.add("guest", "read")
     assert guarded.get("/v1/status", headers=bearer(secret)).status_code == 200
@@ -181,7 +181,7 @@ def test_cors_only_for_listed_origins(guarded: httpx.Client, kept: tuple[Path, K
         assert (answer.headers.get("access-control-allow-origin") == origin) is allowed
 
 
-def test_no_secret_is_ever_written(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
+def test_no_key_is_written_to_logs_or_files(guarded: httpx.Client, kept: tuple[Path, Keys]) -> None:
     """Not in the log, the key file or the audit log."""
     data, keys = kept
     guarded.get("/v1/search", params={"q": "private words"}, headers=bearer("hs_wrong"))
@@ -246,7 +246,7 @@ def test_without_keys_foreign_host_names_are_rejected(client: httpx.Client) -> N
     assert client.get("/healthz", headers={"Host": "evil.example"}).status_code == 200
 
 
-def test_keys_from_the_command_line(tmp_path: Path) -> None:
+def test_keys_are_managed_by_commands(tmp_path: Path) -> None:
     def run(*words: str) -> tuple[int, str]:
         command = [*COMMAND, "keys", *words, "--data-dir", str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -102,7 +102,7 @@ def test_slow_body_times_out(client: httpx.Client) -> None:
             send_slowly(link, b" " * 200, 0.1)
 
 
-def test_an_endless_body_is_refused_at_the_limit(client: httpx.Client) -> None:
+def test_an_endless_body_is_rejected_at_the_limit(client: httpx.Client) -> None:
     head = BODY.replace(b"Content-Length: 5000", b"Transfer-Encoding: chunked")
     chunk = b"ffff\r\n" + b" " * 0xFFFF + b"\r\n"
     with connected(client) as link:

@@ -1,4 +1,4 @@
-"""Searches over HTTP, in every form a search can take."""
+"""Searches over HTTP, by parameters and by every kind of body."""
 
 import base64
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ def test_words_and_a_picture_together(client: httpx.Client, red: bytes) -> None:
     assert len(ids(form)) == 2
 
 
-def test_similar_and_like_leave_the_example_out(client: httpx.Client) -> None:
+def test_similar_and_like_exclude_the_example(client: httpx.Client) -> None:
     found = ids(client.get("/v1/assets/red/similar"))
     assert found[0] == "red-again"
     assert "red" not in found

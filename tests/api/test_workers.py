@@ -47,7 +47,7 @@ def test_writes_are_visible_to_all_processes_at_once(pair: tuple[str, int]) -> N
             assert name in [hit["id"] for hit in found.json()["hits"]]
 
 
-def test_every_process_answers_and_all_requests_are_counted_once(pair: tuple[str, int]) -> None:
+def test_every_process_responds_and_requests_are_counted_once(pair: tuple[str, int]) -> None:
     address, process = pair
 
     def spent() -> list[float]:

@@ -22,7 +22,7 @@ MUG = "/v1/assets/copperfinch-mug-bare/image"
 
 
 @pytest.mark.parametrize(("words", "found"), [("강아지 간식", "강아지"), ("coffee mug", "Coffee")])
-def test_results_follow_what_is_typed(page: Page, words: str, found: str) -> None:
+def test_results_update_while_typing(page: Page, words: str, found: str) -> None:
     page.locator("#q").press_sequentially(words, delay=20)
     expect(page.locator(".card .title").first).to_contain_text(found)
     expect(page.locator(".card mark").first).to_be_visible()
@@ -37,7 +37,7 @@ def test_typing_adds_one_history_entry(page: Page) -> None:
 
 
 @pytest.mark.parametrize("typed", ["강ㅇ", "ㄱㅇㅈ", "rkddkw"])
-def test_unfinished_syllables_are_completed(page: Page, typed: str) -> None:
+def test_incomplete_syllables_are_completed(page: Page, typed: str) -> None:
     box = page.locator("#q")
     box.fill(typed)
     option = page.locator("#completions [role=option]").filter(has_text=re.compile("^강아지"))
@@ -183,7 +183,7 @@ def test_dates_and_widths_filter(page: Page, site: httpx.Client) -> None:
     expect(page.locator("#heading")).to_have_text(f"{wide['candidates']} ads")
 
 
-def test_order_and_lists_can_be_chosen(page: Page) -> None:
+def test_sort_and_mode_can_be_chosen(page: Page) -> None:
     look_for(page, "커피")
     by_words = answered(page, lambda: page.locator("#mode").select_option("text")).json()
     assert [report["list"] for report in by_words["lists"]] == ["lexical"]
@@ -267,7 +267,7 @@ def test_hostile_text_is_escaped(page: Page, site: httpx.Client) -> None:
     assert width <= page.evaluate("() => innerWidth")
 
 
-def test_ten_thousand_characters_break_nothing(page: Page, site: httpx.Client) -> None:
+def test_a_text_of_ten_thousand_characters_fits_the_layout(page: Page, site: httpx.Client) -> None:
     body = '<b>"마라톤"\u202e' + "긴카피" * 3_332
     assert len(body) >= 10_000
     stored = site.put("/v1/assets/endless", json={"title": "끝없는 카피", "body": body})

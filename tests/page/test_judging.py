@@ -25,9 +25,7 @@ def opened(watched: Watched, **how: object) -> Page:
     return page
 
 
-def test_twenty_pairs_are_judged_by_keyboard_and_nothing_is_lost(
-    watched: Watched, site: httpx.Client
-) -> None:
+def test_twenty_grades_by_keyboard_survive_a_reload(watched: Watched, site: httpx.Client) -> None:
     page = opened(watched)
     for number in range(20):
         expect(page.locator("#message")).to_have_text(re.compile(rf"^{number} of "))
@@ -65,7 +63,7 @@ mode = "vector"
 """
 
 
-def test_the_pool_of_an_experiment_is_judged_query_by_query(
+def test_a_pool_is_judged_query_by_query(
     watched: Watched, site: httpx.Client, tmp_path: Path
 ) -> None:
     asked = [{"qid": "1", "type": "t", "text": "puppy"}, {"qid": "2", "type": "t", "text": "신발"}]

@@ -80,7 +80,7 @@ def test_sliders_fuse_again_without_a_search(found: Page, site: httpx.Client) ->
     assert shown_ids(found) == before
 
 
-def test_an_explanation_follows_the_sliders(watched: Watched) -> None:
+def test_an_explanation_updates_with_the_sliders(watched: Watched) -> None:
     page = watched.open("/?q=coffee&weight.lexical=0")
     page.locator(".card .why").first.click()
     words = page.locator(".parts tbody tr").filter(has_text="Words").first

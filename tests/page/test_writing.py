@@ -1,4 +1,4 @@
-"""Adding, editing and deleting ads in the page, for those whose key may."""
+"""Adding, editing and deleting ads in the page, by role."""
 
 import io
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def test_ads_are_added_with_their_pictures(page: Page, site: httpx.Client) -> No
         assert (asset["price"], asset["starts"]) == (9900, "2026-12-01")
 
 
-def test_an_ad_is_edited_and_keeps_its_picture_and_versions(page: Page, site: httpx.Client) -> None:
+def test_an_edited_ad_keeps_its_picture_and_versions(page: Page, site: httpx.Client) -> None:
     look_for(page, "강아지를 위한 수제 간식")
     page.locator(".card .title").first.click()
     page.get_by_role("button", name="Edit", exact=True).click()
