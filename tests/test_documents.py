@@ -10,8 +10,8 @@ import typer.main
 
 from hybrid_search.api.app import api
 from hybrid_search.api.operations import Operation, Parameter
+from hybrid_search.api.query_requests import search_parameters
 from hybrid_search.api.schemas.queries import SearchBody
-from hybrid_search.api.search import search_parameters
 from hybrid_search.cli.main import app
 from hybrid_search.core import NOTE_CODES
 from hybrid_search.embedding.model_folder import EMBEDDED_FOLDER

@@ -1,1 +1,1 @@
-"""The service: Starlette routes over one engine, and the page. The only async code."""
+"""The HTTP service: routes over one engine, and the page."""

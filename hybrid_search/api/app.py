@@ -18,7 +18,18 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from hybrid_search import __version__
-from hybrid_search.api import assets, judge, monitor, query_log, search, sessions, write
+from hybrid_search.api import (
+    assets,
+    audit,
+    explain,
+    judge,
+    monitor,
+    pools,
+    query_log,
+    search,
+    sessions,
+    write,
+)
 from hybrid_search.api.openapi import document
 from hybrid_search.api.operations import Operation, routes
 from hybrid_search.api.problems import handlers
@@ -109,11 +120,14 @@ def api(max_body: int) -> list[Operation]:
 
     return [
         *search.operations(max_body),
+        *explain.operations(max_body),
         *assets.operations(),
         *write.operations(max_body),
+        *pools.operations(),
         *judge.operations(max_body),
         *query_log.operations(max_body),
         *sessions.operations(),
+        *audit.operations(),
         *monitor.operations(described),
     ]
 

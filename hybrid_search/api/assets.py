@@ -87,7 +87,7 @@ def operations() -> list[Operation]:
 
 async def read_asset(request: Request) -> Response:
     """The live version of an asset."""
-    stored = await _read(request, _find)
+    stored = await _read(request, find_asset)
     return json_response(stored_to_json(stored))
 
 
@@ -108,7 +108,7 @@ async def duplicates(request: Request) -> Response:
     """Duplicates of the picture of an asset."""
 
     def work(engine: Engine, asset_id: AssetId) -> DuplicatesJson:
-        copies = engine.copies_of(_find(engine, asset_id))
+        copies = engine.copies_of(find_asset(engine, asset_id))
         return {"duplicates": [duplicate_to_json(copy) for copy in copies]}
 
     return json_response(await _read(request, work))
@@ -143,7 +143,8 @@ async def _read(request: Request, work: Callable[[Engine, AssetId], Any]) -> Any
     return await service.read(lambda: work(service.engine, asset_id), request)
 
 
-def _find(engine: Engine, asset_id: AssetId) -> StoredAsset:
+def find_asset(engine: Engine, asset_id: AssetId) -> StoredAsset:
+    """The live version of an asset; raises ``UnknownAsset``."""
     stored = engine.catalog.find(asset_id)
     if stored is None:
         raise unknown(asset_id)
@@ -169,7 +170,7 @@ def _picture(engine: Engine, asset_id: AssetId, wanted: Ordinal | None = None) -
 
 def _version(engine: Engine, asset_id: AssetId, wanted: Ordinal | None) -> StoredAsset:
     if wanted is None:
-        return _find(engine, asset_id)
+        return find_asset(engine, asset_id)
     stored = engine.catalog.fetch([wanted]).get(wanted)
     if stored is None or stored.asset.id != asset_id:
         raise UnknownAsset(f"the asset {asset_id[:100]!r} has no version {wanted}")

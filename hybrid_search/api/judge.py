@@ -1,4 +1,4 @@
-"""Routes for relevance judgments and the pools to judge."""
+"""Routes for relevance judgments."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from hybrid_search.api.assets import find_asset
 from hybrid_search.api.operations import Operation, parameters_of
 from hybrid_search.api.request_bodies import json_body
 from hybrid_search.api.responses import json_response
 from hybrid_search.api.service import Service, service_of
 from hybrid_search.core import AssetId
-from hybrid_search.core.errors import InvalidQuery, UnknownAsset
+from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.core.json_input import parse_model
-from hybrid_search.engine.judgment_pools import Pools
-from hybrid_search.engine.judgments import GRADES, Judgment, Judgments, agreements, now
+from hybrid_search.engine.judgments import GRADES, Agreement, Judgment, Judgments, agreements, now
 from hybrid_search.files.atomic_files import check_room
 
 
@@ -75,54 +75,9 @@ class JudgmentsJson(TypedDict):
     agreement: list[AgreementJson]
 
 
-class PoolJson(TypedDict):
-    """The size of a pool: its queries, and its candidates over all queries."""
-
-    name: str
-    queries: int
-    assets: int
-
-
-class PoolsJson(TypedDict):
-    """The pools, in alphabetical order."""
-
-    pools: list[PoolJson]
-
-
-class PooledQueryJson(TypedDict):
-    """A query and the ids of its candidates."""
-
-    query: str
-    assets: list[str]
-
-
-class PooledJson(TypedDict):
-    """The queries of a pool."""
-
-    queries: list[PooledQueryJson]
-
-
 def operations(max_body: int) -> list[Operation]:
-    """The routes for judgments and pools."""
+    """The routes for judgments."""
     return [
-        Operation(
-            "GET",
-            "/v1/pools",
-            "pools",
-            "List the pools of candidates to judge.",
-            pools,
-            PoolsJson,
-            problems=(500, 503),
-        ),
-        Operation(
-            "GET",
-            "/v1/pools/{name}",
-            "pool",
-            "Read the queries of a pool and the ids of their candidates.",
-            pool,
-            PooledJson,
-            problems=(404, 500, 503),
-        ),
         Operation(
             "GET",
             "/v1/judgments",
@@ -150,26 +105,18 @@ def operations(max_body: int) -> list[Operation]:
 
 async def judgments(request: Request) -> Response:
     """The latest grade of each judge, and how far judges agree."""
-    asked = parse_model(JudgmentParameters, dict(request.query_params), InvalidQuery)
+    wanted = parse_model(JudgmentParameters, dict(request.query_params), InvalidQuery)
     service = service_of(request)
 
     def work() -> JudgmentsJson:
-        known = [
+        found = [
             one
             for one in _judgments(service).current()
-            if asked.query in {"", one.query} and asked.judge in {"", one.judge}
+            if wanted.query in {"", one.query} and wanted.judge in {"", one.judge}
         ]
         return {
-            "judgments": [_json(one) for one in known],
-            "agreement": [
-                {
-                    "judges": list(one.judges),
-                    "pairs": one.pairs,
-                    "same": one.same,
-                    "kappa": one.kappa,
-                }
-                for one in agreements(known)
-            ],
+            "judgments": [_json(one) for one in found],
+            "agreement": [_agreement(one) for one in agreements(found)],
         }
 
     return json_response(await service.read(work, request))
@@ -185,48 +132,13 @@ async def judge(request: Request) -> Response:
     def work() -> None:
         if service.engine.indexer is None:
             raise HTTPException(403, "this service is read-only")
-        if service.engine.catalog.find(AssetId(body.asset)) is None:
-            raise UnknownAsset(f"no asset has the id {body.asset[:100]!r}")
+        find_asset(service.engine, AssetId(body.asset))
         settings = service.engine.settings
         check_room(settings.data_dir, settings.storage.reserve_mb)
         _judgments(service).add([made])
 
     await service.write(work, request)
     return json_response(_json(made))
-
-
-async def pools(request: Request) -> Response:
-    """The pools that ``hybrid-search lab pool`` has made."""
-    service = service_of(request)
-
-    def work() -> PoolsJson:
-        kept = Pools(service.engine.settings.data_dir)
-        found = [(name, kept.read(name) or []) for name in kept.names()]
-        return {
-            "pools": [
-                {
-                    "name": name,
-                    "queries": len(queries),
-                    "assets": sum(len(one.assets) for one in queries),
-                }
-                for name, queries in found
-            ]
-        }
-
-    return json_response(await service.read(work, request))
-
-
-async def pool(request: Request) -> Response:
-    """One pool."""
-    service, name = service_of(request), request.path_params["name"]
-
-    def work() -> PooledJson:
-        found = Pools(service.engine.settings.data_dir).read(name)
-        if found is None:
-            raise HTTPException(404, f"no pool has the name {name[:60]!r}")
-        return {"queries": [{"query": one.query, "assets": list(one.assets)} for one in found]}
-
-    return json_response(await service.read(work, request))
 
 
 def _judgments(service: Service) -> Judgments:
@@ -241,4 +153,13 @@ def _json(one: Judgment) -> JudgmentJson:
         "judge": one.judge,
         "source": one.source,
         "at": one.at,
+    }
+
+
+def _agreement(one: Agreement) -> AgreementJson:
+    return {
+        "judges": list(one.judges),
+        "pairs": one.pairs,
+        "same": one.same,
+        "kappa": one.kappa,
     }

@@ -1,11 +1,11 @@
-"""Routes for browser sessions, and for the audit log.
+"""Routes for browser sessions.
 
 A browser cannot send a header with ``<img>``, so it keeps the key in a cookie.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from hybrid_search.api.auth import COOKIE
-from hybrid_search.api.operations import Operation, parameters_of
+from hybrid_search.api.operations import Operation
 from hybrid_search.api.responses import json_response
 from hybrid_search.api.service import service_of
 from hybrid_search.core.errors import InvalidQuery
@@ -43,23 +43,8 @@ class SessionJson(TypedDict):
     keyed: bool
 
 
-class AuditParameters(BaseModel):
-    """Parameters of the audit log."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-    size: Annotated[int, Field(ge=1, le=1000)] = 100
-    """Number of lines."""
-
-
-class AuditJson(TypedDict):
-    """The last lines of the audit log, newest first."""
-
-    lines: list[dict[str, Any]]
-
-
 def operations() -> list[Operation]:
-    """The routes for sessions and for the audit log."""
+    """The routes for sessions."""
     return [
         Operation(
             "POST",
@@ -90,17 +75,6 @@ def operations() -> list[Operation]:
             sign_out,
             statuses=(204,),
             role=None,
-        ),
-        Operation(
-            "GET",
-            "/v1/audit",
-            "audit",
-            "List the last writes, newest first.",
-            audit,
-            AuditJson,
-            parameters=parameters_of(AuditParameters),
-            problems=(422, 500, 503),
-            role="admin",
         ),
     ]
 
@@ -135,11 +109,3 @@ async def sign_out(request: Request) -> Response:
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
-
-
-async def audit(request: Request) -> Response:
-    """The last lines of the audit log."""
-    service = service_of(request)
-    asked = parse_model(AuditParameters, dict(request.query_params), InvalidQuery)
-    lines = await service.read(lambda: service.audit.newest(asked.size), request)
-    return json_response({"lines": lines})
