@@ -173,7 +173,11 @@ def check(report: Report, data: Path, acknowledged: int) -> None:
         ids = [AssetId(f"a{number:04d}") for number in range(acknowledged)]
         report.lost += sum(engine.catalog.find(asset_id) is None for asset_id in ids)
         live = engine.catalog.count()
-        report.unsearchable += 2 * live - engine.lexical.snapshot().count() - engine.vectors.count()
+        report.unsearchable += (
+            2 * live
+            - engine.serving.store.lexical.snapshot().count()
+            - engine.serving.store.picture_vectors.count()
+        )
 
 
 def settings_in(data: Path) -> Settings:

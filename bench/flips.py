@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.parts import CATALOG
 from tests.reliability.damage import answers, filled
-from tests.reliability.flipping import Answer, fate_of, index_files, no_embedding
+from tests.reliability.flipping import SearchResult, fate_of, index_files, no_embedding
 
 
 def main() -> None:
@@ -43,7 +43,9 @@ def main() -> None:
     sys.exit(any("WRONG" in name for name in fates) or unnoticed + embedding.call_count > 0)
 
 
-def flipped(data: Path, before: list[Answer], flips: int, chance: random.Random) -> Counter[str]:
+def flipped(
+    data: Path, before: list[SearchResult], flips: int, chance: random.Random
+) -> Counter[str]:
     """Count the outcomes of flipped bytes, for the catalog and the indexes."""
     files, fates = index_files(data), Counter[str]()
     for number in range(flips):

@@ -27,8 +27,8 @@ from rich.progress import track
 from rich.table import Table
 
 from hybrid_search.core import AssetId
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.relevance.evaluation import read_queries
 from hybrid_search.search.fusion import fuse
@@ -91,7 +91,7 @@ def cases(folder: Path, options: argparse.Namespace) -> Iterator[Case]:
 
 
 @contextmanager
-def opened(folder: Path, options: argparse.Namespace) -> Iterator[Engine]:
+def opened(folder: Path, options: argparse.Namespace) -> Iterator[Index]:
     """Open the index of the corpus; build it if it does not exist."""
     with tempfile.TemporaryDirectory() as aside:
         root = options.indexes or Path(aside)

@@ -40,8 +40,8 @@ from hybrid_search.core import Asset, AssetId, PictureFacts
 from hybrid_search.core.model_choice import EMBEDDED, RANDOM
 from hybrid_search.core.ports import Draft
 from hybrid_search.embedding.model_folder import EMBEDDED_FOLDER
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.images.decode import digest_of
 from hybrid_search.ingest.manifests import Row
 from hybrid_search.settings.sections import EmbeddingSection, IngestSection
@@ -158,7 +158,7 @@ def engine_speed(
 
 
 @contextmanager
-def stages(engine: Engine) -> Iterator[dict[str, float]]:
+def stages(engine: Index) -> Iterator[dict[str, float]]:
     """Yield CPU seconds by stage, updated while the engine ingests."""
     spent = {"read": 0.0, "store": 0.0}
     indexer: Any = engine.writer()

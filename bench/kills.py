@@ -32,8 +32,8 @@ from rich.console import Console
 
 from hybrid_search.core import Asset, AssetId, Digest, Query
 from hybrid_search.core.errors import IndexLocked
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.parts import load_embedder
 from hybrid_search.images.decode import digest_of
 from hybrid_search.ingest.manifests import Row
@@ -174,7 +174,7 @@ def change(chance: random.Random, picture: bytes) -> tuple[str, Digest] | None:
     return f"광고 w{chance.randrange(1 << 40):010x} sale", digest_of(picture)
 
 
-def write(engine: Engine, changes: Wanted, pictures: Mapping[Digest, bytes]) -> None:
+def write(engine: Index, changes: Wanted, pictures: Mapping[Digest, bytes]) -> None:
     rows = [
         Row(Asset(AssetId(name), title=wanted[0]), partial(pictures.__getitem__, wanted[1]))
         for name, wanted in changes.items()
@@ -239,13 +239,13 @@ def read_log(log: Path) -> tuple[Wanted, Wanted, dict[str, int]]:
     return acknowledged, flying, counts
 
 
-def settle(engine: Engine, log: Path, names: set[str]) -> None:
+def settle(engine: Index, log: Path, names: set[str]) -> None:
     """Start the next round's log with the actual state: writes in progress may be stored or not."""
     known = {name: state_of(engine, name) for name in names}
     log.write_text(json.dumps({"known": known}) + "\n")
 
 
-def state_of(engine: Engine, name: str) -> tuple[str, Digest] | None:
+def state_of(engine: Index, name: str) -> tuple[str, Digest] | None:
     """Return title and picture hash in the catalog; ``None`` if the asset is deleted."""
     stored = engine.catalog.find(AssetId(name))
     if stored is None or stored.picture is None:
@@ -253,26 +253,32 @@ def state_of(engine: Engine, name: str) -> tuple[str, Digest] | None:
     return stored.asset.title, stored.picture.digest
 
 
-def is_found(engine: Engine, name: str, title: str, picture: str) -> bool:
+def is_found(engine: Index, name: str, title: str, picture: str) -> bool:
     """Return whether word and vector find the asset, and its picture exists."""
     stored = engine.catalog.find(AssetId(name))
     assert stored is not None
     digest = Digest(picture)
-    kept = engine.catalog.embeddings(engine.model, [digest])[digest]
-    indexed = engine.vectors.vector(stored.ordinal)
+    kept = engine.catalog.embeddings(engine.serving.model, [digest])[digest]
+    indexed = engine.serving.store.picture_vectors.vector(stored.ordinal)
     hits = engine.searcher.search(Query(title.split()[1], size=3)).hits
     return (
-        digest_of(engine.pictures.read(digest)) == picture
+        digest_of(engine.shared.data.pictures.read(digest)) == picture
         and indexed is not None
         and np.array_equal(kept, indexed)
         and [hit.stored.asset.id for hit in hits if hit.stored.asset.title == title] == [name]
     )
 
 
-def sets_differ(engine: Engine) -> int:
+def sets_differ(engine: Index) -> int:
     """Count versions that are only in an index or only in the catalog."""
-    living, seen = engine.catalog.live_ordinals(), engine.catalog.vector_ordinals(engine.model)
-    lexical, vectors = engine.lexical.snapshot().ordinals(), engine.vectors.ordinals()
+    living, seen = (
+        engine.catalog.live_ordinals(),
+        engine.catalog.vector_ordinals(engine.serving.model),
+    )
+    lexical, vectors = (
+        engine.serving.store.lexical.snapshot().ordinals(),
+        engine.serving.store.picture_vectors.ordinals(),
+    )
     return len(np.setxor1d(living, lexical)) + len(np.setxor1d(seen, vectors))
 
 

@@ -22,7 +22,7 @@ settings.load_profile("rounds")
 
 LONG = (
     *("test_dev_corpus.py", "test_lab.py", "test_workers.py", "test_auth.py", "test_swapping.py"),
-    *("test_hostile_queries.py", "test_damage.py", "test_engine.py", "test_crash.py"),
+    *("test_hostile_queries.py", "test_damage.py", "test_index.py", "test_crash.py"),
     *("test_confident.py", "test_offline.py", "test_kills.py", "test_generations.py"),
 )
 """Slow files with few tests; run last, they would leave the other process idle."""

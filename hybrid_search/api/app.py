@@ -37,12 +37,12 @@ from hybrid_search.api.request_middleware import RequestMiddleware
 from hybrid_search.api.service import Service
 from hybrid_search.api.writer_proxy import Writer, serving_socket
 from hybrid_search.core.errors import InvalidConfig
-from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.index import Index
 
 PAGE = Path(__file__).parent / "page"
 
 
-def create_app(engine: Engine, writer_socket: Path | None = None) -> Starlette:
+def create_app(engine: Index, writer_socket: Path | None = None) -> Starlette:
     """The application over that engine; it closes the engine on shutdown.
 
     ``writer_socket`` connects the processes of one service: the writing process listens on it,
@@ -80,7 +80,7 @@ def create_app(engine: Engine, writer_socket: Path | None = None) -> Starlette:
     return app
 
 
-def _writer(engine: Engine, socket: Path | None) -> Writer | None:
+def _writer(engine: Index, socket: Path | None) -> Writer | None:
     """A client of the writing process; ``None`` in that process and where there is only one."""
     if socket is None or engine.indexer is not None:
         return None

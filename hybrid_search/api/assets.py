@@ -21,7 +21,7 @@ from hybrid_search.api.schemas.assets import (
 from hybrid_search.api.service import service_of
 from hybrid_search.core import AssetId, Ordinal, PictureFacts, StoredAsset
 from hybrid_search.core.errors import InvalidQuery, UnknownAsset
-from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.index import Index
 
 ONE = "/v1/assets/{id:path}"
 """Path of one asset; its id may contain slashes."""
@@ -94,7 +94,7 @@ async def read_asset(request: Request) -> Response:
 async def versions(request: Request) -> Response:
     """The versions of an asset."""
 
-    def work(engine: Engine, asset_id: AssetId) -> VersionsJson:
+    def work(engine: Index, asset_id: AssetId) -> VersionsJson:
         known = engine.catalog.versions(asset_id, MAX_VERSIONS)
         if not known:
             raise unknown(asset_id)
@@ -107,7 +107,7 @@ async def versions(request: Request) -> Response:
 async def duplicates(request: Request) -> Response:
     """Duplicates of the picture of an asset."""
 
-    def work(engine: Engine, asset_id: AssetId) -> DuplicatesJson:
+    def work(engine: Index, asset_id: AssetId) -> DuplicatesJson:
         copies = engine.copies_of(find_asset(engine, asset_id))
         return {"duplicates": [duplicate_to_json(copy) for copy in copies]}
 
@@ -118,9 +118,9 @@ async def image(request: Request) -> Response:
     """The original bytes."""
     wanted = _ordinal(request)
 
-    def work(engine: Engine, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
+    def work(engine: Index, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
         facts = _picture(engine, asset_id, wanted)
-        return engine.pictures.read(facts.digest), facts
+        return engine.shared.data.pictures.read(facts.digest), facts
 
     data, facts = await _read(request, work)
     return cached(request, data, f"image/{facts.format.lower()}", facts.digest)
@@ -130,20 +130,22 @@ async def thumbnail(request: Request) -> Response:
     """A thumbnail, created on the first request."""
     wanted = _ordinal(request)
 
-    def work(engine: Engine, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
+    def work(engine: Index, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
         facts = _picture(engine, asset_id, wanted)
-        return engine.pictures.thumbnail(facts.digest, engine.settings.pictures.thumbnail), facts
+        return engine.shared.data.pictures.thumbnail(
+            facts.digest, engine.settings.pictures.thumbnail
+        ), facts
 
     data, facts = await _read(request, work)
     return cached(request, data, "image/webp", facts.digest)
 
 
-async def _read(request: Request, work: Callable[[Engine, AssetId], Any]) -> Any:
+async def _read(request: Request, work: Callable[[Index, AssetId], Any]) -> Any:
     service, asset_id = service_of(request), AssetId(request.path_params["id"])
     return await service.read(lambda: work(service.engine, asset_id), request)
 
 
-def find_asset(engine: Engine, asset_id: AssetId) -> StoredAsset:
+def find_asset(engine: Index, asset_id: AssetId) -> StoredAsset:
     """The live version of an asset; raises ``UnknownAsset``."""
     stored = engine.catalog.find(asset_id)
     if stored is None:
@@ -161,14 +163,14 @@ def _ordinal(request: Request) -> Ordinal | None:
     return Ordinal(int(given))
 
 
-def _picture(engine: Engine, asset_id: AssetId, wanted: Ordinal | None = None) -> PictureFacts:
+def _picture(engine: Index, asset_id: AssetId, wanted: Ordinal | None = None) -> PictureFacts:
     facts = _version(engine, asset_id, wanted).picture
     if facts is None:
         raise UnknownAsset(f"the asset {asset_id[:100]!r} has no picture")
     return facts
 
 
-def _version(engine: Engine, asset_id: AssetId, wanted: Ordinal | None) -> StoredAsset:
+def _version(engine: Index, asset_id: AssetId, wanted: Ordinal | None) -> StoredAsset:
     if wanted is None:
         return find_asset(engine, asset_id)
     stored = engine.catalog.fetch([wanted]).get(wanted)

@@ -12,7 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from hybrid_search.core.ports import VectorStatus
-from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.index import Index
 
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which the Prometheus client shares counts between processes."""
@@ -36,7 +36,7 @@ _VECTOR_GAUGES: dict[str, tuple[str, Callable[[VectorStatus], float]]] = {
 class Metrics:
     """The metrics of one service, in a registry of its own."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Index) -> None:
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "hybrid_search_requests",
@@ -101,12 +101,12 @@ class Metrics:
 class _EngineCollector(Collector):
     """Reads the engine at each scrape."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Index) -> None:
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
         """The engine's sizes and counts."""
-        counts = self._engine.encoder.counts()
+        counts = self._engine.serving.encoder.counts()
         gauges = {
             "assets": ("Live assets.", self._engine.catalog.count()),
             "writable": ("1 in the process that writes, else 0.", self._engine.indexer is not None),
@@ -121,7 +121,7 @@ class _EngineCollector(Collector):
             ),
             "lexical_watermark": (
                 "The sequence number of the last write in the inverted index.",
-                self._engine.lexical.snapshot().watermark,
+                self._engine.serving.store.lexical.snapshot().watermark,
             ),
         }
         for name, (text, value) in gauges.items():
@@ -137,7 +137,10 @@ class _EngineCollector(Collector):
 
     def _vectors(self) -> Iterator[Metric]:
         """The gauges of each vector index, with a label for what its vectors describe."""
-        indexes = {"picture": self._engine.vectors, "copy": self._engine.copy_vectors}
+        indexes = {
+            "picture": self._engine.serving.store.picture_vectors,
+            "copy": self._engine.serving.store.text_vectors,
+        }
         facts = {subject: index.describe() for subject, index in indexes.items() if index}
         for name, (text, measure) in _VECTOR_GAUGES.items():
             family = GaugeMetricFamily(f"hybrid_search_vectors_{name}", text, labels=("subject",))

@@ -19,7 +19,7 @@ from hybrid_search.api.responses import json_response
 from hybrid_search.api.schemas.interleaving import InterleavedJson, interleaved_to_json
 from hybrid_search.api.schemas.queries import SearchId
 from hybrid_search.api.service import Service, service_of
-from hybrid_search.core import Answer, AssetId, Note, Query
+from hybrid_search.core import AssetId, Note, Query, SearchResult
 from hybrid_search.engine.parts import open_query_log
 from hybrid_search.search.query_logger import interleaved
 
@@ -115,7 +115,7 @@ def with_search_id(service: Service, query: Query) -> Query:
     return replace(query, search_id=uuid4().hex) if fresh else query
 
 
-def log_search(service: Service, query: Query, answer: Answer) -> Answer:
+def log_search(service: Service, query: Query, answer: SearchResult) -> SearchResult:
     """Log the search if the query asks for it; the answer has a note when there is no log."""
     if not query.log:
         return answer

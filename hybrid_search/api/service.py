@@ -22,7 +22,7 @@ from hybrid_search.api.writer_proxy import Writer
 from hybrid_search.core.deadline import Observer, time_limit
 from hybrid_search.core.errors import Overloaded, SearchError
 from hybrid_search.engine.access.audit_log import AUDIT, AuditLog
-from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.parts import open_query_log
 from hybrid_search.search.query_logger import Feedback
 from hybrid_search.settings.settings import Settings
@@ -60,7 +60,7 @@ class LoadJson(TypedDict):
 class Service:
     """One engine behind the routes."""
 
-    def __init__(self, engine: Engine, writer: Writer | None = None) -> None:
+    def __init__(self, engine: Index, writer: Writer | None = None) -> None:
         self.engine = engine
         self.writer = writer
         """Client of the writing process, where that is another process."""

@@ -31,8 +31,8 @@ from hybrid_search.api.connection_limits import LimitedConfig
 from hybrid_search.api.log_format import configure_logs
 from hybrid_search.api.metrics import COUNTS
 from hybrid_search.core.errors import IndexLocked, IndexUnusable, SearchError
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import lock_writing, open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.settings.settings import Settings
 
 _AGAIN = 0.05
@@ -80,7 +80,7 @@ class Worker:
             _log.error(str(failure))
             sys.exit(STARTUP_FAILURE)
 
-    def _engine(self) -> Engine:
+    def _engine(self) -> Index:
         """An engine that writes if no other process does, else one that reads."""
         while self.write:
             try:

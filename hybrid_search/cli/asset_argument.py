@@ -8,12 +8,12 @@ import typer
 
 from hybrid_search.core import AssetId, StoredAsset
 from hybrid_search.core.errors import UnknownAsset
-from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.index import Index
 
 AssetArgument = Annotated[str, typer.Argument(help="The id of an ad.")]
 
 
-def find_asset(engine: Engine, name: str) -> StoredAsset:
+def find_asset(engine: Index, name: str) -> StoredAsset:
     """The live asset with that id; raises ``UnknownAsset``."""
     stored = engine.catalog.find(AssetId(name))
     if stored is None:

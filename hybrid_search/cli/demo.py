@@ -19,8 +19,8 @@ from hybrid_search.cli.service import serve_folder
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core import AssetId, Example, Query
 from hybrid_search.core.errors import InvalidInput
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.relevance.evaluation import evaluate, read_queries
 from hybrid_search.settings.settings import Settings, load_settings
 
@@ -73,7 +73,7 @@ def _show(settings: Settings, *, json: bool) -> None:
         print_json(shown)
 
 
-def _search(engine: Engine, title: str, query: Query, *, json: bool) -> Any:
+def _search(engine: Index, title: str, query: Query, *, json: bool) -> Any:
     answer = engine.searcher.search(replace(query, size=SHOWN, explain=True))
     if not json:
         console.rule(title, align="left")
@@ -81,7 +81,7 @@ def _search(engine: Engine, title: str, query: Query, *, json: bool) -> Any:
     return answer_to_json(answer)
 
 
-def _evaluate(engine: Engine, folder: Path, *, json: bool) -> Any:
+def _evaluate(engine: Index, folder: Path, *, json: bool) -> Any:
     tests = list(read_queries(folder / "queries.jsonl", engine.settings.fusion.settings()))
     with progress_bar(quiet=json) as bar:
         task = bar.add_task("judged queries", total=len(tests))

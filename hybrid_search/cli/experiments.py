@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.progress import Progress
 
 from hybrid_search.cli.progress import progress_bar
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.variants import openings
 from hybrid_search.relevance.experiment import Experiment, read_experiment
 from hybrid_search.relevance.retrieval_runs import Opening
@@ -21,7 +21,7 @@ from hybrid_search.settings.settings import load_settings
 @contextmanager
 def experiment_results(
     file: Path, data_dir: Path | None, *, quiet: bool
-) -> Iterator[tuple[Results, Engine]]:
+) -> Iterator[tuple[Results, Index]]:
     """Run the experiment; yield its results and the engine, which is open until the end."""
     experiment, settings = read_experiment(file), load_settings(data_dir)
     with open_engine(settings) as engine:
@@ -37,7 +37,7 @@ def experiment_results(
         yield results, engine
 
 
-def experiment_indexes(engine: Engine, experiment: Experiment) -> Opening:
+def experiment_indexes(engine: Index, experiment: Experiment) -> Opening:
     """Opens the index of each configuration by name."""
     return openings(engine, {one.name: one.changes() for one in experiment.indexes})
 

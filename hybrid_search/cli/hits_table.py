@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hybrid_search.cli.terminal import console
-from hybrid_search.core import Answer, Contribution, Hit, ListName, ListReport
+from hybrid_search.core import Contribution, Hit, ListName, ListReport, SearchResult
 
 _SHORT: dict[ListName, str] = {
     "phrase": "phrase",
@@ -19,7 +19,7 @@ _SHORT: dict[ListName, str] = {
 }
 
 
-def print_answer(answer: Answer, *, explain: bool) -> None:
+def print_answer(answer: SearchResult, *, explain: bool) -> None:
     """Show a page of hits, the facets and notes, and the number of candidates of each list.
 
     With ``explain``, each hit shows its rank and confidence in every list: a dash where it does
@@ -43,7 +43,7 @@ def print_answer(answer: Answer, *, explain: bool) -> None:
         console.print(f"next page: --cursor {answer.cursor}", style="dim", soft_wrap=True)
 
 
-def _table(answer: Answer, *, explain: bool) -> Table:
+def _table(answer: SearchResult, *, explain: bool) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column, widest in (("#", 3), ("id", 20), ("title", 18), ("brand", 9), ("score", 8)):
         justify: Literal["left", "right"] = "right" if column in {"#", "score"} else "left"
@@ -63,7 +63,7 @@ def _table(answer: Answer, *, explain: bool) -> Table:
     return table
 
 
-def _cells(hit: Hit, answer: Answer, *, explain: bool) -> list[str]:
+def _cells(hit: Hit, answer: SearchResult, *, explain: bool) -> list[str]:
     asset = hit.stored.asset
     title = asset.title or asset.body or ("(picture without text)" if hit.stored.picture else "")
     phrase = " ❝" if hit.phrases else ""

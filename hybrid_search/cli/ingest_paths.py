@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hybrid_search.cli.progress import progress_bar
 from hybrid_search.cli.terminal import console
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import estimate_rows, read_assets
 from hybrid_search.ingest.pipeline import IngestReport
 from hybrid_search.settings.settings import Settings
@@ -43,7 +43,7 @@ def print_report(report: IngestReport) -> None:
         console.print(f"  and {len(report.skipped) - MAX_SKIPPED} more; --json lists all")
 
 
-def _ingest(engine: Engine, path: Path, *, quiet: bool) -> IngestReport:
+def _ingest(engine: Index, path: Path, *, quiet: bool) -> IngestReport:
     rows = read_assets(path, engine.settings.pictures.max_bytes)
     with progress_bar("{task.fields[speed]}", quiet=quiet) as bar:
         task = bar.add_task(path.name, total=estimate_rows(path), speed="")

@@ -12,7 +12,7 @@ from hybrid_search.cli.experiments import experiment_results
 from hybrid_search.cli.options import DataDir, ExperimentFile, Json
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core import AssetId
-from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.index import Index
 from hybrid_search.relevance.report.settings_snippet import as_settings
 from hybrid_search.relevance.report.writer import as_json, write_report
 from hybrid_search.relevance.runner import Results
@@ -42,12 +42,14 @@ def command(
         console.print(f"report: {folder / 'report.html'}", style="dim", soft_wrap=True)
 
 
-def _thumbnail(engine: Engine, name: str) -> bytes | None:
+def _thumbnail(engine: Index, name: str) -> bytes | None:
     """The thumbnail of the asset's picture."""
     stored = engine.catalog.find(AssetId(name))
     if stored is None or stored.picture is None:
         return None
-    return engine.pictures.thumbnail(stored.picture.digest, engine.settings.pictures.thumbnail)
+    return engine.shared.data.pictures.thumbnail(
+        stored.picture.digest, engine.settings.pictures.thumbnail
+    )
 
 
 def _print(results: Results) -> None:

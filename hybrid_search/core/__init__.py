@@ -42,7 +42,6 @@ from hybrid_search.core.queries import (
 from hybrid_search.core.query_log import Challenger, Click, LoggedSearch, Team
 from hybrid_search.core.results import (
     Absence,
-    Answer,
     Contribution,
     Explanation,
     FacetValue,
@@ -50,6 +49,7 @@ from hybrid_search.core.results import (
     Hit,
     ListReport,
     Otherwise,
+    SearchResult,
     Span,
 )
 
@@ -60,7 +60,6 @@ __all__ = [
     "NO_MATCH",
     "Absence",
     "AllOf",
-    "Answer",
     "AnyOf",
     "Asset",
     "AssetId",
@@ -93,6 +92,7 @@ __all__ = [
     "PictureFacts",
     "Prefix",
     "Query",
+    "SearchResult",
     "Sort",
     "Span",
     "StoredAsset",

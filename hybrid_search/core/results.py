@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from hybrid_search.core.assets import Ordinal, StoredAsset
+from hybrid_search.core.assets import Asset, AssetId, Ordinal, StoredAsset
 from hybrid_search.core.notes import Note
 from hybrid_search.core.queries import FusionMethod, ListName
 from hybrid_search.core.query_log import Team
@@ -73,6 +73,16 @@ class Hit:
     team: Team | None = None
     """For whom it counts, where two rankings were mixed."""
 
+    @property
+    def id(self) -> AssetId:
+        """The id of the asset."""
+        return self.stored.asset.id
+
+    @property
+    def asset(self) -> Asset:
+        """The asset."""
+        return self.stored.asset
+
 
 @dataclass(frozen=True, slots=True)
 class FacetValue:
@@ -128,7 +138,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SearchResult:
     """A page of hits and how it came about."""
 
     hits: tuple[Hit, ...]

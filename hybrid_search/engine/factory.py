@@ -1,4 +1,4 @@
-"""Settings in, a running engine out."""
+"""An address or settings in, an opened index out."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 
 from hybrid_search.core.errors import (
     IndexCorrupt,
+    IndexLocked,
     IndexMissing,
+    InvalidConfig,
 )
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.generation import Generation, Shared, open_generation
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.parts import (
+    CATALOG,
     embedding_of,
     load_embedder,
     make_analyzer,
@@ -24,7 +27,7 @@ from hybrid_search.files.quarantine import Repairs
 from hybrid_search.files.versioned_dirs import GenerationFolders, Hold
 from hybrid_search.images.decoder_pool import Decoders
 from hybrid_search.ingest.pipeline import Indexer
-from hybrid_search.settings.settings import Settings
+from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.maintenance import MaintenanceMode
 from hybrid_search.stores.embedded.manifest import (
     forget_copy,
@@ -36,13 +39,49 @@ from hybrid_search.stores.embedded.manifest import (
 from hybrid_search.stores.embedded.store import DataFolder
 
 
+def open_index(
+    address: str | Path,
+    *,
+    read_only: bool = False,
+    create: bool = True,
+    settings: Settings | None = None,
+) -> Index:
+    """The index at that address, which is a folder on this machine.
+
+    It is created where missing, unless ``read_only`` or ``create`` is false. ``settings`` take the
+    place of those in the folder's ``hybrid_search.toml`` and the environment.
+
+    Raises ``IndexMissing`` without an index to open, ``IndexLocked`` when another process writes to
+    it (open it with ``read_only=True``), ``IndexMismatch`` when analyzer or model are not those of
+    the index, and ``InvalidConfig`` for an address or settings that are not valid.
+    """
+    folder = _folder_of(address)
+    found = load_settings(folder) if settings is None else settings
+    found = found.model_copy(update={"data_dir": folder})
+    if not create and not (folder / CATALOG).is_file():
+        raise IndexMissing(f"no index in {folder}; open it with create=True to make one")
+    try:
+        return open_engine(found, write=not read_only)
+    except IndexLocked as failure:
+        raise IndexLocked(f"{failure}; or open it with read_only=True") from None
+
+
+def _folder_of(address: str | Path) -> Path:
+    scheme, separator, _ = str(address).partition("://")
+    if separator:
+        raise InvalidConfig(
+            f"address = {str(address)!r}: {scheme}:// is not supported; give a folder"
+        )
+    return Path(address)
+
+
 def open_engine(
     settings: Settings, *, write: bool = False, maintenance: MaintenanceMode = "inline"
-) -> Engine:
-    """A running engine over the settings' data folder; with ``write``, created where missing.
+) -> Index:
+    """The index in the settings' data folder; with ``write``, created where missing.
 
     With ``maintenance="thread"``, for a service, a thread maintains a writer's vector indexes, and
-    the engine turns to generations that other processes publish. Pictures are decoded in
+    the index switches to generations that other processes publish. Pictures are decoded in
     processes of their own.
 
     Raises ``IndexMissing`` without anything to read, ``IndexLocked`` when another process
@@ -64,7 +103,7 @@ def open_engine(
         folder, hold = _serving_folder(data)
         generation = open_generation(shared, folder, hold=hold)
         indexer = _indexer(shared, generation, stack) if write else None
-        engine = Engine(shared, generation, indexer, stack.pop_all())
+        engine = Index(shared, generation, indexer, stack.pop_all())
     if maintenance == "thread":
         engine.follow()
     return engine

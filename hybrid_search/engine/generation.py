@@ -68,6 +68,11 @@ class Generation:
     hold: Hold | None = None
     """Keeps its folder from being collected."""
 
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
     def target(self, shared: Shared) -> Target:
         """Where writes go."""
         catalog = shared.data.catalog

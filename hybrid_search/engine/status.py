@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from hybrid_search import __version__
 from hybrid_search.core.ports import Rebuilt, Subject
-from hybrid_search.engine.engine import Engine
+from hybrid_search.engine.index import Index
 from hybrid_search.stores.embedded.rebuild import Swapped
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 
@@ -86,37 +86,39 @@ class StatusJson(TypedDict):
     trouble: str
 
 
-def engine_status(engine: Engine) -> StatusJson:
+def engine_status(engine: Index) -> StatusJson:
     """What the engine holds now, as a JSON object."""
     return {
         "version": __version__,
         "data_dir": str(engine.settings.data_dir),
-        "generation": engine.generation,
+        "generation": engine.serving.name,
         "writable": engine.indexer is not None,
         "assets": engine.catalog.count(),
         "sequence": engine.catalog.last_sequence(),
         "lexical": {
-            "analyzer": engine.lexical.fingerprint,
+            "analyzer": engine.serving.store.lexical.fingerprint,
             "fields": {
                 name: asdict(rule)
                 for name, rule in engine.settings.declared_fields().declared.items()
             },
-            "documents": engine.lexical.snapshot().count(),
-            "watermark": engine.lexical.snapshot().watermark,
+            "documents": engine.serving.store.lexical.snapshot().count(),
+            "watermark": engine.serving.store.lexical.snapshot().watermark,
         },
-        "vector": _vectors(engine, engine.vectors, "picture"),
+        "vector": _vectors(engine, engine.serving.store.picture_vectors, "picture"),
         "copy": None
-        if engine.copy_vectors is None
-        else _vectors(engine, engine.copy_vectors, "copy"),
-        "lacking": {name: note.text for name, note in engine.unavailable.items()},
+        if engine.serving.store.text_vectors is None
+        else _vectors(engine, engine.serving.store.text_vectors, "copy"),
+        "lacking": {
+            name: note.text for name, note in engine.serving.store.view().unavailable.items()
+        },
         "encoding": _encoding(engine),
         "repaired": list(engine.repairs),
         "trouble": engine.trouble,
     }
 
 
-def _vectors(engine: Engine, index: FaissIndex, subject: Subject) -> VectorStatusJson:
-    facts, baseline = index.describe(), engine.baseline(subject)
+def _vectors(engine: Index, index: FaissIndex, subject: Subject) -> VectorStatusJson:
+    facts, baseline = index.describe(), engine.serving.store.vectors[subject].baseline.current()
     return {
         "kind": facts.kind,
         "parameters": dict(facts.parameters),
@@ -135,16 +137,22 @@ def _vectors(engine: Engine, index: FaissIndex, subject: Subject) -> VectorStatu
         "due": index.due(),
         "calibrated": 0 if baseline is None else baseline.vectors,
         "trouble": facts.trouble
-        or ("" if engine.maintenance is None else engine.maintenance.failure),
+        or (
+            ""
+            if engine.serving.store.maintenance is None
+            else engine.serving.store.maintenance.failure
+        ),
     }
 
 
-def _encoding(engine: Engine) -> EncodingStatusJson:
-    counts = engine.encoder.counts()
+def _encoding(engine: Index) -> EncodingStatusJson:
+    counts = engine.serving.encoder.counts()
     return {
-        "model": engine.model,
-        "loaded": engine.embedder.loaded,
-        "precision": engine.embedder.facts.precision if engine.embedder.loaded else None,
+        "model": engine.serving.model,
+        "loaded": engine.serving.embedder.loaded,
+        "precision": engine.serving.embedder.facts.precision
+        if engine.serving.embedder.loaded
+        else None,
         "cache_hits": counts.hits,
         "cache_misses": counts.misses,
         "batches": counts.batches,

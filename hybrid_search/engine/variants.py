@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.generation import open_generation
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.parts import LEXICAL, make_analyzer, open_lexical
 from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.settings import Settings, with_changes
@@ -28,7 +28,7 @@ SEARCHED_BY = frozenset({"ef_search", "nprobe", "rerank", "exact_below", "min_re
 
 
 @contextmanager
-def open_variant(engine: Engine, changed: Settings) -> Iterator[Searcher]:
+def open_variant(engine: Index, changed: Settings) -> Iterator[Searcher]:
     """A searcher over the same assets, whose index is as the changed settings say.
 
     What is built alike is taken over from the index that serves; nothing is embedded again. Model
@@ -39,13 +39,15 @@ def open_variant(engine: Engine, changed: Settings) -> Iterator[Searcher]:
         data = replace(engine.shared.data, settings=changed, write=False, maintenance="inline")
         _build(engine, data, folder)
         shared = replace(engine.shared, data=data)
-        opened = open_generation(shared, folder, engine.embedder, encoder=engine.encoder)
+        opened = open_generation(
+            shared, folder, engine.serving.embedder, encoder=engine.serving.encoder
+        )
         with closing(opened) as made:
             yield made.searcher
 
 
 def openings(
-    engine: Engine, changes: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    engine: Index, changes: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> Callable[[str], AbstractContextManager[Searcher]]:
     """What opens the index of a name: one whose settings are changed so, or that which serves.
 
@@ -60,9 +62,9 @@ def openings(
     return opening
 
 
-def _build(engine: Engine, data: DataFolder, folder: Path) -> None:
+def _build(engine: Index, data: DataFolder, folder: Path) -> None:
     """Fill the folder of a generation, as far as it differs from that which serves."""
-    settings, changed, served = engine.settings, data.settings, engine.folder
+    settings, changed, served = engine.settings, data.settings, engine.serving.folder
     analyzer = make_analyzer(changed).fingerprint
     write_manifest(folder, replace(read_manifest(served), analyzer=analyzer))
     if (changed.lexical, changed.fields) == (settings.lexical, settings.fields):
@@ -80,7 +82,7 @@ def _build(engine: Engine, data: DataFolder, folder: Path) -> None:
         plan = replace(configured_plan(changed), min_recall=0.0)
         vectors = open_vector_stores(changed, folder, plan)
         for store in vectors.values():
-            store.maintenance(data.catalog, engine.embedder.texts).rebuild()
+            store.maintenance(data.catalog, engine.serving.embedder.texts).rebuild()
 
 
 def _built_by(settings: Settings) -> dict[str, object]:

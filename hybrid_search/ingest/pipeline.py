@@ -201,7 +201,7 @@ class Indexer:
             report.skipped.append(Skipped(row.asset.id, f"image: cannot be read, {failure}"))
             return None
         if data is None and not self._fields.searched_texts(asset):
-            report.skipped.append(Skipped(asset.id, "neither an image nor any copy"))
+            report.skipped.append(Skipped(asset.id, "neither an image nor any text"))
             return None
         picture = None if data is None else digest_of(data)
         content = digest_of(encode_asset(asset) + b"\x00" + (picture or "").encode())

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from hybrid_search.core import Answer, AssetId, Click, LoggedSearch, Query
+from hybrid_search.core import AssetId, Click, LoggedSearch, Query, SearchResult
 from hybrid_search.core.errors import SearchError
 from hybrid_search.core.periodic import Periodic
 from hybrid_search.core.ports import QueryLog
@@ -39,7 +39,7 @@ class Feedback:
         self._expired_at = -_RETENTION_SECONDS
         self._writer = Periodic(self.flush, FLUSH_SECONDS).start()
 
-    def searched(self, query: Query, answer: Answer) -> None:
+    def searched(self, query: Query, answer: SearchResult) -> None:
         """Log the search if ``logged`` keeps it: the first page of a text query."""
         one = logged(query, answer)
         with self._guard:
@@ -74,7 +74,7 @@ class Feedback:
         self._log.close()
 
 
-def logged(query: Query, answer: Answer) -> LoggedSearch | None:
+def logged(query: Query, answer: SearchResult) -> LoggedSearch | None:
     """The search as logged; ``None`` for a further page, a query without text, or personal data."""
     first = query.cursor is None and query.offset == 0
     if answer.search_id is None or not first or not query.text.strip() or personal(query.text):

@@ -10,7 +10,6 @@ import numpy as np
 
 from hybrid_search.analysis.highlighter import Highlighter
 from hybrid_search.core import (
-    Answer,
     Challenger,
     Contribution,
     FusedHit,
@@ -19,6 +18,7 @@ from hybrid_search.core import (
     ListReport,
     Note,
     Query,
+    SearchResult,
     StoredAsset,
 )
 from hybrid_search.core.candidates import CandidateList
@@ -72,7 +72,7 @@ class Searcher:
         self._spelling = SpellingCorrector(retriever)
         self._rankings = RankingCache()
 
-    def search(self, query: Query) -> Answer:
+    def search(self, query: Query) -> SearchResult:
         """One page of the fused order; raises ``InvalidQuery`` and ``UnknownAsset``."""
         started = time.perf_counter()
         view = self.view()
@@ -87,7 +87,7 @@ class Searcher:
         with stage("render"):
             hits = self._render(view, ranking, page, query)
         more = page.next < len(ranking.order)
-        return Answer(
+        return SearchResult(
             hits=hits,
             candidates=len(ranking.order),
             cursor=to_cursor(ranking.key, page.next) if more else None,

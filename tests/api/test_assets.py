@@ -97,7 +97,7 @@ def test_invalid_line_in_bulk_does_not_stop_others(client: httpx.Client, red: by
     reasons = {part["id"]: part["reason"] for part in report["skipped"]}
     assert set(reasons) == {"line 2", "bulk-3", "bulk-4", "bulk-5", "bulk-2"}
     assert "not a picture" in reasons["bulk-3"]
-    assert "neither an image nor any copy" in reasons["bulk-4"]
+    assert "neither an image nor any text" in reasons["bulk-4"]
     assert "base64" in reasons["bulk-5"]
     assert set(found(client, "벌크")) == {"bulk-1", "bulk-2"}
     for name in ("bulk-1", "bulk-2"):
@@ -117,7 +117,7 @@ def test_bulk_may_exceed_the_body_limit(client: httpx.Client) -> None:
     ("path", "media", "body", "status", "said"),
     [
         ("x", "application/json", b"[1]", 422, "JSON object"),
-        ("x", "application/json", b"{}", 422, "neither an image nor any copy"),
+        ("x", "application/json", b"{}", 422, "neither an image nor any text"),
         ("x", "application/json", b'{"id": "y", "title": "t"}', 422, "id of the path"),
         ("x", "application/json", b'{"title": 5}', 422, "title"),
         ("x", "application/json", b'{"image": "AAAA"}', 422, "not a picture"),

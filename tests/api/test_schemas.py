@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_search.api.schemas.filters import filter_from_json, filter_from_terms
 from hybrid_search.api.schemas.parameters import query_from_parameters
 from hybrid_search.api.schemas.queries import SearchBody, query_from_json
 from hybrid_search.core import (
@@ -26,6 +25,7 @@ from hybrid_search.core import (
     Query,
 )
 from hybrid_search.core.errors import InvalidQuery
+from hybrid_search.core.filter_json import filter_from_json, filter_from_terms
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),

@@ -18,8 +18,8 @@ from hybrid_search.api.app import api, create_app
 from hybrid_search.api.openapi import document
 from hybrid_search.api.request_queues import Lane
 from hybrid_search.core.errors import DeadlineExceeded, Overloaded
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.settings.sections import ServerSection
 from hybrid_search.settings.settings import load_settings
 from tests.clock import MovedClock
@@ -30,7 +30,7 @@ def one_at_a_time(section: ServerSection) -> Lane:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     folder: Path = tmp_path_factory.mktemp("data")
     (folder / "hybrid_search.toml").write_text("[server]\nmax_in_flight = 2\nmax_waiting = 1\n")
     with open_engine(load_settings(folder), write=True) as opened:
@@ -45,7 +45,7 @@ def client_of(app: Starlette) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
 
-def test_blocking_work_does_not_stop_health_checks(engine: Engine) -> None:
+def test_blocking_work_does_not_stop_health_checks(engine: Index) -> None:
     app, release = create_app(engine), threading.Event()
 
     async def check() -> None:
@@ -72,7 +72,7 @@ def test_blocking_work_does_not_stop_health_checks(engine: Engine) -> None:
         ("_uploads", "POST", "/v1/assets"),
     ],
 )
-def test_waiting_limit_and_one_more(engine: Engine, lane: str, method: str, path: str) -> None:
+def test_waiting_limit_and_one_more(engine: Index, lane: str, method: str, path: str) -> None:
     app, release = create_app(engine), threading.Event()
     kept: Lane = getattr(app.state.service, lane)
     media = {"Content-Type": "application/x-ndjson"} if method == "POST" else {}
@@ -100,7 +100,7 @@ def test_waiting_limit_and_one_more(engine: Engine, lane: str, method: str, path
     anyio.run(check)
 
 
-def test_request_over_the_limit_gets_retry_after(engine: Engine) -> None:
+def test_request_over_the_limit_gets_retry_after(engine: Index) -> None:
     app = create_app(engine)
     service = app.state.service
 
@@ -119,7 +119,7 @@ def test_request_over_the_limit_gets_retry_after(engine: Engine) -> None:
     anyio.run(check)
 
 
-def test_lane_is_bounded_in_length_and_time(engine: Engine) -> None:
+def test_lane_is_bounded_in_length_and_time(engine: Index) -> None:
     section = engine.settings.server.model_copy(update={"max_waiting": 1, "deadline_seconds": 1.0})
     lane, ending, ran = one_at_a_time(section), threading.Event(), list[str]()
     given_up = anyio.Event()
@@ -147,7 +147,7 @@ def test_lane_is_bounded_in_length_and_time(engine: Engine) -> None:
 
 
 def test_search_stops_before_a_stage_past_the_deadline(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app, asked, clock = create_app(engine), list[str](), MovedClock()
     monkeypatch.setattr("hybrid_search.core.deadline.time", clock)
@@ -179,7 +179,7 @@ def test_search_stops_before_a_stage_past_the_deadline(
     assert asked == []
 
 
-def test_work_of_disconnected_clients_is_not_run(engine: Engine) -> None:
+def test_work_of_disconnected_clients_is_not_run(engine: Index) -> None:
     lane, ending, ran = one_at_a_time(engine.settings.server), threading.Event(), list[str]()
 
     async def gone() -> bool:
@@ -202,7 +202,7 @@ def test_work_of_disconnected_clients_is_not_run(engine: Engine) -> None:
     assert ran == ["after"]
 
 
-def test_retry_after_follows_the_pace_of_work(engine: Engine) -> None:
+def test_retry_after_follows_the_pace_of_work(engine: Index) -> None:
     section = engine.settings.server.model_copy(update={"max_waiting": 0, "deadline_seconds": 5})
     lane, ending = one_at_a_time(section), threading.Event()
 
@@ -225,7 +225,7 @@ def test_retry_after_follows_the_pace_of_work(engine: Engine) -> None:
     anyio.run(check)
 
 
-def test_not_ready_until_the_model_is_loaded(engine: Engine) -> None:
+def test_not_ready_until_the_model_is_loaded(engine: Index) -> None:
     app = create_app(engine)
 
     async def check() -> None:
@@ -237,7 +237,7 @@ def test_not_ready_until_the_model_is_loaded(engine: Engine) -> None:
     anyio.run(check)
 
 
-def test_openapi_document_is_valid_and_lists_every_route(engine: Engine) -> None:
+def test_openapi_document_is_valid_and_lists_every_route(engine: Index) -> None:
     described = document(api(1000), __version__)
     openapi_spec_validator.validate(described)
     app = create_app(engine)

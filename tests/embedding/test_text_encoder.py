@@ -14,8 +14,8 @@ from hybrid_search.core import Asset, AssetId, Digest, Hit, ListSettings, Ordina
 from hybrid_search.core.field_schema import UNDECLARED, FieldRule, Fields
 from hybrid_search.core.ports import Draft, Vectors
 from hybrid_search.embedding.text_encoder import CopyVectors, copy_key, segments, text_key
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.status import engine_status
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import Settings, load_settings
@@ -37,13 +37,13 @@ def settings_in(folder: Path, *, on: bool = True) -> Settings:
     return settings.model_copy(update={"embedding": section})
 
 
-def ingest(engine: Engine, folder: Path, *rows: Mapping[str, object]) -> None:
+def ingest(engine: Index, folder: Path, *rows: Mapping[str, object]) -> None:
     path = folder / "rows.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
     engine.writer().ingest(read_assets(path, 1 << 20))
 
 
-def best_by_copy(engine: Engine, text: str) -> str:
+def best_by_copy(engine: Index, text: str) -> str:
     """Return the asset with the nearest text vector."""
     found = engine.searcher.retrieve(Query(text)).candidates
     for part in found.lists:
@@ -53,12 +53,12 @@ def best_by_copy(engine: Engine, text: str) -> str:
     return ""
 
 
-def lists_of(engine: Engine, query: Query) -> list[str]:
+def lists_of(engine: Index, query: Query) -> list[str]:
     return [report.name for report in engine.searcher.search(query).lists]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     """Four assets without pictures; tests only read them."""
     folder = tmp_path_factory.mktemp("copy")
     with open_engine(settings_in(folder / "data"), write=True) as engine:
@@ -67,7 +67,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(tmp_path: Path) -> Iterator[Index]:
     with open_engine(settings_in(tmp_path / "data"), write=True) as opened:
         ingest(opened, tmp_path, *ROWS)
         yield opened
@@ -186,7 +186,7 @@ def test_missing_vectors_are_embedded_and_counted() -> None:
 
 
 @pytest.mark.parametrize("text", ["개", "dog"])
-def test_word_finds_text_by_meaning_without_word_or_picture(built: Engine, text: str) -> None:
+def test_word_finds_text_by_meaning_without_word_or_picture(built: Index, text: str) -> None:
     hits = built.searcher.search(Query(text, explain=True)).hits
     assert hits[0].stored.asset.id == "puppy"
     assert gains(hits[0]) == {"copy_semantic": 1}
@@ -199,7 +199,7 @@ def gains(hit: Hit) -> dict[str, int]:
     return {part.list: part.rank for part in hit.contributions if part.rank is not None}
 
 
-def test_list_weight_is_applied(built: Engine) -> None:
+def test_list_weight_is_applied(built: Index) -> None:
     usual = built.settings.fusion.settings()
     lists = {**usual.lists, "copy_semantic": ListSettings(1, 0.5)}
     plain = replace(usual, lists=lists, rank_constant=60.0, method="rrf")
@@ -210,7 +210,7 @@ def test_list_weight_is_applied(built: Engine) -> None:
     assert [hit.stored.asset.id for hit in answer.hits] == ["puppy"]
 
 
-def test_below_the_window_the_score_is_shown(built: Engine) -> None:
+def test_below_the_window_the_score_is_shown(built: Index) -> None:
     usual = built.settings.fusion.settings()
     lists = {**usual.lists, "copy_semantic": ListSettings(1, 1.0)}
     query = Query("puppy gloves", fusion=replace(usual, lists=lists), explain=True)
@@ -222,12 +222,12 @@ def test_below_the_window_the_score_is_shown(built: Engine) -> None:
     assert absent[0].score is not None
 
 
-def test_min_similarity_applies_to_pictures_only(built: Engine) -> None:
+def test_min_similarity_applies_to_pictures_only(built: Index) -> None:
     hits = built.searcher.search(Query("dog", min_similarity=0.999)).hits
     assert hits[0].stored.asset.id == "puppy"
 
 
-def test_update_and_deletion_are_visible_at_once(engine: Engine, tmp_path: Path) -> None:
+def test_update_and_deletion_are_visible_at_once(engine: Index, tmp_path: Path) -> None:
     assert best_by_copy(engine, "dog") == "puppy"
     with open_engine(settings_in(tmp_path / "data")) as reader:
         ingest(engine, tmp_path, {"id": "shoes", "title": "강아지 간식"})
@@ -235,10 +235,12 @@ def test_update_and_deletion_are_visible_at_once(engine: Engine, tmp_path: Path)
         assert best_by_copy(reader, "dog") == best_by_copy(engine, "dog") == "shoes"
         engine.writer().delete([AssetId("shoes")])
         assert "shoes" not in {best_by_copy(reader, "dog"), best_by_copy(engine, "dog")}
-        assert (reader.copy_vectors and reader.copy_vectors.count()) == 3
+        assert (
+            reader.serving.store.text_vectors and reader.serving.store.text_vectors.count()
+        ) == 3
 
 
-def test_status_and_metrics_report_both_indexes(built: Engine) -> None:
+def test_status_and_metrics_report_both_indexes(built: Index) -> None:
     facts = engine_status(built)
     assert facts["copy"] is not None
     assert (facts["copy"]["vectors"], facts["vector"]["vectors"]) == (4, 0)
@@ -253,7 +255,7 @@ def test_when_off_nothing_is_embedded_and_a_note_says_so(tmp_path: Path) -> None
     off = settings_in(tmp_path / "data", on=False)
     with open_engine(off, write=True) as engine:
         ingest(engine, tmp_path, *ROWS)
-        assert engine.copy_vectors is None
+        assert engine.serving.store.text_vectors is None
         assert lists_of(engine, Query("dog")) == ["lexical", "text_to_image"]
         assert engine.searcher.search(Query("dog")).notes == ()
         usual = engine.settings.fusion.settings()
@@ -261,7 +263,7 @@ def test_when_off_nothing_is_embedded_and_a_note_says_so(tmp_path: Path) -> None
         (note,) = engine.searcher.search(Query("dog", fusion=asked)).notes
         assert note.code == "list_disabled"
         assert "embedding.embed_copy" in note.text
-        missing = engine.catalog.unembedded(copy_key(engine.model, UNDECLARED), "copy")
+        missing = engine.catalog.unembedded(copy_key(engine.serving.model, UNDECLARED), "copy")
         assert len(missing) == len(ROWS)
         assert 'subject="copy"' not in Metrics(engine).text().decode()
 
@@ -279,7 +281,10 @@ def test_rebuild_embeds_texts_after_turning_it_on(tmp_path: Path) -> None:
     assert {name: part.vectors for name, part in parts.items()} == {"picture": 0, "copy": 4}
     with open_engine(settings_in(data)) as engine:
         assert best_by_copy(engine, "개") == "puppy"
-        assert (engine.copy_vectors and engine.copy_vectors.describe().segment) == 4
+        assert (
+            engine.serving.store.text_vectors
+            and engine.serving.store.text_vectors.describe().segment
+        ) == 4
 
 
 def test_assets_written_while_off_are_missing_until_a_rebuild(tmp_path: Path) -> None:
@@ -288,10 +293,12 @@ def test_assets_written_while_off_are_missing_until_a_rebuild(tmp_path: Path) ->
         with open_engine(settings_in(data, on=on), write=True) as engine:
             ingest(engine, tmp_path, row)
     with open_engine(settings_in(data), write=True) as engine:
-        assert engine.copy_vectors is None
+        assert engine.serving.store.text_vectors is None
     rebuild(settings_in(data))
     with open_engine(settings_in(data)) as engine:
-        assert (engine.copy_vectors and engine.copy_vectors.count()) == 2
+        assert (
+            engine.serving.store.text_vectors and engine.serving.store.text_vectors.count()
+        ) == 2
 
 
 def test_changed_declaration_embeds_texts_again(tmp_path: Path) -> None:
@@ -302,17 +309,17 @@ def test_changed_declaration_embeds_texts_again(tmp_path: Path) -> None:
     (data / "hybrid_search.toml").write_text("[fields.slogan]\nsearched = true\n", "utf-8")
     rebuild(settings_in(data))
     with open_engine(settings_in(data)) as engine:
-        folder = data / "generations" / engine.generation
-        assert read_manifest(folder).copy == f"copy(+slogan):{engine.model}"
+        folder = data / "generations" / engine.serving.name
+        assert read_manifest(folder).copy == f"copy(+slogan):{engine.serving.model}"
         assert best_score(engine) > before + 0.05
 
 
-def best_score(engine: Engine) -> float:
+def best_score(engine: Index) -> float:
     lists = engine.searcher.retrieve(Query("dog")).candidates.lists
     return next(float(part.scores[0]) for part in lists if part.name == "copy_semantic")
 
 
-def test_text_index_is_rebuilt_with_the_picture_index(engine: Engine) -> None:
+def test_text_index_is_rebuilt_with_the_picture_index(engine: Index) -> None:
     built = rebuild_vectors(engine.settings)
     assert (built["copy"].published, built["copy"].vectors, built["copy"].recall) == (True, 4, 1.0)
     assert best_by_copy(engine, "dog") == "puppy"

@@ -8,8 +8,8 @@ import pytest
 from hybrid_search.core import AssetId, Ordinal, Query
 from hybrid_search.core.errors import IndexLocked, IndexMismatch, IndexMissing, InvalidConfig
 from hybrid_search.core.ports import Rebuilt
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.maintenance import IndexMaintenance
@@ -33,7 +33,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"local-dir:{folder_model(tmp_path_factory.mktemp('models') / 'other')}"
 
 
-def found(engine: Engine) -> list[tuple[str, float]]:
+def found(engine: Index) -> list[tuple[str, float]]:
     """Return ids and scores of the vector mode."""
     hits = engine.searcher.search(Query("red circle", explain=True)).hits
     return [
@@ -48,19 +48,19 @@ def test_new_model_serves_after_use_and_old_one_after_rollback(
     settings: Settings, other: str
 ) -> None:
     with open_engine(settings) as engine:
-        before = found(engine), engine.model
+        before = found(engine), engine.serving.model
     swapped = use_model(settings, other)
     assert swapped.published
     assert swapped.before == before[1]
     with open_engine(settings) as engine:
-        assert engine.model == swapped.model
-        assert engine.model.endswith(f"/{TINY['embed_dim']}")
+        assert engine.serving.model == swapped.model
+        assert engine.serving.model.endswith(f"/{TINY['embed_dim']}")
         after = found(engine)
         assert after != before[0]
     back = roll_back(settings)
     assert (back.model, back.before) == (before[1], swapped.model)
     with open_engine(settings) as engine:
-        assert (found(engine), engine.model) == before
+        assert (found(engine), engine.serving.model) == before
     assert roll_back(settings).model == swapped.model
     with open_engine(settings) as engine:
         assert found(engine) == after
@@ -70,7 +70,7 @@ def test_rebuild_keeps_the_model_in_use(settings: Settings, other: str) -> None:
     model = use_model(settings, other).model
     rebuild(settings)
     with open_engine(settings) as engine:
-        assert engine.model == model
+        assert engine.serving.model == model
 
 
 def test_running_writer_switches_during_searches_and_writes(
@@ -91,13 +91,13 @@ def test_running_writer_switches_during_searches_and_writes(
         for thread in threads:
             thread.start()
         swapped = use_model(settings, other)
-        until(lambda: engine.model == swapped.model)
+        until(lambda: engine.serving.model == swapped.model)
         before = len(answers)
         until(lambda: len(answers) > before + 2 * len(threads))
         ending.set()
         for thread in threads:
             thread.join()
-        assert (engine.model, engine.trouble) == (swapped.model, "")
+        assert (engine.serving.model, engine.trouble) == (swapped.model, "")
         with open_engine(settings) as new:
             turned = found(new)
         # Every result comes from one model, never from both.
@@ -105,16 +105,19 @@ def test_running_writer_switches_during_searches_and_writes(
         late = write_manifest(tmp_path / "late", prefix="late-")
         report = engine.writer().ingest(read_assets(late, 1 << 20))
         assert report.indexed > 0
-        assert engine.vectors.count() == engine.catalog.count() - without_picture(engine)
+        assert (
+            engine.serving.store.picture_vectors.count()
+            == engine.catalog.count() - without_picture(engine)
+        )
 
 
-def without_copy(engine: Engine) -> int:
+def without_copy(engine: Index) -> int:
     stored = engine.catalog.fetch(engine.catalog.newest(1000)).values()
     fields = engine.settings.declared_fields()
     return sum(not fields.searched_texts(one.asset) for one in stored)
 
 
-def without_picture(engine: Engine) -> int:
+def without_picture(engine: Index) -> int:
     stored = engine.catalog.fetch(engine.catalog.newest(1000)).values()
     return sum(one.picture is None for one in stored)
 
@@ -133,17 +136,19 @@ def test_assets_written_during_the_build_are_in_the_new_generation(
             return build(maintenance, upto)
 
         monkeypatch.setattr(IndexMaintenance, "rebuild", meanwhile)
-        before = engine.vectors.count()
+        before = engine.serving.store.picture_vectors.count()
         built = use_model(settings, other).built
         pictured = engine.catalog.count() - without_picture(engine)
         # These pictures already had vectors; other late ones would have none.
         assert built["picture"].vectors == before < pictured
-        assert engine.adopt()
-        assert not engine.adopt()
-        assert engine.vectors.count() == pictured
-        assert engine.lexical.snapshot().count() == engine.catalog.count()
-        assert engine.copy_vectors is not None
-        assert engine.copy_vectors.count() == engine.catalog.count() - without_copy(engine)
+        assert engine.switch_to_newest()
+        assert not engine.switch_to_newest()
+        assert engine.serving.store.picture_vectors.count() == pictured
+        assert engine.serving.store.lexical.snapshot().count() == engine.catalog.count()
+        assert engine.serving.store.text_vectors is not None
+        assert engine.serving.store.text_vectors.count() == engine.catalog.count() - without_copy(
+            engine
+        )
 
 
 def test_assets_written_before_the_switch_are_embedded_by_the_new_model(
@@ -155,11 +160,14 @@ def test_assets_written_before_the_switch_are_embedded_by_the_new_model(
         use_model(settings, other)
         engine.writer().ingest(read_assets(late, 1 << 20))
         engine.writer().delete([AssetId("red")])
-        assert not reader.adopt()
-        assert engine.adopt()
-        assert reader.adopt()
+        assert not reader.switch_to_newest()
+        assert engine.switch_to_newest()
+        assert reader.switch_to_newest()
         assert found(reader) == found(engine)
-        assert engine.vectors.count() == engine.catalog.count() - without_picture(engine)
+        assert (
+            engine.serving.store.picture_vectors.count()
+            == engine.catalog.count() - without_picture(engine)
+        )
         assert "red" not in [name for name, _ in found(engine)]
 
 
@@ -169,7 +177,7 @@ def test_worse_model_is_not_put_to_use(settings: Settings, other: str) -> None:
     refused = use_model(settings, other, gate=gate)
     assert not refused.published
     with open_engine(settings) as engine:
-        assert engine.model == refused.before
+        assert engine.serving.model == refused.before
     with pytest.raises(IndexMissing, match="no generation has served before"):
         roll_back(settings)
     passed = use_model(settings, other, gate=gate)
@@ -209,7 +217,7 @@ def test_unusable_model_changes_nothing(settings: Settings, tmp_path: Path) -> N
     with open_engine(settings) as engine:
         assert found(engine)
     folders = {path.name for path in (settings.data_dir / "generations").glob("[0-9]*")}
-    assert folders == {engine.generation}
+    assert folders == {engine.serving.name}
 
 
 def test_generation_that_fails_to_open_is_reported_and_the_old_one_serves(
@@ -221,7 +229,7 @@ def test_generation_that_fails_to_open_is_reported_and_the_old_one_serves(
         use_model(settings, name)
         (tmp_path / "gone" / "open_clip_config.json").unlink()
         with pytest.raises(InvalidConfig, match="cannot be loaded"):
-            engine.adopt()
+            engine.switch_to_newest()
         engine.follow()
         until(lambda: engine.trouble)
         assert "cannot be loaded" in engine.trouble

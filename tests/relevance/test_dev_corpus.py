@@ -10,8 +10,8 @@ import pytest
 from hybrid_search.core import FusionSettings, ListName, ListSettings, Query
 from hybrid_search.core.queries import Mode, restrict
 from hybrid_search.embedding.clip import ClipEmbedder
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.relevance.candidate_cache import retrieve
 from hybrid_search.relevance.evaluation import evaluate, read_judgments, read_queries
@@ -33,7 +33,7 @@ NOT_THERE = (
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     manifest = shared("data/dev/assets.jsonl")
     with open_engine(load_settings(tmp_path_factory.mktemp("dev") / "data"), write=True) as opened:
         report = opened.writer().ingest(read_assets(manifest, 20 << 20))
@@ -42,31 +42,31 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def measured(engine: Engine) -> dict[str, dict[str, dict[str, float]]]:
+def measured(engine: Index) -> dict[str, dict[str, dict[str, float]]]:
     folder = shared("data/dev")
     modes: tuple[Mode, ...] = ("hybrid", "text", "vector")
     return {mode: in_mode(engine, folder, mode) for mode in modes}
 
 
 @pytest.fixture(scope="module")
-def by_pictures(engine: Engine) -> dict[str, dict[str, float]]:
+def by_pictures(engine: Index) -> dict[str, dict[str, float]]:
     settings = engine.settings.fusion.settings()
     names: tuple[ListName, ...] = ("text_to_image", "image_to_image")
     alone = replace(settings, lists={name: settings.lists[name] for name in names})
     return measured_by(engine, shared("data/dev"), alone)
 
 
-def in_mode(engine: Engine, folder: Path, mode: Mode) -> dict[str, dict[str, float]]:
+def in_mode(engine: Index, folder: Path, mode: Mode) -> dict[str, dict[str, float]]:
     return measured_by(engine, folder, restrict(engine.settings.fusion.settings(), mode))
 
 
-def measured_by(engine: Engine, folder: Path, lists: FusionSettings) -> dict[str, dict[str, float]]:
+def measured_by(engine: Index, folder: Path, lists: FusionSettings) -> dict[str, dict[str, float]]:
     queries = list(read_queries(folder / "queries.jsonl", lists))
     return evaluate(engine.searcher, engine.catalog, queries, folder / "qrels.txt")
 
 
 def test_ingesting_again_changes_and_embeds_nothing(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def embeds(*_: object) -> None:
         raise AssertionError("something was embedded again")
@@ -87,7 +87,7 @@ def test_korean_words_are_found(measured: dict[str, dict[str, dict[str, float]]]
     assert measured["text"]["ko_lex"]["R@10"] >= 0.98
 
 
-def test_korean_tags_find_every_asset_that_has_the_words(engine: Engine) -> None:
+def test_korean_tags_find_every_asset_that_has_the_words(engine: Index) -> None:
     """Assets without their Korean text are judged relevant too, and no word can find them."""
     folder, found = shared("data/dev"), []
     lists = restrict(engine.settings.fusion.settings(), "text")
@@ -131,7 +131,7 @@ def test_the_embedded_model_finds_pictures_by_meaning_and_by_likeness(
 
 
 def test_copy_semantic_improves_results_without_losses(
-    engine: Engine, measured: dict[str, dict[str, dict[str, float]]]
+    engine: Index, measured: dict[str, dict[str, dict[str, float]]]
 ) -> None:
     folder, usual = shared("data/dev"), engine.settings.fusion.settings()
     lists: dict[ListName, ListSettings] = {
@@ -151,7 +151,7 @@ Measured = dict[str, dict[str, dict[str, float]]]
 
 
 @pytest.fixture(scope="module")
-def plain_vectors(engine: Engine) -> dict[str, dict[str, float]]:
+def plain_vectors(engine: Index) -> dict[str, dict[str, float]]:
     """Return the measures of the vector lists with plain RRF."""
     lists = restrict(engine.settings.fusion.settings(), "vector")
     return measured_by(engine, shared("data/dev"), replace(lists, method="rrf"))
@@ -200,14 +200,14 @@ def test_fusion_is_better_than_the_best_list(measured: Measured) -> None:
 
 
 def test_confident_rrf_is_better_than_plain_rrf(
-    engine: Engine, measured: dict[str, dict[str, dict[str, float]]]
+    engine: Index, measured: dict[str, dict[str, dict[str, float]]]
 ) -> None:
     plain = replace(engine.settings.fusion.settings(), method="rrf", rank_constant=60.0)
     found = measured_by(engine, shared("data/dev"), plain)
     assert measured["hybrid"]["all"]["nDCG@10"] > found["all"]["nDCG@10"] + 0.04
 
 
-def test_good_match_is_reported_correctly(engine: Engine) -> None:
+def test_good_match_is_reported_correctly(engine: Index) -> None:
     folder, usual = shared("data/dev"), engine.settings.fusion.settings()
     judged = read_judgments(folder / "qrels.txt")
     found = []

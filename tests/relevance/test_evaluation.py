@@ -8,8 +8,8 @@ import pytest
 from hybrid_search.core import FusionSettings, ListSettings
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.queries import restrict
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.relevance.evaluation import evaluate, read_queries
 from hybrid_search.settings.settings import Settings, load_settings
@@ -19,7 +19,7 @@ WORDS = restrict(Settings().fusion.settings(), "text")
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """Twelve assets with number words, half of them from another source."""
     folder = tmp_path_factory.mktemp("measured")
     rows = [
@@ -33,7 +33,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 
 def measured(
-    engine: Engine, folder: Path, queries: list[dict[str, str]], qrels: str
+    engine: Index, folder: Path, queries: list[dict[str, str]], qrels: str
 ) -> dict[str, dict[str, float]]:
     (folder / "q.jsonl").write_text("\n".join(json.dumps(query) for query in queries))
     (folder / "q.txt").write_text(qrels)
@@ -41,13 +41,13 @@ def measured(
     return evaluate(engine.searcher, engine.catalog, tests, folder / "q.txt")
 
 
-def ranked(engine: Engine, folder: Path) -> list[str]:
+def ranked(engine: Index, folder: Path) -> list[str]:
     (folder / "one.jsonl").write_text('{"qid": "q", "type": "t", "text": "apple"}')
     test = next(read_queries(folder / "one.jsonl", WORDS))
     return [hit.stored.asset.id for hit in engine.searcher.search(test.query).hits]
 
 
-def test_measures_of_one_query(engine: Engine, tmp_path: Path) -> None:
+def test_measures_of_one_query(engine: Index, tmp_path: Path) -> None:
     order = ranked(engine, tmp_path)
     qrels = f"q 0 {order[1]} 1\nq 0 {order[6]} 1\n"
     query = {"qid": "q", "type": "t", "text": "apple"}
@@ -58,7 +58,7 @@ def test_measures_of_one_query(engine: Engine, tmp_path: Path) -> None:
     assert values["nDCG@10"] == pytest.approx(0.5912, abs=1e-4)
 
 
-def test_query_without_hits_scores_zero_in_every_measure(engine: Engine, tmp_path: Path) -> None:
+def test_query_without_hits_scores_zero_in_every_measure(engine: Index, tmp_path: Path) -> None:
     order = ranked(engine, tmp_path)
     queries = [
         {"qid": "q", "type": "found", "text": "apple"},
@@ -71,14 +71,14 @@ def test_query_without_hits_scores_zero_in_every_measure(engine: Engine, tmp_pat
     assert values["all"]["n"] == 2
 
 
-def test_recall_is_capped_by_the_number_of_places(engine: Engine, tmp_path: Path) -> None:
+def test_recall_is_capped_by_the_number_of_places(engine: Index, tmp_path: Path) -> None:
     qrels = "".join(f"q 0 a{n:02d} 1\n" for n in range(12))
     query = {"qid": "q", "type": "t", "text": "apple"}
     values = measured(engine, tmp_path, [query], qrels)["t"]
     assert (values["R@1"], values["R@10"]) == (1.0, 1.0)
 
 
-def test_hits_of_another_source_are_dropped_before_scoring(engine: Engine, tmp_path: Path) -> None:
+def test_hits_of_another_source_are_dropped_before_scoring(engine: Index, tmp_path: Path) -> None:
     order = ranked(engine, tmp_path)
     first = next(name for name in order if int(name[1:]) % 2)
     query = {"qid": "q", "type": "t", "text": "apple", "scope": "one"}
@@ -86,7 +86,7 @@ def test_hits_of_another_source_are_dropped_before_scoring(engine: Engine, tmp_p
     assert values["R@1"] == values["MRR@10"] == 1.0
 
 
-def test_other_fusion_settings_change_the_measures(engine: Engine, tmp_path: Path) -> None:
+def test_other_fusion_settings_change_the_measures(engine: Index, tmp_path: Path) -> None:
     best = ranked(engine, tmp_path)
     (tmp_path / "q.txt").write_text(f"q 0 {best[0]} 1\nq 0 {best[1]} 1\n")
     first = FusionSettings(60.0, {"lexical": ListSettings(1, 1.0)})
@@ -105,7 +105,7 @@ def test_invalid_query_is_reported_with_its_line(tmp_path: Path, line: str) -> N
         list(read_queries(path, load_settings(tmp_path).fusion.settings()))
 
 
-def test_missing_files_are_named(engine: Engine, tmp_path: Path) -> None:
+def test_missing_files_are_named(engine: Index, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no file at"):
         next(read_queries(tmp_path / "none", engine.settings.fusion.settings()))
     with pytest.raises(InvalidInput, match="qrels: no file"):

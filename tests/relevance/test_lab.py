@@ -25,8 +25,8 @@ from hybrid_search.core import (
 )
 from hybrid_search.core.candidates import CandidateList, Retrieved
 from hybrid_search.core.errors import InvalidConfig, InvalidInput
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.variants import openings
 from hybrid_search.relevance import evaluation
 from hybrid_search.relevance.candidate_cache import (
@@ -81,7 +81,7 @@ weights = { lexical = [0.5, 1, 2] }
 
 
 @pytest.fixture(scope="module")
-def engine(demonstration: tuple[Path, dict[str, Any]]) -> Iterator[Engine]:
+def engine(demonstration: tuple[Path, dict[str, Any]]) -> Iterator[Index]:
     with open_engine(load_settings(demonstration[0])) as opened:
         yield opened
 
@@ -96,7 +96,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def results(engine: Engine, folder: Path) -> Results:
+def results(engine: Index, folder: Path) -> Results:
     experiment = read_experiment(folder / "ads.toml")
     defaults = engine.settings.fusion.settings()
     return run_experiment(
@@ -113,7 +113,7 @@ def by_chance(chance: np.random.Generator, defaults: FusionSettings) -> FusionSe
     return FusionSettings(float(chance.uniform(1, 80)), lists, method)
 
 
-def test_sweep_ranks_like_single_searches(engine: Engine) -> None:
+def test_sweep_ranks_like_single_searches(engine: Index) -> None:
     chance, defaults = np.random.default_rng(17), engine.settings.fusion.settings()
     tried = [defaults, *(by_chance(chance, defaults) for _ in range(60))]
     judged = read_judgments(FIXTURES / "qrels.txt")
@@ -130,11 +130,11 @@ def test_sweep_ranks_like_single_searches(engine: Engine) -> None:
                 assert math.isclose(scores[mine], scores[theirs], rel_tol=1e-9, abs_tol=1e-9)
 
 
-def engine_id(engine: Engine, ordinal: int) -> str:
+def engine_id(engine: Index, ordinal: int) -> str:
     return engine.catalog.fetch([ordinal])[ordinal].asset.id  # type: ignore[list-item,index]
 
 
-def test_configuration_measures_equal_eval(engine: Engine, results: Results) -> None:
+def test_configuration_measures_equal_eval(engine: Index, results: Results) -> None:
     defaults = engine.settings.fusion.settings()
     tests = list(read_queries(FIXTURES / "queries.jsonl", defaults))
     types = evaluate(engine.searcher, engine.catalog, tests, FIXTURES / "qrels.txt")
@@ -161,7 +161,7 @@ def test_tuned_settings_are_measured_on_held_out_queries(results: Results) -> No
     assert tuned.pair[2].shape == (3, 3)
 
 
-def test_report_says_when_nothing_is_better(engine: Engine, folder: Path) -> None:
+def test_report_says_when_nothing_is_better(engine: Index, folder: Path) -> None:
     text = FILE.replace('base = "plain"', 'base = "as configured"').replace(
         '["rrf", "confident_rrf", "dbsf"]', '["weaviate_ranked", "combsum"]'
     )
@@ -179,7 +179,7 @@ def test_report_says_when_nothing_is_better(engine: Engine, folder: Path) -> Non
     assert found.tuned.advice.startswith("keep the default")
 
 
-def test_settings_can_be_sampled_at_random(engine: Engine, folder: Path) -> None:
+def test_settings_can_be_sampled_at_random(engine: Index, folder: Path) -> None:
     text = FILE.replace("[grid]", "[grid]\nsample = 10")
     (folder / "sampled.toml").write_text(text, "utf-8")
     defaults = engine.settings.fusion.settings()
@@ -196,7 +196,7 @@ def test_settings_can_be_sampled_at_random(engine: Engine, folder: Path) -> None
     assert ran[0].tuned.pair is None
 
 
-def test_threshold_refuses_the_allowed_share(engine: Engine, results: Results) -> None:
+def test_threshold_refuses_the_allowed_share(engine: Index, results: Results) -> None:
     by_name = {cut.list: cut for cut in results.cut_offs}
     assert set(by_name) == {"lexical", "text_to_image", "copy_semantic", "image_to_image"}
     assert (by_name["lexical"].by, by_name["image_to_image"].by) == ("confidence", "score")
@@ -213,7 +213,7 @@ def test_threshold_refuses_the_allowed_share(engine: Engine, results: Results) -
     assert (none.value, none.refused_wrongly, none.refused_rightly) == (0.2, 0.0, 1.0)
 
 
-def test_search_uses_the_derived_thresholds(engine: Engine, results: Results) -> None:
+def test_search_uses_the_derived_thresholds(engine: Index, results: Results) -> None:
     usual = engine.settings.fusion.settings()
     cuts: dict[ListName, float] = {cut.list: cut.value for cut in results.cut_offs}
     lists = {
@@ -245,7 +245,7 @@ def candidates_of(grade: int, best: float) -> Candidates:
     return Candidates(test, ("a",), np.array([float(grade)]), (1.0,), rows, whole)
 
 
-def test_grid_point_changes_only_its_parameters(engine: Engine) -> None:
+def test_grid_point_changes_only_its_parameters(engine: Index) -> None:
     base = Setting("as built", engine.settings.fusion.settings())
     point: Point = {
         "fusion": "dbsf",
@@ -262,7 +262,7 @@ def test_grid_point_changes_only_its_parameters(engine: Engine) -> None:
 
 
 def test_the_command_writes_a_report_and_checks(
-    engine: Engine, folder: Path, tmp_path: Path
+    engine: Index, folder: Path, tmp_path: Path
 ) -> None:
     where = ["--data-dir", str(engine.settings.data_dir)]
     out = tmp_path / "report"
@@ -290,7 +290,7 @@ def test_the_command_writes_a_report_and_checks(
     assert "expected 0.9900 with a tolerance of 0.01" in missed.stdout
 
 
-def test_demonstration_measures_equal_expected_values(engine: Engine) -> None:
+def test_demonstration_measures_equal_expected_values(engine: Index) -> None:
     path = FIXTURES.parent / "bench/experiments/demonstration.toml"
     defaults = engine.settings.fusion.settings()
     found = run_experiment(
@@ -331,13 +331,13 @@ optuna = 30
 """
 
 
-def traces(engine: Engine) -> list[str]:
+def traces(engine: Index) -> list[str]:
     """Return every file except thumbnails, which are created on first use."""
     files = (path for path in engine.settings.data_dir.rglob("*") if path.is_file())
     return sorted(str(path) for path in files if "thumbnails" not in path.parts)
 
 
-def test_other_indexes_are_built_and_searched(engine: Engine, folder: Path, tmp_path: Path) -> None:
+def test_other_indexes_are_built_and_searched(engine: Index, folder: Path, tmp_path: Path) -> None:
     (folder / "indexes.toml").write_text(INDEXES, "utf-8")
     before, out = traces(engine), tmp_path / "out"
     command = ["lab", "run", str(folder / "indexes.toml"), "--out", str(out), "--json"]
@@ -370,7 +370,7 @@ def test_other_indexes_are_built_and_searched(engine: Engine, folder: Path, tmp_
     assert settings["fusion"]["lexical"]["window"] == point["windows.lexical"]
 
 
-def test_variant_index_equals_a_rebuilt_index(engine: Engine) -> None:
+def test_variant_index_equals_a_rebuilt_index(engine: Index) -> None:
     """The same settings give the same index; another analyser is applied."""
     tests = list(read_queries(FIXTURES / "queries.jsonl", engine.settings.fusion.settings()))[::7]
     changes = {"same": {"vector": {"kind": "flat"}}, "rules": {"lexical": {"analyzer": "rules"}}}
@@ -398,7 +398,7 @@ def arrivals_of(searcher: Searcher, query: Query) -> list[list[int]]:
         ({"fields": {"title": {"boost": 0}}}, "boost"),
     ],
 )
-def test_invalid_index_is_rejected(engine: Engine, sections: dict[str, Any], said: str) -> None:
+def test_invalid_index_is_rejected(engine: Index, sections: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidConfig) as refusal:
         openings(engine, {"wrong": sections})
     assert said in str(refusal.value)

@@ -6,8 +6,8 @@ from pathlib import Path
 from PIL import Image
 
 from hybrid_search.core import AssetId, Example, Query
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.rebuild import calibrate
@@ -64,7 +64,7 @@ def filled(folder: Path, source: Path, count: int = 56, text: str = SEALED_SOON)
     return settings
 
 
-def answers(engine: Engine) -> list[list[tuple[str, float]]]:
+def answers(engine: Index) -> list[list[tuple[str, float]]]:
     """Return the hits of the queries with scores."""
     found = [engine.searcher.search(query) for query in QUERIES]
     return [[(hit.stored.asset.id, round(hit.score, 6)) for hit in part.hits] for part in found]

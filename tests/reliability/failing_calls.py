@@ -14,8 +14,8 @@ from unittest.mock import patch
 
 from hybrid_search.core import AssetId
 from hybrid_search.core.errors import SearchError
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.rebuild import rebuild
@@ -46,7 +46,7 @@ class Scene:
     settings: Settings
     ads: Path
     """Folder of the manifests."""
-    engine: Engine
+    engine: Index
     acknowledged: set[str] = field(default_factory=set)
 
     @property
@@ -63,7 +63,7 @@ class Scene:
 
 PHASES: dict[str, Callable[[Scene], object]] = {
     "ingest": lambda scene: scene.ingest(1000),
-    "merge": lambda scene: scene.engine.vectors.merge(),
+    "merge": lambda scene: scene.engine.serving.store.picture_vectors.merge(),
     "rebuild": lambda scene: rebuild(scene.settings),
     "snapshot": lambda scene: snapshot(scene.settings, scene.kept),
 }
@@ -230,11 +230,14 @@ def _reopened(scene: Scene, phase: str) -> list[str]:
         return wrong + _lost(engine, scene.acknowledged)
 
 
-def _lost(engine: Engine, acknowledged: set[str]) -> list[str]:
+def _lost(engine: Index, acknowledged: set[str]) -> list[str]:
     """Return acknowledged assets that are missing from the catalog or an index."""
     found = {name: engine.catalog.find(AssetId(name)) for name in acknowledged}
     ordinals = {name: stored.ordinal for name, stored in found.items() if stored is not None}
-    words, vectors = set(engine.lexical.snapshot().ordinals()), set(engine.vectors.ordinals())
+    words, vectors = (
+        set(engine.serving.store.lexical.snapshot().ordinals()),
+        set(engine.serving.store.picture_vectors.ordinals()),
+    )
     pictured = {name for name, stored in found.items() if stored and stored.picture}
     return [
         f"lost: {name}"

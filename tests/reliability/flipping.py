@@ -10,14 +10,14 @@ from unittest.mock import Mock, patch
 
 from hybrid_search.core.errors import SearchError
 from hybrid_search.embedding.clip import ClipEmbedder
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.verify import verify
 from tests.reliability.damage import QUERIES, flip
 
-Answer = list[tuple[str, float]]
+SearchResult = list[tuple[str, float]]
 Fate = Literal["repaired", "refused", "refused by a search", "told by verify", "unused", "WRONG"]
 """``unused`` is a byte in free space: verification finds nothing, and every result is right."""
 
@@ -28,7 +28,7 @@ def index_files(data: Path) -> list[Path]:
     return [p for p in found if p.is_file() and p.suffix != ".lock" and p.stat().st_size]
 
 
-def fate_of(data: Path, before: list[Answer], path: Path, place: int) -> Fate:
+def fate_of(data: Path, before: list[SearchResult], path: Path, place: int) -> Fate:
     """Return the outcome for a copy with this byte changed."""
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "data"
@@ -37,7 +37,7 @@ def fate_of(data: Path, before: list[Answer], path: Path, place: int) -> Fate:
         return _fate(load_settings(copy), before)
 
 
-def _fate(settings: Settings, before: list[Answer]) -> Fate:
+def _fate(settings: Settings, before: list[SearchResult]) -> Fate:
     """Return the outcome of the first of two starts, if both give right results."""
     fates = [_start(settings, before) for _ in range(2)]
     if "WRONG" in fates or fates[1] == "repaired":
@@ -47,7 +47,7 @@ def _fate(settings: Settings, before: list[Answer]) -> Fate:
     return fates[0]
 
 
-def _start(settings: Settings, before: list[Answer]) -> Fate:
+def _start(settings: Settings, before: list[SearchResult]) -> Fate:
     try:
         with open_engine(settings, write=True) as engine:
             found = [_answer(engine, place) for place in range(len(QUERIES))]
@@ -60,7 +60,7 @@ def _start(settings: Settings, before: list[Answer]) -> Fate:
         return "refused"
 
 
-def _answer(engine: Engine, place: int) -> Answer | None:
+def _answer(engine: Index, place: int) -> SearchResult | None:
     """Return the result; ``None`` if the search reports damage."""
     try:
         hits = engine.searcher.search(QUERIES[place]).hits

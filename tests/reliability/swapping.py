@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 
 from hybrid_search.core import AssetId, Example, Query
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.rebuild import use_model
 from tests.progress import until
@@ -31,7 +31,7 @@ QUERIES = (
     *(Query(text, size=5, explain=True) for text in TEXTS),
     *(Query(examples=(Example(id=name),), explain=True) for name in LIKE),
 )
-Answer = dict[str, dict[str, float]]
+SearchResult = dict[str, dict[str, float]]
 """The scores of each hit in each list, the best hit first."""
 
 
@@ -42,7 +42,7 @@ class Prepared:
     settings: Settings
     models: tuple[str, str]
     """The first one is in use at the start."""
-    allowed: list[list[Answer]]
+    allowed: list[list[SearchResult]]
     """For each query, the result of each model."""
 
 
@@ -62,7 +62,7 @@ def prepared(folder: Path) -> Prepared:
     return Prepared(settings, models, allowed)
 
 
-def answer(engine: Engine, query: Query) -> Answer:
+def answer(engine: Index, query: Query) -> SearchResult:
     """The scores of each hit in each list, the best hit first."""
     hits = engine.searcher.search(query).hits
     return {
@@ -71,7 +71,7 @@ def answer(engine: Engine, query: Query) -> Answer:
     }
 
 
-def is_same(one: Answer, other: Answer) -> bool:
+def is_same(one: SearchResult, other: SearchResult) -> bool:
     """Compare up to the last bits: a text's vector depends slightly on its batch."""
     return (
         list(one)[:1] == list(other)[:1]
@@ -84,20 +84,20 @@ def is_same(one: Answer, other: Answer) -> bool:
     )
 
 
-def swap(engine: Engine, base: Prepared, number: int) -> str:
+def swap(engine: Index, base: Prepared, number: int) -> str:
     """Publish the n-th generation and switch the engine to it; return its name."""
     model = base.models[(number + 1) % 2]
     assert use_model(base.settings, model).published
-    engine.adopt()
-    return engine.generation
+    engine.switch_to_newest()
+    return engine.serving.name
 
 
 @dataclass
 class Asking:
     """Threads that search continuously while the context lasts."""
 
-    engine: Engine
-    allowed: list[list[Answer]]
+    engine: Index
+    allowed: list[list[SearchResult]]
     threads: int = 3
     asked: int = 0
     by_model: list[int] = field(default_factory=lambda: [0, 0])

@@ -88,7 +88,10 @@ def test_reader_works_with_a_damaged_segment(copied: Settings, whole: tuple[Path
     flip(next(copied.data_dir.glob("generations/*/vectors/*/rows.npy")), 200)
     with open_engine(copied, maintenance="thread") as engine:
         assert answers(engine) == whole[1]
-        assert "rows.npy is not what was written" in engine.vectors.describe().trouble
+        assert (
+            "rows.npy is not what was written"
+            in engine.serving.store.picture_vectors.describe().trouble
+        )
 
 
 def test_both_copies_of_the_pointer(copied: Settings, whole: tuple[Path, Answers]) -> None:

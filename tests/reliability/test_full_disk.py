@@ -10,8 +10,8 @@ from hybrid_search.analysis.rules import RulesAnalyzer
 from hybrid_search.core import Asset, AssetId, Ordinal, Query, StoredAsset
 from hybrid_search.core.errors import StorageFull
 from hybrid_search.core.picture_limits import PictureLimits
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.images.decode import digest_of
 from hybrid_search.images.store import FolderPictures
 from hybrid_search.ingest.manifests import read_assets
@@ -29,7 +29,7 @@ from tests.reliability.damage import rows, settings_of
 from tests.reliability.small_disks import fill, small_disk
 
 
-def written(engine: Engine, source: Path, first: int) -> list[str]:
+def written(engine: Index, source: Path, first: int) -> list[str]:
     """Ingest a batch and return the acknowledged ids."""
     path = rows(source, 8, first)
     report = engine.writer().ingest(read_assets(path, 1 << 20))
@@ -37,7 +37,7 @@ def written(engine: Engine, source: Path, first: int) -> list[str]:
     return [f"a{number}" for number in range(first, first + 8)]
 
 
-def until_full(engine: Engine, source: Path) -> list[str]:
+def until_full(engine: Index, source: Path) -> list[str]:
     """Ingest until the disk is full; return the acknowledged ids."""
     acknowledged: list[str] = []
     try:
@@ -76,18 +76,18 @@ def test_index_that_missed_a_write_catches_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_engine(settings_of(tmp_path / "data"), write=True, maintenance="thread") as engine:
-        commit = engine.lexical.commit
+        commit = engine.serving.store.lexical.commit
 
         def full(watermark: int) -> None:
-            monkeypatch.setattr(engine.lexical, "commit", commit)
+            monkeypatch.setattr(engine.serving.store.lexical, "commit", commit)
             raise StorageFull("lexical: no space left")
 
-        monkeypatch.setattr(engine.lexical, "commit", full)
+        monkeypatch.setattr(engine.serving.store.lexical, "commit", full)
         with pytest.raises(StorageFull):
             written(engine, tmp_path / "ads", 0)
-        assert (engine.catalog.count(), engine.lexical.snapshot().count()) == (8, 0)
-        until(lambda: engine.lexical.snapshot().count() >= 8)
-        assert list(engine.lexical.snapshot().ordinals()) == list(range(1, 9))
+        assert (engine.catalog.count(), engine.serving.store.lexical.snapshot().count()) == (8, 0)
+        until(lambda: engine.serving.store.lexical.snapshot().count() >= 8)
+        assert list(engine.serving.store.lexical.snapshot().ordinals()) == list(range(1, 9))
 
 
 def test_writes_below_the_reserve_are_rejected_first(tmp_path: Path) -> None:

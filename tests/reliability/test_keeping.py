@@ -107,8 +107,8 @@ def test_changed_row_is_reported_and_repaired(copied: Settings, sql: str, says: 
 
 def test_missing_ids_of_an_index_are_reported(copied: Settings) -> None:
     with open_engine(copied, write=True) as engine:
-        engine.lexical.remove([Ordinal(5)])
-        engine.lexical.commit(engine.lexical.snapshot().watermark)
+        engine.serving.store.lexical.remove([Ordinal(5)])
+        engine.serving.store.lexical.commit(engine.serving.store.lexical.snapshot().watermark)
     assert problems(copied) == {"words: ids": ("1 versions are missing, such as [5]",)}
     assert repair(copied).whole
     assert problems(copied) == {}

@@ -132,6 +132,6 @@ def check_copy(data: Path, acknowledged: list[str]) -> None:
             stored = engine.catalog.find(AssetId(name))
             assert stored is not None
             assert stored.picture is not None
-            engine.pictures.read(stored.picture.digest)
-            assert engine.vectors.vector(stored.ordinal) is not None
+            engine.shared.data.pictures.read(stored.picture.digest)
+            assert engine.serving.store.picture_vectors.vector(stored.ordinal) is not None
     assert [check for check in verify(settings) if check.problems] == []

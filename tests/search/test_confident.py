@@ -12,8 +12,8 @@ import pytest
 from hybrid_search.api.schemas.results import answer_to_json
 from hybrid_search.core import FusionSettings, Query
 from hybrid_search.core.queries import Mode, restrict
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.status import engine_status
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import load_settings
@@ -25,7 +25,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 @pytest.fixture(scope="module")
 def engine(
     demonstration: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
+) -> Iterator[Index]:
     """The demonstration ads."""
     data = tmp_path_factory.mktemp("confident") / "data"
     shutil.copytree(demonstration[0], data)
@@ -33,18 +33,18 @@ def engine(
         yield opened
 
 
-def in_mode(engine: Engine, mode: Mode) -> FusionSettings:
+def in_mode(engine: Index, mode: Mode) -> FusionSettings:
     return restrict(engine.settings.fusion.settings(), mode)
 
 
-def test_baseline_is_measured_by_the_end_of_an_ingest(engine: Engine) -> None:
+def test_baseline_is_measured_by_the_end_of_an_ingest(engine: Index) -> None:
     status = engine_status(engine)
     copy = status["copy"]
     assert copy is not None
     assert (status["vector"]["calibrated"], copy["calibrated"]) == (304, 273)
 
 
-def test_every_result_has_confidence_and_evidence_of_each_list(engine: Engine) -> None:
+def test_every_result_has_confidence_and_evidence_of_each_list(engine: Index) -> None:
     answer = engine.searcher.search(Query("강아지 간식", explain=True))
     reports = {report.name: report for report in answer.lists}
     assert set(reports) == {"lexical", "text_to_image", "copy_semantic"}
@@ -63,7 +63,7 @@ def test_every_result_has_confidence_and_evidence_of_each_list(engine: Engine) -
     assert rendered["lists"][0]["evidence"] == reports["lexical"].evidence
 
 
-def test_plain_rrf_is_selectable(engine: Engine) -> None:
+def test_plain_rrf_is_selectable(engine: Index) -> None:
     plain = replace(engine.settings.fusion.settings(), method="rrf", rank_constant=60.0)
     answer = engine.searcher.search(Query("강아지 간식", fusion=plain, explain=True))
     assert answer.fusion == "rrf"
@@ -73,7 +73,7 @@ def test_plain_rrf_is_selectable(engine: Engine) -> None:
         assert hit.lift == 1.0
 
 
-def test_whole_name_ranks_before_a_mention(engine: Engine) -> None:
+def test_whole_name_ranks_before_a_mention(engine: Index) -> None:
     brand = "초록바구니"
     answer = engine.searcher.search(Query(brand, explain=True))
     (words,) = [report for report in answer.lists if report.name == "lexical"]
@@ -82,13 +82,13 @@ def test_whole_name_ranks_before_a_mention(engine: Engine) -> None:
     assert all(named)
 
 
-def test_missing_subject_has_no_good_match(engine: Engine) -> None:
+def test_missing_subject_has_no_good_match(engine: Index) -> None:
     answer = engine.searcher.search(Query("quantum chromodynamics lecture"))
     assert not answer.good_match
     assert "no_good_match" in [note.code for note in answer.notes]
 
 
-def test_paging_neither_repeats_nor_skips(engine: Engine) -> None:
+def test_paging_neither_repeats_nor_skips(engine: Index) -> None:
     whole = [h.stored.asset.id for h in engine.searcher.search(Query("여름 세일", size=60)).hits]
     paged: list[str] = []
     cursor = None

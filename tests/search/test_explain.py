@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from hybrid_search.api.schemas.filters import filter_from_terms
+
 from hybrid_search.cli.ingest_paths import ingest_paths
 from hybrid_search.core import AssetId, FusionSettings, ListName, ListSettings, Query
 from hybrid_search.core.errors import InvalidQuery
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.search.explain import explain
 from hybrid_search.search.retriever import Retriever
 from hybrid_search.settings.settings import load_settings
@@ -19,7 +19,7 @@ from tests.small_corpus import write_manifest
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     folder: Path = tmp_path_factory.mktemp("explained")
     settings = load_settings(folder / "data")
     ingest_paths(settings, [write_manifest(folder / "source")], quiet=True)
@@ -27,7 +27,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield opened
 
 
-def weighed(engine: Engine, **weights: float) -> FusionSettings:
+def weighed(engine: Index, **weights: float) -> FusionSettings:
     settings = engine.settings.fusion.settings()
     lists = {
         name: ListSettings(one.window, weights.get(name, one.weight))
@@ -37,7 +37,7 @@ def weighed(engine: Engine, **weights: float) -> FusionSettings:
 
 
 def test_candidates_are_fused_again_without_retrieval(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     query = Query(text="summer shoes", explain=True)
     first = engine.searcher.search(query)
@@ -56,7 +56,7 @@ def test_candidates_are_fused_again_without_retrieval(
     ]
 
 
-def test_pages_after_a_new_fusion_are_consistent(engine: Engine) -> None:
+def test_pages_after_a_new_fusion_are_consistent(engine: Index) -> None:
     query = Query(text="summer shoes", size=2)
     token = engine.searcher.search(query).token
     other = replace(query, fusion=weighed(engine, lexical=0.0), reuse=token)
@@ -67,7 +67,7 @@ def test_pages_after_a_new_fusion_are_consistent(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("token", ["nothing", "", "a-b.1.x"])
-def test_token_of_another_search_is_rejected(engine: Engine, token: str) -> None:
+def test_token_of_another_search_is_rejected(engine: Index, token: str) -> None:
     with pytest.raises(InvalidQuery, match="reuse: the token belongs to another search"):
         engine.searcher.search(Query(text="shoes", reuse=token))
     other = engine.searcher.search(Query(text="summer"))
@@ -75,7 +75,7 @@ def test_token_of_another_search_is_rejected(engine: Engine, token: str) -> None
         engine.searcher.search(Query(text="shoes", reuse=other.token))
 
 
-def test_expired_token_retrieves_again(engine: Engine) -> None:
+def test_expired_token_retrieves_again(engine: Index) -> None:
     query = Query(text="half forgotten")
     answer = engine.searcher.search(query)
     engine.searcher.forget()
@@ -84,7 +84,7 @@ def test_expired_token_retrieves_again(engine: Engine) -> None:
     assert again.hits == answer.hits
 
 
-def test_what_if_ranks_equal_those_of_a_search(engine: Engine) -> None:
+def test_what_if_ranks_equal_those_of_a_search(engine: Index) -> None:
     query = Query(text='summer "여름 신발"')
     stored = engine.catalog.find(AssetId("english"))
     assert stored is not None
@@ -106,7 +106,7 @@ def test_what_if_ranks_equal_those_of_a_search(engine: Engine) -> None:
         assert ranks.get(AssetId("english")) == other.rank, other
 
 
-def test_missing_asset_is_explained(engine: Engine) -> None:
+def test_missing_asset_is_explained(engine: Index) -> None:
     stored = engine.catalog.find(AssetId("blue"))
     assert stored is not None
     filtered = filter_from_terms(["brand:하늘"])
@@ -122,7 +122,7 @@ def test_missing_asset_is_explained(engine: Engine) -> None:
     assert all(other.rank is None for other in nowhere.otherwise)
 
 
-def test_copies_are_found_and_similar_pictures_are_not(engine: Engine) -> None:
+def test_copies_are_found_and_similar_pictures_are_not(engine: Index) -> None:
     red = engine.catalog.find(AssetId("red"))
     assert red is not None
     (copy,) = engine.copies_of(red)

@@ -19,8 +19,8 @@ from hybrid_search.api.schemas.interleaving import interleaved_to_json
 from hybrid_search.cli.main import app
 from hybrid_search.core import Click, FusedHit, LoggedSearch, Query, Sort
 from hybrid_search.core.errors import EngineFailure
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.judgments import Judgments
 from hybrid_search.engine.parts import open_query_log
 from hybrid_search.relevance.evaluation import TestQuery as Judged
@@ -52,19 +52,19 @@ def data(demonstration: tuple[Path, dict[str, Any]], tmp_path_factory: Any) -> P
 
 
 @pytest.fixture(scope="module")
-def engine(data: Path) -> Iterator[Engine]:
+def engine(data: Path) -> Iterator[Index]:
     with open_engine(load_settings(data)) as opened:
         yield opened
 
 
-def found(engine: Engine, query: Query) -> list[str]:
+def found(engine: Index, query: Query) -> list[str]:
     return [hit.stored.asset.id for hit in engine.searcher.search(query).hits]
 
 
 # ----------------------------------------------------------------------------- what is kept
 
 
-def test_search_is_logged_as_shown(engine: Engine) -> None:
+def test_search_is_logged_as_shown(engine: Index) -> None:
     query = Query("신발 sale", search_id="0" * 8, size=6)
     answer = engine.searcher.search(query)
     kept = logged(query, answer)
@@ -89,7 +89,7 @@ def test_search_is_logged_as_shown(engine: Engine) -> None:
     ],
     ids=["unnamed", "wordless", "further", "mail", "telephone"],
 )
-def test_data_that_is_not_logged(engine: Engine, query: Query) -> None:
+def test_data_that_is_not_logged(engine: Index, query: Query) -> None:
     assert logged(query, engine.searcher.search(query)) is None
 
 
@@ -99,7 +99,7 @@ def test_queries_with_long_numbers_are_not_logged(digits: str) -> None:
     assert not personal(f"{digits[:4]}년 세일, {digits[4:6]}% off")
 
 
-def test_filter_and_sort_are_flagged(engine: Engine) -> None:
+def test_filter_and_sort_are_flagged(engine: Index) -> None:
     query = Query("shoes", search_id="12345678", sort=Sort("title"))
     kept = logged(query, engine.searcher.search(query))
     assert kept is not None
@@ -120,7 +120,7 @@ class FullDisk(MemoryQueryLog):
         super().add(searches, clicks)
 
 
-def test_failed_writes_are_retried(engine: Engine) -> None:
+def test_failed_writes_are_retried(engine: Index) -> None:
     log = FullDisk()
     query = Query("shoes", search_id="s" * 8)
     with closing(Feedback(log, keep_days=90)) as feedback:
@@ -143,7 +143,7 @@ def test_old_searches_are_removed() -> None:
 # ---------------------------------------------------------------------------- two rankings
 
 
-def test_interleaved_ranking_is_paged_consistently(engine: Engine) -> None:
+def test_interleaved_ranking_is_paged_consistently(engine: Index) -> None:
     named = Query("할인 sale", search_id="abcdefgh", size=40)
     whole = engine.searcher.search(named)
     first = engine.searcher.search(replace(named, size=10))
@@ -158,7 +158,7 @@ def test_interleaved_ranking_is_paged_consistently(engine: Engine) -> None:
     assert len(set(rest)) == len(rest)
 
 
-def test_same_search_id_gives_the_same_interleaving(engine: Engine) -> None:
+def test_same_search_id_gives_the_same_interleaving(engine: Index) -> None:
     one = Query("summer", search_id="abcdefgh")
     assert found(engine, one) == found(engine, one)
     others = {tuple(found(engine, replace(one, search_id=f"abcdefg{n}"))) for n in range(8)}
@@ -168,14 +168,14 @@ def test_same_search_id_gives_the_same_interleaving(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "change", [{"explain": True}, {"sort": Sort("title")}, {"search_id": None}]
 )
-def test_only_plain_searches_are_interleaved(engine: Engine, change: dict[str, Any]) -> None:
+def test_only_plain_searches_are_interleaved(engine: Index, change: dict[str, Any]) -> None:
     query = replace(Query("summer", search_id="abcdefgh"), **change)
     answer = engine.searcher.search(query)
     assert answer.challenger == ""
     assert {hit.team for hit in answer.hits} == {None}
 
 
-def test_phrase_matches_rank_first_when_interleaved(engine: Engine) -> None:
+def test_phrase_matches_rank_first_when_interleaved(engine: Index) -> None:
     for number in range(6):
         query = Query('"half price" swimsuit', search_id=f"abcdefg{number}", size=30)
         held = [hit.phrases for hit in engine.searcher.search(query).hits]
@@ -215,7 +215,7 @@ def judged() -> list[tuple[Judged, dict[str, int]]]:
     return [(t, grades[t.qid]) for t in tests if t.query.text and grades.get(t.qid)]
 
 
-def used(engine: Engine, log: Any, searches: int, seed: int) -> None:
+def used(engine: Index, log: Any, searches: int, seed: int) -> None:
     """Simulate users who run judged queries, read from the top, and click relevant hits."""
     chance, tests = np.random.default_rng(seed), judged()[::12]
     with closing(Feedback(log, keep_days=90)) as feedback:
@@ -230,9 +230,7 @@ def used(engine: Engine, log: Any, searches: int, seed: int) -> None:
                     feedback.clicked(f"{seed:04d}{number:04d}", asset)
 
 
-def test_better_configuration_is_found_by_clicks(
-    engine: Engine, data: Path, tmp_path: Path
-) -> None:
+def test_better_configuration_is_found_by_clicks(engine: Index, data: Path, tmp_path: Path) -> None:
     used(engine, open_query_log(engine.settings, write=True), 300, seed=1)
     with closing(open_query_log(engine.settings, write=False)) as log:
         assert log.count() == 300

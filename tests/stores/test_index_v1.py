@@ -10,8 +10,8 @@ import pytest
 from hybrid_search.core import AssetId, Ordinal, Query
 from hybrid_search.core.ports import Vectors
 from hybrid_search.embedding.query_encoder import LazyEmbedder
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.rebuild import rebuild
@@ -39,7 +39,7 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def write(engine: Engine, folder: Path, **changes: object) -> None:
+def write(engine: Index, folder: Path, **changes: object) -> None:
     """Store ``puppy`` again with these changes."""
     row = {
         "id": "puppy",
@@ -54,7 +54,7 @@ def write(engine: Engine, folder: Path, **changes: object) -> None:
     engine.writer().ingest(read_assets(path, 1 << 20))
 
 
-def check_answers(engine: Engine) -> None:
+def check_answers(engine: Index) -> None:
     for text, hits in json.loads((INDEX / "expected.json").read_text("utf-8")).items():
         found = engine.searcher.search(Query(text)).hits
         assert [hit.stored.asset.id for hit in found] == [name for name, _ in hits]
@@ -90,10 +90,10 @@ def test_it_takes_writes_and_embeds_only_changed_texts(
             assert hits[0].stored.asset.attributes["price"] == 7900
         write(engine, tmp_path, title="강아지 껌")
         assert embedded == ["강아지 껌", "말린 닭가슴살 100%.", "멍냥상회"]
-        assert engine.copy_vectors is not None
-        assert engine.copy_vectors.holds([Ordinal(11)]) == {11}
+        assert engine.serving.store.text_vectors is not None
+        assert engine.serving.store.text_vectors.holds([Ordinal(11)]) == {11}
         engine.writer().delete([AssetId("coffee")])
-        assert engine.copy_vectors.count() == 5
+        assert engine.serving.store.text_vectors.count() == 5
     assert list(problems(settings)) == []
 
 

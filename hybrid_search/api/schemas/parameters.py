@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hybrid_search.api.schemas.filters import filter_from_json, filter_from_terms
 from hybrid_search.api.schemas.queries import MAX_WEIGHT, SearchBody
 from hybrid_search.core import AllOf, Example, Filter, FusionSettings, Query
 from hybrid_search.core.errors import InvalidQuery
+from hybrid_search.core.filter_json import filter_from_json, filter_from_terms
 from hybrid_search.core.json_input import parse_model, read_json
 
 SINGLE = (

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from hybrid_search.api.schemas.filters import filter_from_json
 from hybrid_search.core import (
     AssetId,
     Example,
@@ -23,6 +22,7 @@ from hybrid_search.core import (
     restrict,
 )
 from hybrid_search.core.errors import InvalidQuery
+from hybrid_search.core.filter_json import filter_from_json
 from hybrid_search.core.json_input import decode_base64, parse_model
 
 MAX_SIZE = 200

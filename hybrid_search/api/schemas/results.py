@@ -11,12 +11,12 @@ from typing_extensions import TypedDict
 
 from hybrid_search.api.schemas.assets import PictureJson, picture_to_json
 from hybrid_search.core import (
-    Answer,
     Contribution,
     Hit,
     ListReport,
     Note,
     NoteCode,
+    SearchResult,
     Span,
 )
 from hybrid_search.core.asset_schema import asset_to_json
@@ -123,7 +123,7 @@ class AnswerJson(TypedDict):
     took_ms: float
 
 
-def answer_to_json(answer: Answer) -> AnswerJson:
+def answer_to_json(answer: SearchResult) -> AnswerJson:
     """The answer as a JSON object."""
     return {
         "hits": [hit_to_json(hit) for hit in answer.hits],

@@ -102,7 +102,7 @@ def _repair_indexes(settings: Settings, repaired: Repaired) -> None:
         engine.embed_missing()
         incomplete = [
             subject
-            for subject, store in engine.vector_stores.items()
+            for subject, store in engine.serving.store.vectors.items()
             if set(store.index.ordinals())
             != set(engine.catalog.vector_ordinals(store.key, subject))
         ]

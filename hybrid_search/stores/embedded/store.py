@@ -21,6 +21,7 @@ from hybrid_search.stores.embedded.maintenance import (
     MaintenanceRunner,
     ThreadMaintenance,
 )
+from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector_indexes import (
     VectorStores,
     configured_plan,
@@ -65,6 +66,17 @@ class EmbeddedStore(LocalStore):
         self.lexical = lexical
         self.vectors = vectors
         self._maintenance = maintenance
+
+    @property
+    def picture_vectors(self) -> FaissIndex:
+        """The vector index of pictures."""
+        return self.vectors["picture"].index
+
+    @property
+    def text_vectors(self) -> FaissIndex | None:
+        """The vector index of text; ``None`` where text is not embedded."""
+        store = self.vectors.get("copy")
+        return None if store is None else store.index
 
     @property
     def maintenance(self) -> MaintenanceRunner | None:

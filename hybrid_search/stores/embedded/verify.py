@@ -14,8 +14,8 @@ import numpy as np
 
 from hybrid_search.core.errors import IndexMissing, SearchError
 from hybrid_search.core.ports import Ordinals
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.parts import LEXICAL, open_catalog, open_pictures
 from hybrid_search.files.versioned_dirs import GenerationFolders
 from hybrid_search.settings.settings import Settings
@@ -131,13 +131,13 @@ def _agreement(settings: Settings) -> Iterator[Check]:
         yield Check("ids", 0, (str(failure),))
 
 
-def _compared(engine: Engine) -> Iterator[Check]:
+def _compared(engine: Index) -> Iterator[Check]:
     catalog = engine.catalog
-    engine.lexical.refresh()
-    since = engine.lexical.snapshot().watermark
-    held, live = engine.lexical.snapshot().ordinals(), catalog.live_ordinals()
+    engine.serving.store.lexical.refresh()
+    since = engine.serving.store.lexical.snapshot().watermark
+    held, live = engine.serving.store.lexical.snapshot().ordinals(), catalog.live_ordinals()
     yield Check("words: ids", len(live), _unlike(catalog, since, held, live))
-    for subject, store in engine.vector_stores.items():
+    for subject, store in engine.serving.store.vectors.items():
         held, since = store.index.ordinals(), min(since, store.index.watermark)
         live = catalog.vector_ordinals(store.key, subject)
         yield Check(f"{subject} vectors: ids", len(live), _unlike(catalog, since, held, live))
@@ -146,7 +146,7 @@ def _compared(engine: Engine) -> Iterator[Check]:
         yield Check(f"{subject} vectors: embedded", len(live), _nonempty(said))
 
 
-def _missing_vectors(engine: Engine, store: VectorStore) -> int:
+def _missing_vectors(engine: Index, store: VectorStore) -> int:
     """The number of live pictures or texts without a vector; empty texts need none."""
     unembedded = engine.catalog.unembedded(store.key, store.subject)
     if store.subject == "picture":

@@ -24,8 +24,8 @@ from hybrid_search.core.errors import (
 )
 from hybrid_search.core.queries import restrict
 from hybrid_search.embedding.clip import ClipEmbedder
-from hybrid_search.engine.engine import Engine
 from hybrid_search.engine.factory import open_engine
+from hybrid_search.engine.index import Index
 from hybrid_search.engine.status import engine_status
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.ingest.pipeline import IngestReport
@@ -42,43 +42,43 @@ def settings_in(folder: Path) -> Settings:
     return load_settings(folder)
 
 
-def ingest(engine: Engine, path: Path) -> IngestReport:
+def ingest(engine: Index, path: Path) -> IngestReport:
     assert engine.indexer is not None
     return engine.indexer.ingest(read_assets(path, 1 << 20))
 
 
 @pytest.fixture
-def engine(tmp_path: Path, manifest: Path) -> Iterator[Engine]:
+def engine(tmp_path: Path, manifest: Path) -> Iterator[Index]:
     with open_engine(settings_in(tmp_path / "data"), write=True) as opened:
         ingest(opened, manifest)
         yield opened
 
 
-def ids(engine: Engine, query: Query) -> list[str]:
+def ids(engine: Index, query: Query) -> list[str]:
     return [hit.stored.asset.id for hit in engine.searcher.search(query).hits]
 
 
-def test_ingesting_the_same_content_changes_nothing(engine: Engine, manifest: Path) -> None:
+def test_ingesting_the_same_content_changes_nothing(engine: Index, manifest: Path) -> None:
     before = engine.catalog.last_sequence()
     report = ingest(engine, manifest)
     assert (report.indexed, report.updated, report.unchanged) == (0, 0, len(ROWS))
     assert engine.catalog.last_sequence() == before
 
 
-def test_quoted_phrase_ranks_above_all_other_hits(engine: Engine) -> None:
+def test_quoted_phrase_ranks_above_all_other_hits(engine: Index) -> None:
     answer = engine.searcher.search(Query('"여름 신발"'))
     assert [hit.stored.asset.id for hit in answer.hits if hit.phrases] == ["phrase"]
     assert answer.hits[0].stored.asset.id == "phrase"
     assert answer.notes == ()
 
 
-def test_phrase_without_matches_gives_a_note(engine: Engine) -> None:
+def test_phrase_without_matches_gives_a_note(engine: Index) -> None:
     answer = engine.searcher.search(Query('"신발 여름"'))
     assert not any(hit.phrases for hit in answer.hits)
     assert [note.code for note in answer.notes] == ["no_exact_phrase"]
 
 
-def test_update_replaces_and_deletion_is_visible_at_once(engine: Engine, tmp_path: Path) -> None:
+def test_update_replaces_and_deletion_is_visible_at_once(engine: Index, tmp_path: Path) -> None:
     path = tmp_path / "more.jsonl"
     path.write_text(json.dumps({"id": "phrase", "title": "겨울 장갑"}), "utf-8")
     assert ingest(engine, path).updated == 1
@@ -86,10 +86,12 @@ def test_update_replaces_and_deletion_is_visible_at_once(engine: Engine, tmp_pat
     assert engine.indexer is not None
     assert engine.indexer.delete([AssetId("phrase"), AssetId("unknown")]) == ["phrase"]
     assert "phrase" not in ids(engine, Query("장갑"))
-    assert engine.lexical.snapshot().count() == engine.catalog.count() == len(ROWS) - 1
+    assert (
+        engine.serving.store.lexical.snapshot().count() == engine.catalog.count() == len(ROWS) - 1
+    )
 
 
-def test_invalid_row_does_not_stop_the_others(engine: Engine, tmp_path: Path) -> None:
+def test_invalid_row_does_not_stop_the_others(engine: Index, tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     rows = [
         '{"id": "x", "image": "../up.png"}',
@@ -104,13 +106,13 @@ def test_invalid_row_does_not_stop_the_others(engine: Engine, tmp_path: Path) ->
     assert [skipped.id for skipped in report.skipped] == ["x", "line 2", "ok", "empty"]
 
 
-def test_similar_finds_the_same_picture_first_and_not_itself(engine: Engine) -> None:
+def test_similar_finds_the_same_picture_first_and_not_itself(engine: Index) -> None:
     found = ids(engine, Query(examples=(Example(id=AssetId("red")),)))
     assert found[0] == "red-again"
     assert "red" not in found
 
 
-def test_picture_query_never_returns_text_only_assets(engine: Engine) -> None:
+def test_picture_query_never_returns_text_only_assets(engine: Index) -> None:
     out = io.BytesIO()
     Image.new("RGB", (10, 10), "blue").save(out, "PNG")
     assert set(ids(engine, Query(examples=(Example(picture=out.getvalue()),)))) == {
@@ -120,13 +122,13 @@ def test_picture_query_never_returns_text_only_assets(engine: Engine) -> None:
     }
 
 
-def test_filters_apply_to_every_list(engine: Engine) -> None:
+def test_filters_apply_to_every_list(engine: Index) -> None:
     assert ids(engine, Query("circle", filter=AnyOf("brand", ("sky",)))) == ["blue", "english"]
     assert ids(engine, Query(filter=AnyOf("price", (9900.0,)))) == ["phrase"]
     assert "english" not in ids(engine, Query("shoes -summer"))
 
 
-def test_paging_during_deletions_neither_repeats_nor_skips(engine: Engine) -> None:
+def test_paging_during_deletions_neither_repeats_nor_skips(engine: Index) -> None:
     whole = ids(engine, Query("shoes 신발 circle", size=50))
     first = engine.searcher.search(Query("shoes 신발 circle", size=2))
     seen = [hit.stored.asset.id for hit in first.hits]
@@ -140,7 +142,7 @@ def test_paging_during_deletions_neither_repeats_nor_skips(engine: Engine) -> No
     assert seen == [asset_id for asset_id in whole if asset_id != whole[3]]
 
 
-def test_cursor_of_another_search_is_rejected(engine: Engine) -> None:
+def test_cursor_of_another_search_is_rejected(engine: Index) -> None:
     cursor = engine.searcher.search(Query("shoes 신발 circle", size=1)).cursor
     with pytest.raises(InvalidQuery, match="another search"):
         engine.searcher.search(Query("other", cursor=cursor))
@@ -148,7 +150,7 @@ def test_cursor_of_another_search_is_rejected(engine: Engine) -> None:
         engine.searcher.search(Query("other", cursor="%%%"))
 
 
-def test_every_hit_has_an_explanation(engine: Engine) -> None:
+def test_every_hit_has_an_explanation(engine: Index) -> None:
     for hit in engine.searcher.search(Query("red circle", explain=True)).hits:
         assert sum(part.contribution for part in hit.contributions) == pytest.approx(hit.score)
         assert all((part.rank is None) == (part.absent is not None) for part in hit.contributions)
@@ -156,16 +158,16 @@ def test_every_hit_has_an_explanation(engine: Engine) -> None:
     assert (top.stored.asset.id, top.matched_fields) == ("red", ("title",))
 
 
-def test_empty_query_returns_the_newest(engine: Engine) -> None:
+def test_empty_query_returns_the_newest(engine: Index) -> None:
     assert ids(engine, Query(size=2)) == ["blue", "red-again"]
 
 
-def test_unknown_example_is_named_in_the_error(engine: Engine) -> None:
+def test_unknown_example_is_named_in_the_error(engine: Index) -> None:
     with pytest.raises(UnknownAsset, match="nobody"):
         engine.searcher.search(Query(examples=(Example(id=AssetId("nobody")),)))
 
 
-def test_second_writer_is_rejected_and_reader_catches_up(engine: Engine, tmp_path: Path) -> None:
+def test_second_writer_is_rejected_and_reader_catches_up(engine: Index, tmp_path: Path) -> None:
     with pytest.raises(IndexLocked, match="another process"):
         open_engine(engine.settings, write=True)
     with open_engine(engine.settings) as reader:
@@ -197,7 +199,7 @@ def test_other_model_is_rejected_until_rebuilt(tmp_path: Path, manifest: Path) -
     folder = tmp_path / "data"
     with open_engine(settings_in(folder), write=True) as engine:
         ingest(engine, manifest)
-        assert engine.model.startswith("embedded@")
+        assert engine.serving.model.startswith("embedded@")
     model = folder_model(tmp_path / "shop-clip")
     settings = f'[embedding]\nmodel = "local-dir:{model}"\n'
     (folder / "hybrid_search.toml").write_text(settings, "utf-8")
@@ -209,7 +211,7 @@ def test_other_model_is_rejected_until_rebuilt(tmp_path: Path, manifest: Path) -
     rebuild(settings_in(folder))
     with open_engine(settings_in(folder)) as engine:
         assert engine.searcher.search(Query("red circle")).hits
-        assert engine.model.startswith("local-dir:shop-clip@")
+        assert engine.serving.model.startswith("local-dir:shop-clip@")
     folder_model(model, seed=2)
     with (
         open_engine(settings_in(folder)) as engine,
@@ -218,7 +220,7 @@ def test_other_model_is_rejected_until_rebuilt(tmp_path: Path, manifest: Path) -
         engine.searcher.search(Query("red circle"))
 
 
-def test_text_longer_than_the_model_reads_gives_a_note(engine: Engine) -> None:
+def test_text_longer_than_the_model_reads_gives_a_note(engine: Index) -> None:
     text = "여름 신발 특가 " * 12
     answer = engine.searcher.search(Query(text))
     assert [note for note in answer.notes if note.code == "text_truncated"]
@@ -260,7 +262,7 @@ def test_index_is_complete_after_a_kill(tmp_path: Path, written: int) -> None:
     child.wait()
     with open_engine(settings_in(data), write=True) as engine:
         stored = engine.catalog.count()
-        assert engine.lexical.snapshot().count() == stored
+        assert engine.serving.store.lexical.snapshot().count() == stored
         report = ingest(engine, path)
         assert (report.unchanged, report.indexed) == (stored, 240 - stored)
         assert engine.searcher.search(Query('"광고 239"')).hits[0].stored.asset.id == "a239"
@@ -285,7 +287,7 @@ def test_changed_declaration_is_rejected_until_a_rebuild_that_embeds_nothing(
     rebuild(settings_in(folder))
     with open_engine(settings_in(folder)) as opened:
         assert opened.searcher.search(Query("하늘 -bogus")).hits == ()
-        assert opened.vectors.count() == 3
+        assert opened.serving.store.picture_vectors.count() == 3
         with pytest.raises(InvalidQuery, match="'price' is not facetted"):
             opened.searcher.search(Query(facets=("price",)))
 
@@ -304,12 +306,17 @@ def test_value_of_wrong_type_is_skipped_with_a_reason(tmp_path: Path) -> None:
         assert ids(opened, Query(filter=Between("price", 9000, 10_000))) == ["a"]
 
 
-def test_vectors_are_rebuilt_beside_a_running_engine(engine: Engine) -> None:
+def test_vectors_are_rebuilt_beside_a_running_engine(engine: Index) -> None:
     before = ids(engine, Query(examples=(Example(id=AssetId("red")),)))
     graph = engine.settings.model_copy(update={"vector": VectorSection(kind="hnsw")})
     built = rebuild_vectors(graph)["picture"]
     assert (built.published, built.kind, built.vectors, built.recall) == (True, "hnsw", 3, 1.0)
-    until(lambda: ids(engine, Query("red")) and engine.vectors.describe().kind == "hnsw")
+    until(
+        lambda: (
+            ids(engine, Query("red"))
+            and engine.serving.store.picture_vectors.describe().kind == "hnsw"
+        )
+    )
     facts = engine_status(engine)["vector"]
     assert (facts["kind"], facts["sealed"], facts["tail"], facts["due"]) == ("hnsw", 3, 0, None)
     assert ids(engine, Query(examples=(Example(id=AssetId("red")),))) == before
@@ -322,7 +329,7 @@ def test_restart_maps_segments_and_adds_newer_vectors(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "data")
     with open_engine(settings, write=True) as engine:
         ingest(engine, write_manifest(tmp_path))
-        engine.vectors.merge()
+        engine.serving.store.picture_vectors.merge()
         assert engine.indexer is not None
         engine.indexer.delete([AssetId("blue")])
         row = {"id": "green", "image": "blue.png", "title": "green"}
@@ -340,6 +347,6 @@ def test_the_maintenance_thread_merges_the_write_buffer(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "data").model_copy(update=eager)
     with open_engine(settings, write=True, maintenance="thread") as engine:
         ingest(engine, write_manifest(tmp_path))
-        until(lambda: engine.vectors.describe().segment >= 3)
+        until(lambda: engine.serving.store.picture_vectors.describe().segment >= 3)
         facts = engine_status(engine)["vector"]
         assert (facts["sealed"], facts["tail"], facts["trouble"]) == (3, 0, "")
