@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hybrid_search.api.schemas.filters import filter_from_terms
 
 from hybrid_search.cli.ingest_paths import ingest_paths
 from hybrid_search.core import AssetId, FusionSettings, ListName, ListSettings, Query
 from hybrid_search.core.errors import InvalidQuery
+from hybrid_search.core.filter_json import filter_from_terms
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.search.explain import explain

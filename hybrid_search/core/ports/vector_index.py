@@ -38,6 +38,30 @@ class Reload(Enum):
     """The newest segment has operations that this index lacks. Catch up and call again."""
 
 
+class VectorReads(Protocol):
+    """One version of a vector index, for reading; see ``VectorIndex`` for the methods."""
+
+    def search(self, vector: Vectors, limit: int, allowed: Ordinals | None = None) -> VectorMatches:
+        """The nearest to a unit vector ``(d,)``, at most ``limit``."""
+        ...
+
+    def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
+        """The exact cosine of each of these versions that has a vector."""
+        ...
+
+    def vector(self, ordinal: Ordinal) -> Vectors | None:
+        """The vector ``(d,)`` of that version."""
+        ...
+
+    def holds(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
+        """Those of these versions that have a vector."""
+        ...
+
+    def count(self) -> int:
+        """The number of live vectors."""
+        ...
+
+
 class VectorIndex(Protocol):
     """Nearest neighbours by cosine over unit vectors, under concurrent writes.
 
@@ -57,6 +81,10 @@ class VectorIndex(Protocol):
 
     def remove(self, ordinals: Iterable[Ordinal]) -> None:
         """Delete these vectors; unknown ordinals are ignored."""
+        ...
+
+    def snapshot(self) -> VectorReads:
+        """The present version: later writes do not show in it."""
         ...
 
     def search(self, vector: Vectors, limit: int, allowed: Ordinals | None = None) -> VectorMatches:

@@ -104,7 +104,9 @@ def vector_index(
 def sources_by_list(stores: VectorStores) -> dict[ListName, VectorSource]:
     """The vectors behind each candidate list, with the baselines measured last."""
     sources = {
-        subject: VectorSource(store.index, store.baseline.current(), store.baseline.version)
+        subject: VectorSource(
+            store.index.snapshot(), store.baseline.current(), store.baseline.version
+        )
         for subject, store in stores.items()
     }
     subjects: dict[str, Subject] = {"picture_vectors": "picture", "text_vectors": "copy"}

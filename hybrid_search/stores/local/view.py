@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -41,33 +40,9 @@ from hybrid_search.core.ports.store import (
     Plan,
     Scores,
 )
-from hybrid_search.core.ports.vector_index import VectorMatches
+from hybrid_search.core.ports.vector_index import VectorReads
 from hybrid_search.core.query_tree import Term
 from hybrid_search.core.similarity_baseline import SimilarityBaseline
-
-
-class VectorReads(Protocol):
-    """What a view reads of a vector index."""
-
-    def search(self, vector: Vectors, limit: int, allowed: Ordinals | None = None) -> VectorMatches:
-        """The nearest vectors; see ``VectorIndex.search``."""
-        ...
-
-    def similarities(self, vector: Vectors, ordinals: Sequence[Ordinal]) -> dict[Ordinal, float]:
-        """The exact cosine of each of these versions that has a vector."""
-        ...
-
-    def vector(self, ordinal: Ordinal) -> Vectors | None:
-        """The vector ``(d,)`` of that version."""
-        ...
-
-    def holds(self, ordinals: Sequence[Ordinal]) -> set[Ordinal]:
-        """Those of these versions that have a vector."""
-        ...
-
-    def count(self) -> int:
-        """The number of live vectors."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,11 @@ def memory_store(
     def sources() -> dict[ListName, VectorSource]:
         subjects = {name: _SUBJECTS.get(spec.source) for name, spec in LISTS.items()}
         found = {name: vectors.get(s) for name, s in subjects.items() if s is not None}
-        return {name: VectorSource(index) for name, index in found.items() if index is not None}
+        return {
+            name: VectorSource(index.snapshot())
+            for name, index in found.items()
+            if index is not None
+        }
 
     return LocalStore(
         Indexes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from copy import copy
 from itertools import pairwise
 
 import numpy as np
@@ -47,6 +48,10 @@ class MemoryVectors:
         gone = set(ordinals)
         with self._guard:
             self._rows = {o: row for o, row in self._rows.items() if o not in gone}
+
+    def snapshot(self) -> MemoryVectors:
+        # A write replaces the dictionary that reads look at.
+        return copy(self)
 
     def search(self, vector: Vectors, limit: int, allowed: Ordinals | None = None) -> VectorMatches:
         if vector.shape != (self._dimension,):

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +116,10 @@ class FaissIndex:
             self._snapshot = replace(self._snapshot, watermark=watermark)
 
     # ------------------------------------------------------------------------------- reads
+
+    def snapshot(self) -> FaissIndex:
+        # All that reads look at is one immutable object, which a write replaces.
+        return copy(self)
 
     def search(self, vector: Vectors, limit: int, allowed: Ordinals | None = None) -> VectorMatches:
         query = self._checked(vector)
