@@ -50,7 +50,7 @@ audit: setup
 
 # Tests that load no model and start no process.
 PURE = tests/core tests/settings tests/analysis/test_hangul.py tests/analysis/test_laws.py \
-  tests/analysis/test_synonyms.py tests/search/test_evidence.py tests/search/test_fusion.py \
+  tests/analysis/test_synonyms.py tests/search/test_confidence.py tests/search/test_fusion.py \
   tests/search/test_score_normalization.py tests/relevance/test_measures.py \
   tests/api/test_schemas.py tests/test_documents.py tests/test_source.py tests/test_structure.py \
   tests/test_supply.py
