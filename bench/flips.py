@@ -22,7 +22,7 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from hybrid_search.engine.factory import open_engine
-from hybrid_search.engine.parts import CATALOG
+from hybrid_search.stores.embedded.data_folder import CATALOG
 from tests.reliability.damage import answers, filled
 from tests.reliability.flipping import SearchResult, fate_of, index_files, no_embedding
 

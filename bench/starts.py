@@ -31,10 +31,11 @@ from rich.table import Table
 
 from hybrid_search.core import Asset, AssetId, PictureFacts
 from hybrid_search.core.ports import Draft
+from hybrid_search.embedding.loader import load_embedder
 from hybrid_search.embedding.text_encoder import copy_key
-from hybrid_search.engine.parts import load_embedder, open_catalog
 from hybrid_search.images.decode import digest_of
 from hybrid_search.settings.settings import Settings, load_settings
+from hybrid_search.stores.embedded.data_folder import open_catalog
 from hybrid_search.stores.embedded.rebuild import rebuild
 
 STEP = 500

@@ -31,9 +31,10 @@ from hybrid_search.api.connection_limits import LimitedConfig
 from hybrid_search.api.log_format import configure_logs
 from hybrid_search.api.metrics import COUNTS
 from hybrid_search.core.errors import IndexLocked, IndexUnusable, SearchError
-from hybrid_search.engine.factory import lock_writing, open_engine
+from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.settings.settings import Settings
+from hybrid_search.stores.embedded.data_folder import lock_writing
 
 _AGAIN = 0.05
 _log = logging.getLogger("hybrid_search.web")

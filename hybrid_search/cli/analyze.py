@@ -12,12 +12,13 @@ from rich.table import Table
 from typing_extensions import TypedDict
 
 from hybrid_search.analysis.analyzer import Term, analyse
+from hybrid_search.analysis.factory import make_analyzer
 from hybrid_search.analysis.normalize import normalise
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.progress import progress_bar
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core.errors import InvalidInput
-from hybrid_search.engine.parts import make_analyzer, scratch_index
+from hybrid_search.engine.parts import scratch_index
 from hybrid_search.relevance.analyzer_cases import read_cases, run_cases
 from hybrid_search.settings.settings import Settings, load_settings
 

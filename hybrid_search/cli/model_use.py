@@ -11,6 +11,7 @@ from hybrid_search.cli.model_report import report
 from hybrid_search.cli.options import DataDir, Json, Qrels, Queries
 from hybrid_search.cli.progress import embedding_bar
 from hybrid_search.core.errors import InvalidInput
+from hybrid_search.engine.generation import generation_measure
 from hybrid_search.relevance.evaluation import evaluate, read_queries
 from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.settings import Settings, load_settings
@@ -55,4 +56,4 @@ def _gate(
     def measure(searcher: Searcher, catalog: SqliteCatalog) -> float:
         return evaluate(searcher, catalog, tests, qrels)["all"]["nDCG@10"]
 
-    return Gate(measure, margin)
+    return Gate(generation_measure(measure), margin)

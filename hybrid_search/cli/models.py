@@ -8,8 +8,8 @@ from typing_extensions import TypedDict
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core.model_choice import AS_TYPED
+from hybrid_search.embedding.loader import weights_cached
 from hybrid_search.embedding.model_registry import CatalogueEntry, catalogue
-from hybrid_search.engine.parts import weights_cached
 from hybrid_search.settings.settings import Settings, load_settings
 
 

@@ -11,8 +11,9 @@ import typer
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.progress import checking_bar
 from hybrid_search.cli.terminal import console, print_json
+from hybrid_search.engine.backup import snapshot
 from hybrid_search.settings.settings import load_settings
-from hybrid_search.stores.embedded.snapshot import Snapshot, snapshot
+from hybrid_search.stores.embedded.snapshot import Snapshot
 
 
 def command(

@@ -3,55 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from hybrid_search.analysis.factory import make_analyzer, open_synonyms
 from hybrid_search.analysis.highlighter import Highlighter
 from hybrid_search.core import Query
-from hybrid_search.core.ports import Embedder
 from hybrid_search.embedding.image_encoder import PictureEncoder
 from hybrid_search.embedding.query_encoder import LazyEmbedder, QueryEncoder
 from hybrid_search.embedding.text_encoder import CopyVectors
-from hybrid_search.engine.parts import embedding_of, load_embedder, make_analyzer, open_synonyms
 from hybrid_search.files.versioned_dirs import Hold
-from hybrid_search.images.decoder_pool import Decoders
 from hybrid_search.ingest.pipeline import Target
 from hybrid_search.search.query_tree import QueryCompiler
 from hybrid_search.search.retriever import Retriever
 from hybrid_search.search.searcher import Searcher
-from hybrid_search.settings.settings import Settings
+from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
+from hybrid_search.stores.embedded.data_folder import Shared, embedder_of
 from hybrid_search.stores.embedded.manifest import read_manifest
-from hybrid_search.stores.embedded.store import DataFolder, EmbeddedStore, open_store
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all generations of an index share."""
-
-    data: DataFolder
-    decoders: Decoders
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the index."""
-        return self.data.settings
-
-    def embed_missing(
-        self,
-        embedder: Embedder,
-        *,
-        text: bool,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> None:
-        """Give every live picture, and text if wanted, a vector of that model.
-
-        ``progress(done, all)`` is called for the pictures, then for the text.
-        """
-        catalog = self.data.catalog
-        PictureEncoder(catalog, embedder, self.decoders).embed_missing(self.data.pictures, progress)
-        if text:
-            fields = self.settings.declared_fields()
-            CopyVectors(catalog, embedder, fields).embed_missing(progress)
+from hybrid_search.stores.embedded.store import EmbeddedStore, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +66,6 @@ class Generation:
             self.hold.release()
 
 
-def embedder_of(settings: Settings, folder: Path) -> LazyEmbedder:
-    """The model of the generation in that folder; checked against its vectors when it is loaded."""
-    manifest = read_manifest(folder)
-    section = embedding_of(settings, manifest)
-    embedder = LazyEmbedder(lambda: load_embedder(section), section.choice().name)
-    embedder.expect(manifest.model)
-    return embedder
-
-
 def open_generation(
     shared: Shared,
     folder: Path,
@@ -125,6 +86,18 @@ def open_generation(
         searcher=_searcher(shared, store, encoder),
         hold=hold,
     )
+
+
+def generation_measure(
+    measure: Callable[[Searcher, SqliteCatalog], float],
+) -> Callable[[Shared, Path], float]:
+    """A measure of the generation in a folder, by one of its searcher."""
+
+    def of_folder(shared: Shared, folder: Path) -> float:
+        with closing(open_generation(shared, folder)) as opened:
+            return measure(opened.searcher, shared.data.catalog)
+
+    return of_folder
 
 
 def _searcher(shared: Shared, store: EmbeddedStore, encoder: QueryEncoder) -> Searcher:

@@ -26,7 +26,7 @@ from hybrid_search.core.errors import (
 )
 from hybrid_search.core.periodic import Periodic
 from hybrid_search.embedding.query_encoder import LazyEmbedder
-from hybrid_search.engine.generation import Generation, Shared, embedder_of, open_generation
+from hybrid_search.engine.generation import Generation, open_generation
 from hybrid_search.files.versioned_dirs import GenerationFolders, Hold
 from hybrid_search.images.near_duplicates import Duplicate, Duplicates
 from hybrid_search.ingest.manifests import read_assets
@@ -38,6 +38,7 @@ from hybrid_search.search.retriever import Retrieval
 from hybrid_search.search.searcher import Searcher, Suggested
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
+from hybrid_search.stores.embedded.data_folder import Shared, embedder_of
 from hybrid_search.stores.embedded.manifest import (
     read_manifest,
 )

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hybrid_search.analysis.factory import make_analyzer
 from hybrid_search.engine.generation import open_generation
 from hybrid_search.engine.index import Index
-from hybrid_search.engine.parts import LEXICAL, make_analyzer, open_lexical
 from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.settings import Settings, with_changes
+from hybrid_search.stores.embedded.data_folder import LEXICAL, DataFolder, open_lexical
 from hybrid_search.stores.embedded.manifest import read_manifest, write_manifest
-from hybrid_search.stores.embedded.store import DataFolder
 from hybrid_search.stores.embedded.vector_indexes import (
     FOLDERS,
     configured_plan,

@@ -173,12 +173,12 @@ def test_assets_written_before_the_switch_are_embedded_by_the_new_model(
 
 def test_worse_model_is_not_put_to_use(settings: Settings, other: str) -> None:
     measured = iter([0.8, 0.7, 0.8, 0.795])
-    gate = Gate(lambda searcher, catalog: next(measured), margin=0.01)
+    gate = Gate(lambda shared, folder: next(measured), margin=0.01)
     refused = use_model(settings, other, gate=gate)
     assert not refused.published
     with open_engine(settings) as engine:
         assert engine.serving.model == refused.before
-    with pytest.raises(IndexMissing, match="no generation has served before"):
+    with pytest.raises(IndexMissing, match="no generation before"):
         roll_back(settings)
     passed = use_model(settings, other, gate=gate)
     assert passed.published

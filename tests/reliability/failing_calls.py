@@ -14,12 +14,13 @@ from unittest.mock import patch
 
 from hybrid_search.core import AssetId
 from hybrid_search.core.errors import SearchError
+from hybrid_search.engine.backup import snapshot
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.rebuild import rebuild
-from hybrid_search.stores.embedded.snapshot import read_snapshot, snapshot
+from hybrid_search.stores.embedded.snapshot import read_snapshot
 from hybrid_search.stores.embedded.verify import verify
 from tests.reliability.damage import answers, filled, rows
 

@@ -9,8 +9,8 @@ import pytest
 
 from hybrid_search.core.errors import IndexCorrupt, SearchError
 from hybrid_search.engine.factory import open_engine
-from hybrid_search.engine.parts import CATALOG
 from hybrid_search.settings.settings import Settings, load_settings
+from hybrid_search.stores.embedded.data_folder import CATALOG
 from tests.reliability.damage import answers, filled, flip
 from tests.reliability.flipping import fate_of, index_files, no_embedding
 from tests.rounds import rounds

@@ -10,6 +10,7 @@ from hybrid_search.analysis.rules import RulesAnalyzer
 from hybrid_search.core import Asset, AssetId, Ordinal, Query, StoredAsset
 from hybrid_search.core.errors import StorageFull
 from hybrid_search.core.picture_limits import PictureLimits
+from hybrid_search.engine.backup import snapshot
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.images.decode import digest_of
@@ -18,7 +19,6 @@ from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import load_settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
-from hybrid_search.stores.embedded.snapshot import snapshot
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import Kind, VectorPlan
 from hybrid_search.stores.embedded.verify import verify

@@ -19,11 +19,12 @@ from hybrid_search.core.errors import (
     InvalidInput,
     SearchError,
 )
+from hybrid_search.engine.backup import snapshot
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.repair import repair
-from hybrid_search.stores.embedded.snapshot import read_snapshot, restore, snapshot
+from hybrid_search.stores.embedded.snapshot import read_snapshot, restore
 from hybrid_search.stores.embedded.verify import verify
 from tests.reliability.damage import answers, filled, flip, rows
 

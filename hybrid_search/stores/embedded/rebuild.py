@@ -1,7 +1,7 @@
-"""New generations: built aside from the catalog, and let serve when they are whole.
+"""Build new generations from the catalog, beside the serving one, and publish them when complete.
 
-A service over the same folder goes on answering and writing, and takes the new generation over
-by itself.
+A service over the same folder keeps serving and writing, and switches to the new generation by
+itself.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass
 from pathlib import Path
 
+from hybrid_search.analysis.factory import make_analyzer
 from hybrid_search.core import Ordinal
 from hybrid_search.core.errors import IndexMissing, InvalidConfig
 from hybrid_search.core.ports import LiveVectors, Rebuilt, Subject, Vectors
 from hybrid_search.core.similarity_baseline import SimilarityBaseline
+from hybrid_search.embedding.loader import load_embedder
 from hybrid_search.embedding.query_encoder import LazyEmbedder
-from hybrid_search.engine.factory import lock
-from hybrid_search.engine.generation import Shared, embedder_of, open_generation
-from hybrid_search.engine.parts import (
+from hybrid_search.files.quarantine import Repairs
+from hybrid_search.files.versioned_dirs import GenerationFolders
+from hybrid_search.images.decoder_pool import Decoders
+from hybrid_search.settings.sections import EmbeddingSection
+from hybrid_search.settings.settings import Settings
+from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
+from hybrid_search.stores.embedded.data_folder import (
     CATALOG,
+    DataFolder,
+    Shared,
+    embedder_of,
     embedding_of,
-    load_embedder,
-    make_analyzer,
+    lock,
     open_catalog,
     open_lexical,
     open_pictures,
 )
-from hybrid_search.files.quarantine import Repairs
-from hybrid_search.files.versioned_dirs import GenerationFolders
-from hybrid_search.images.decoder_pool import Decoders
-from hybrid_search.search.searcher import Searcher
-from hybrid_search.settings.sections import EmbeddingSection
-from hybrid_search.settings.settings import Settings
-from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.manifest import (
     Manifest,
     new_manifest,
     read_manifest,
     write_manifest,
 )
-from hybrid_search.stores.embedded.store import DataFolder
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
 from hybrid_search.stores.embedded.vector_indexes import (
@@ -52,27 +52,27 @@ from hybrid_search.stores.embedded.vector_indexes import (
 from hybrid_search.stores.local.log_replay import LexicalReplay
 
 Built = Mapping[Subject, Rebuilt]
-"""What became of each vector index."""
+"""The result for each vector index."""
 Baselines = Mapping[Subject, SimilarityBaseline | None]
-"""What was measured of each vector index; ``None`` where it has too few vectors."""
+"""The baseline of each vector index; ``None`` where it has too few vectors."""
 Progress = Callable[[int, int], None]
-"""Told how many pictures are embedded, of how many."""
-Measure = Callable[[Searcher, SqliteCatalog], float]
-"""How good the answers of a searcher are; more is better."""
+"""Called with the number of pictures embedded, and the total."""
+Measure = Callable[[Shared, Path], float]
+"""The quality of the generation in a folder; more is better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a new generation must reach to serve."""
+    """The condition for a new generation to serve."""
 
     measure: Measure
     margin: float
-    """By how much it may be worse than the one that serves."""
+    """How much lower its quality may be than that of the serving generation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How good two generations were found to be."""
+    """The quality of two generations."""
 
     before: float
     after: float
@@ -80,28 +80,28 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Swapped:
-    """What became of a change of the model."""
+    """The result of a change of the model."""
 
     model: str
     before: str
     built: Built
-    """Of its vector indexes; empty when they were there already."""
+    """The results for its vector indexes; empty if they existed already."""
     judged: Judged | None
     published: bool
 
 
 def rebuild(settings: Settings, progress: Progress | None = None) -> Built:
-    """Build a new generation from the catalog with the configured analyser and model.
+    """Build a new generation from the catalog with the configured analyzer and model.
 
-    Only pictures and copy without a vector of that model are embedded. The old generation serves
-    until the new one is whole, and goes on serving when a vector index finds too little. Raises
+    Only pictures and texts without a vector of that model are embedded. The old generation serves
+    until the new one is complete, and longer if a vector index has too low a recall. Raises
     ``IndexMissing`` without a catalog and ``IndexLocked`` while another process builds.
     """
     with _building(settings) as (shared, generations):
         section = embedding_of(settings, _served(generations))
         with _aside(generations) as folder:
             built = _build(shared, folder, section, progress)
-            if _whole(built):
+            if _recall_suffices(built):
                 generations.publish(folder)
             return built
 
@@ -113,11 +113,11 @@ def use_model(
     gate: Gate | None = None,
     progress: Progress | None = None,
 ) -> Swapped:
-    """Embed everything with another model, aside, and let it serve from then on.
+    """Embed everything with another model in a new generation, then switch to it.
 
-    With a ``gate`` both generations are measured first, and the old one goes on serving when
-    the new one is worse by more than the margin. Raises as ``rebuild`` does, and
-    ``InvalidConfig`` for a model that cannot be had or where the settings name another.
+    With a ``gate``, both generations are measured first, and the old one stays if the new one is
+    worse by more than the margin. Raises as ``rebuild`` does, and ``InvalidConfig`` for a model
+    that cannot be loaded, or if the settings name another.
     """
     section = _asked(settings, model, pretrained)
     with _building(settings) as (shared, generations):
@@ -129,22 +129,22 @@ def use_model(
             judged = _judge(shared, (served, folder), gate) if gate else None
             good = judged is None or gate is None or judged.after >= judged.before - gate.margin
             models = read_manifest(folder).model, read_manifest(served).model
-            published = _whole(built) and good
+            published = _recall_suffices(built) and good
             if published:
                 generations.publish(folder)
             return Swapped(*models, built, judged, published)
 
 
 def roll_back(settings: Settings, progress: Progress | None = None) -> Swapped:
-    """Let the generation serve that served before; again, and the later one serves once more.
+    """Switch back to the generation before; a second call switches forward again.
 
-    What came in meanwhile is embedded by its model first. Raises ``IndexMissing`` when there is
+    What was written meanwhile is embedded by its model first. Raises ``IndexMissing`` if there is
     none, and as ``use_model`` does.
     """
     with _building(settings) as (shared, generations):
         served, previous = generations.current(), generations.previous()
         if served is None or previous is None:
-            raise IndexMissing("model: no generation has served before this one")
+            raise IndexMissing("model: there is no generation before this one")
         manifest = read_manifest(previous)
         embedder = load_embedder(embedding_of(settings, manifest))
         LazyEmbedder(lambda: embedder).expect(manifest.model)
@@ -154,10 +154,10 @@ def roll_back(settings: Settings, progress: Progress | None = None) -> Swapped:
 
 
 def rebuild_vectors(settings: Settings) -> Built:
-    """Build the vector indexes of the serving generation anew, as the settings have them.
+    """Rebuild the vector indexes of the serving generation with the current settings.
 
-    A service over the same folder goes on, and takes the new ones when they are whole. Raises
-    ``IndexMissing`` and, while another process builds one, ``IndexLocked``.
+    A service over the same folder keeps serving, and opens the new segments when they are complete.
+    Raises ``IndexMissing``, and ``IndexLocked`` while another process builds one.
     """
     with _reading(settings) as (catalog, folder, embedder):
         stores = open_vector_stores(settings, folder, configured_plan(settings))
@@ -170,9 +170,9 @@ def rebuild_vectors(settings: Settings) -> Built:
 
 
 def calibrate(settings: Settings) -> Baselines:
-    """Measure anew what is usual among the vectors of the serving generation.
+    """Measure the similarity baselines of the serving generation.
 
-    A service over the same folder takes it over within a second. Raises ``IndexMissing``.
+    A service over the same folder uses them within a second. Raises ``IndexMissing``.
     """
     with _reading(settings) as (catalog, folder, embedder):
         return _calibrate(settings, catalog, folder, embedder.texts)
@@ -180,7 +180,7 @@ def calibrate(settings: Settings) -> Baselines:
 
 @dataclass(frozen=True, slots=True)
 class VectorCorpus:
-    """What experiments with vector indexes need: the vectors, texts, and how to make an index."""
+    """The vectors of an index, for experiments with vector indexes."""
 
     catalog: SqliteCatalog
     model: str
@@ -188,17 +188,17 @@ class VectorCorpus:
     plan: VectorPlan
 
     def read(self) -> AbstractContextManager[LiveVectors]:
-        """All live vectors, as of now."""
+        """All live picture vectors, in one version."""
         return self.catalog.live_vectors(self.model, Ordinal(0))
 
     def make(self, plan: VectorPlan, folder: Path) -> FaissIndex:
-        """The index that is sealed in the folder, empty where none is."""
+        """Open the index in the folder, empty if it has no segment."""
         return vector_index(self.model, folder, plan)
 
 
 @contextmanager
 def open_vectors(settings: Settings) -> Iterator[VectorCorpus]:
-    """The vectors of the serving generation, read beside whoever writes them.
+    """The vectors of the serving generation, which may be written meanwhile.
 
     Raises ``IndexMissing`` without an index.
     """
@@ -210,14 +210,14 @@ def open_vectors(settings: Settings) -> Iterator[VectorCorpus]:
 def _build(
     shared: Shared, folder: Path, section: EmbeddingSection, progress: Progress | None
 ) -> Built:
-    """Fill the folder of a generation; whether its vectors are good enough to serve."""
+    """Build the generation in the folder."""
     settings, catalog = shared.settings, shared.data.catalog
     embedder, fields = load_embedder(section), settings.declared_fields()
     analyzer = make_analyzer(settings).fingerprint
     write_manifest(folder, new_manifest(analyzer, embedder.facts.key, fields, section))
     with closing(open_lexical(settings, folder, write=True)) as lexical:
         LexicalReplay(catalog, lexical).catch_up()
-    # What is added from here on has no vector yet, and its ordinals must not be passed over.
+    # Versions added from here on may have no vector yet; replay has to add them later.
     newest = next(iter(catalog.newest(1)), Ordinal(0))
     shared.embed_missing(embedder, text=section.embed_copy, progress=progress)
     vectors = open_vector_stores(settings, folder, configured_plan(settings))
@@ -235,25 +235,20 @@ def _calibrate(
     folder: Path,
     texts: Callable[[list[str]], Vectors],
 ) -> Baselines:
-    """Measure what is usual among all vectors that the generation in the folder has."""
+    """Measure the baselines of the generation in the folder, over all live vectors."""
     stores = open_vector_stores(settings, folder, configured_plan(settings))
     for store in stores.values():
         store.replay(catalog).load()
     return {subject: store.calibrator(texts).calibrate() for subject, store in stores.items()}
 
 
-def _whole(built: Built) -> bool:
-    """Whether each index finds what it must."""
+def _recall_suffices(built: Built) -> bool:
+    """Whether the segment of each index was published."""
     return all(part.published for part in built.values())
 
 
 def _judge(shared: Shared, folders: tuple[Path, Path], gate: Gate) -> Judged:
-    return Judged(*(_measured(shared, folder, gate.measure) for folder in folders))
-
-
-def _measured(shared: Shared, folder: Path, measure: Measure) -> float:
-    with closing(open_generation(shared, folder)) as serving:
-        return measure(serving.searcher, shared.data.catalog)
+    return Judged(*(gate.measure(shared, folder) for folder in folders))
 
 
 def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingSection:
@@ -270,7 +265,7 @@ def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingS
 
 @contextmanager
 def _building(settings: Settings) -> Iterator[tuple[Shared, GenerationFolders]]:
-    """The stores, whose catalog is given vectors, and generations that nobody else builds."""
+    """The open data folder and its generations, locked against other builders."""
     root = settings.data_dir / "generations"
     if not (settings.data_dir / CATALOG).is_file():
         raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
@@ -287,18 +282,18 @@ def _building(settings: Settings) -> Iterator[tuple[Shared, GenerationFolders]]:
 
 @contextmanager
 def _aside(generations: GenerationFolders) -> Iterator[Path]:
-    """A folder for the next generation, gone at the end unless it was published."""
+    """A folder for a new generation, removed at the end unless it was published."""
     folder = generations.begin()
     try:
         yield folder
     finally:
-        # Published, it has another name.
+        # A published folder has another name.
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def _reading(settings: Settings) -> Iterator[tuple[SqliteCatalog, Path, LazyEmbedder]]:
-    """The catalog, the generation that serves, and its model."""
+    """The catalog, the folder of the serving generation, and its model."""
     with closing(open_catalog(settings, write=False)) as catalog:
         folder = GenerationFolders(settings.data_dir / "generations").current()
         if folder is None:

@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 
 from hybrid_search.core import Digest
 from hybrid_search.core.errors import IndexCorrupt, IndexMissing, InvalidPicture, SearchError
-from hybrid_search.engine.factory import lock_writing, open_engine
-from hybrid_search.engine.parts import CATALOG, open_catalog, open_pictures
 from hybrid_search.images.decode import check_picture
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
+from hybrid_search.stores.embedded.data_folder import (
+    CATALOG,
+    lock_writing,
+    open_catalog,
+    open_pictures,
+)
+from hybrid_search.stores.embedded.manifest import read_manifest
 from hybrid_search.stores.embedded.rebuild import rebuild_vectors
+from hybrid_search.stores.embedded.store import open_serving
 from hybrid_search.stores.embedded.verify import Check, Progress, damaged_pictures, verify
 
 
@@ -97,14 +103,15 @@ def _repair_indexes(settings: Settings, repaired: Repaired) -> None:
     """Open for writing, which repairs files and the lexical index; rebuild incomplete vectors."""
     storage = settings.storage.model_copy(update={"verify_at_start": True})
     settings = settings.model_copy(update={"storage": storage})
-    with open_engine(settings, write=True) as engine:
-        repaired.done += engine.repairs
-        engine.embed_missing()
+    with open_serving(settings, write=True) as serving:
+        catalog = serving.shared.data.catalog
+        repaired.done += serving.shared.data.repairs.done
+        text = bool(read_manifest(serving.folder).copy) and settings.embedding.embed_copy
+        serving.shared.embed_missing(serving.embedder, text=text)
         incomplete = [
             subject
-            for subject, store in engine.serving.store.vectors.items()
-            if set(store.index.ordinals())
-            != set(engine.catalog.vector_ordinals(store.key, subject))
+            for subject, vectors in serving.store.vectors.items()
+            if set(vectors.index.ordinals()) != set(catalog.vector_ordinals(vectors.key, subject))
         ]
     if incomplete:
         rebuild_vectors(settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,9 +17,6 @@ from typing import Any
 
 from hybrid_search import __version__
 from hybrid_search.core.errors import IndexCorrupt, IndexMissing, InvalidInput
-from hybrid_search.engine.factory import open_engine
-from hybrid_search.engine.judgments import JUDGMENTS
-from hybrid_search.engine.parts import CATALOG, LEXICAL, open_catalog
 from hybrid_search.files.atomic_files import publish, storing, sync
 from hybrid_search.files.checksums import (
     differences,
@@ -31,12 +28,15 @@ from hybrid_search.files.checksums import (
 )
 from hybrid_search.files.versioned_dirs import GenerationFolders
 from hybrid_search.settings.settings import CONFIG_NAME, Settings
+from hybrid_search.stores.embedded.data_folder import CATALOG, LEXICAL, open_catalog
 from hybrid_search.stores.embedded.lexical.integrity import copy_index
+from hybrid_search.stores.embedded.store import open_serving
 from hybrid_search.stores.embedded.verify import Progress
 
 FORMAT = 1
 _FACTS = "snapshot.json"
-_BESIDE = (CONFIG_NAME, "synonyms.txt", "keys.json", JUDGMENTS)
+_BESIDE = (CONFIG_NAME, "synonyms.txt")
+"""Files beside the store that are copied too."""
 _Copy = Callable[[Path, Path], object]
 
 
@@ -58,10 +58,16 @@ class Snapshot:
 
 
 def snapshot(
-    settings: Settings, target: Path, *, link: bool = False, progress: Progress | None = None
+    settings: Settings,
+    target: Path,
+    *,
+    beside: Sequence[str] = (),
+    link: bool = False,
+    progress: Progress | None = None,
 ) -> Snapshot:
     """Copy the data folder to the new folder ``target``, and open the copy to check it.
 
+    ``beside`` names files of other parts in the data folder; missing ones are skipped.
     A service over the data folder goes on reading and writing. With ``link``, files that never
     change are hard-linked: this takes no time, but only works on the same disk and does not
     protect from its failure. Raises ``InvalidInput`` for a folder that exists, and
@@ -72,7 +78,10 @@ def snapshot(
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with storing(target):
-            facts = _write_snapshot(settings, aside, target, os.link if link else _copy, progress)
+            copy = os.link if link else _copy
+            generation = _copy_store(settings, aside, copy, progress)
+            _copy_beside(settings, aside, (*_BESIDE, *beside))
+            facts = _write_facts(settings, aside, target, generation)
             _sync_all(aside)
             publish(aside, target)
     finally:
@@ -134,12 +143,23 @@ def _fill(target: Path, source: Path, progress: Progress | None) -> None:
             progress("files", number, len(files))
 
 
-def _write_snapshot(
-    settings: Settings, aside: Path, target: Path, copy: _Copy, progress: Progress | None
-) -> Snapshot:
+def _copy_store(settings: Settings, aside: Path, copy: _Copy, progress: Progress | None) -> str:
+    """Copy indexes, catalog and pictures; returns the name of the generation."""
     generation = _copy_generation(settings, aside, copy)
-    _copy_catalog(settings, aside)
+    with closing(open_catalog(settings, write=False)) as catalog:
+        catalog.health.copy_to(aside / CATALOG)
     _copy_pictures(settings, aside, copy, progress)
+    return generation
+
+
+def _copy_beside(settings: Settings, aside: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if (settings.data_dir / name).is_file():
+            _copy(settings.data_dir / name, aside / name)
+
+
+def _write_facts(settings: Settings, aside: Path, target: Path, generation: str) -> Snapshot:
+    """Open the copy to check it, and write what it contains."""
     assets, sequence = _opened(settings, aside)
     files = [path for path in aside.rglob("*") if path.is_file()]
     inventory = take(aside, files)
@@ -189,14 +209,6 @@ def _copy_segment(folder: Path, target: Path, copy: _Copy) -> None:
     hold.release()
 
 
-def _copy_catalog(settings: Settings, aside: Path) -> None:
-    with closing(open_catalog(settings, write=False)) as catalog:
-        catalog.health.copy_to(aside / CATALOG)
-    for name in _BESIDE:
-        if (settings.data_dir / name).is_file():
-            _copy(settings.data_dir / name, aside / name)
-
-
 def _copy_pictures(settings: Settings, aside: Path, copy: _Copy, progress: Progress | None) -> None:
     """Copy the originals of all versions in the copied catalog."""
     copied = settings.model_copy(update={"data_dir": aside})
@@ -213,8 +225,9 @@ def _copy_pictures(settings: Settings, aside: Path, copy: _Copy, progress: Progr
 
 def _opened(settings: Settings, folder: Path) -> tuple[int, int]:
     """Open the copied folder; returns its number of assets and last operation."""
-    with open_engine(settings.model_copy(update={"data_dir": folder})) as engine:
-        found = engine.catalog.count(), engine.catalog.last_sequence()
+    with open_serving(settings.model_copy(update={"data_dir": folder})) as serving:
+        catalog = serving.shared.data.catalog
+        found = catalog.count(), catalog.last_sequence()
     for ending in ("-wal", "-shm"):
         (folder / f"{CATALOG}{ending}").unlink(missing_ok=True)
     return found

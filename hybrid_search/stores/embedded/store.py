@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid_search.core.arrays import Vectors
 from hybrid_search.core.errors import IndexCorrupt
-from hybrid_search.engine.parts import LEXICAL, open_lexical
+from hybrid_search.embedding.query_encoder import LazyEmbedder
 from hybrid_search.files.quarantine import Repairs
-from hybrid_search.images.store import FolderPictures
 from hybrid_search.settings.settings import Settings
-from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
+from hybrid_search.stores.embedded.data_folder import (
+    LEXICAL,
+    DataFolder,
+    Shared,
+    embedder_of,
+    open_lexical,
+    open_shared,
+    serving_folder,
+)
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 from hybrid_search.stores.embedded.maintenance import (
     InlineMaintenance,
-    MaintenanceMode,
     MaintenanceRunner,
     ThreadMaintenance,
 )
@@ -31,25 +37,6 @@ from hybrid_search.stores.embedded.vector_indexes import (
 )
 from hybrid_search.stores.local.log_replay import LexicalReplay, VectorReplay
 from hybrid_search.stores.local.store import Indexes, LocalStore
-
-
-@dataclass(frozen=True, slots=True)
-class DataFolder:
-    """What all generations of a data folder share."""
-
-    settings: Settings
-    catalog: SqliteCatalog
-    pictures: FolderPictures
-    repairs: Repairs
-    write: bool = False
-    maintenance: MaintenanceMode = "inline"
-
-    @property
-    def checked(self) -> bool:
-        """Whether files are compared with their hashes: not for a single search."""
-        return self.settings.storage.verify_at_start and (
-            self.write or self.maintenance == "thread"
-        )
 
 
 class EmbeddedStore(LocalStore):
@@ -116,6 +103,28 @@ def open_store(
         undo.pop_all()
     maintenance = _maintenance(data, vectors, texts) if data.write else None
     return EmbeddedStore(_indexes(data, lexical, vectors, replays), lexical, vectors, maintenance)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The serving generation of a data folder, opened without the pipelines."""
+
+    shared: Shared
+    folder: Path
+    store: EmbeddedStore
+    embedder: LazyEmbedder
+
+
+@contextmanager
+def open_serving(settings: Settings, *, write: bool = False) -> Iterator[Serving]:
+    """Open the serving generation; raises what ``open_shared`` and ``open_store`` raise."""
+    with ExitStack() as stack:
+        shared = stack.enter_context(open_shared(settings, write=write))
+        folder, hold = serving_folder(shared.data)
+        stack.callback(hold.release)
+        embedder = embedder_of(settings, folder)
+        store = stack.enter_context(closing(open_store(shared.data, folder, embedder.texts)))
+        yield Serving(shared, folder, store, embedder)
 
 
 def _indexes(

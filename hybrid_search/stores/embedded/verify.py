@@ -14,14 +14,18 @@ import numpy as np
 
 from hybrid_search.core.errors import IndexMissing, SearchError
 from hybrid_search.core.ports import Ordinals
-from hybrid_search.engine.factory import open_engine
-from hybrid_search.engine.index import Index
-from hybrid_search.engine.parts import LEXICAL, open_catalog, open_pictures
 from hybrid_search.files.versioned_dirs import GenerationFolders
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
+from hybrid_search.stores.embedded.data_folder import (
+    LEXICAL,
+    DataFolder,
+    open_catalog,
+    open_pictures,
+)
 from hybrid_search.stores.embedded.lexical.integrity import damage_beside_a_writer
 from hybrid_search.stores.embedded.manifest import damage_of_manifest
+from hybrid_search.stores.embedded.store import EmbeddedStore, open_serving
 from hybrid_search.stores.embedded.vector.segment import open_segment
 from hybrid_search.stores.embedded.vector_indexes import FOLDERS, VectorStore, baseline_file
 
@@ -125,34 +129,34 @@ def _counted(folder: Path, damage: Callable[[Path], str]) -> tuple[int, tuple[st
 def _agreement(settings: Settings) -> Iterator[Check]:
     """Checks that the indexes hold exactly the live versions."""
     try:
-        with open_engine(settings) as engine:
-            yield from _compared(engine)
+        with open_serving(settings) as serving:
+            yield from _compared(serving.shared.data, serving.store)
     except SearchError as failure:
         yield Check("ids", 0, (str(failure),))
 
 
-def _compared(engine: Index) -> Iterator[Check]:
-    catalog = engine.catalog
-    engine.serving.store.lexical.refresh()
-    since = engine.serving.store.lexical.snapshot().watermark
-    held, live = engine.serving.store.lexical.snapshot().ordinals(), catalog.live_ordinals()
+def _compared(data: DataFolder, opened: EmbeddedStore) -> Iterator[Check]:
+    catalog = data.catalog
+    opened.lexical.refresh()
+    words = opened.lexical.snapshot()
+    since, held, live = words.watermark, words.ordinals(), catalog.live_ordinals()
     yield Check("words: ids", len(live), _unlike(catalog, since, held, live))
-    for subject, store in engine.serving.store.vectors.items():
+    for subject, store in opened.vectors.items():
         held, since = store.index.ordinals(), min(since, store.index.watermark)
         live = catalog.vector_ordinals(store.key, subject)
         yield Check(f"{subject} vectors: ids", len(live), _unlike(catalog, since, held, live))
-        missing = _missing_vectors(engine, store)
+        missing = _missing_vectors(data, store)
         said = f"{missing} live assets have none" if missing else ""
         yield Check(f"{subject} vectors: embedded", len(live), _nonempty(said))
 
 
-def _missing_vectors(engine: Index, store: VectorStore) -> int:
+def _missing_vectors(data: DataFolder, store: VectorStore) -> int:
     """The number of live pictures or texts without a vector; empty texts need none."""
-    unembedded = engine.catalog.unembedded(store.key, store.subject)
+    unembedded = data.catalog.unembedded(store.key, store.subject)
     if store.subject == "picture":
         return len(unembedded)
-    fields = engine.settings.declared_fields()
-    versions = engine.catalog.fetch(list(unembedded.values())).values()
+    fields = data.settings.declared_fields()
+    versions = data.catalog.fetch(list(unembedded.values())).values()
     return sum(bool(fields.searched_texts(version.asset)) for version in versions)
 
 
