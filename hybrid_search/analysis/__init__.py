@@ -1,1 +1,1 @@
-"""Copy and queries into terms: pure functions over text."""
+"""Text analysis: texts and queries into index terms, and matches back into spans."""

@@ -1,4 +1,4 @@
-"""Copy into index terms: surface terms for exact phrases, lemmas for ranked words."""
+"""Text into index terms: surface terms for exact phrases, lemmas and stems for ranked words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hybrid_search.analysis.surface_tokens import Atom, atoms, index_terms
 
 @dataclass(frozen=True, slots=True)
 class Morpheme:
-    """A dictionary form with its part of speech (Sejong tags), at characters [start, end)."""
+    """A morpheme's dictionary form and Sejong part-of-speech tag, at characters [start, end)."""
 
     form: str
     tag: str
@@ -28,21 +28,21 @@ class Morpheme:
 
 
 class Analyzer(Protocol):
-    """Korean morphology. Safe to call from several threads."""
+    """Korean morphological analysis. Safe to call from several threads."""
 
     @property
     def fingerprint(self) -> str:
-        """Names all that decides which terms come out."""
+        """A text that changes whenever the analyzer's terms may change."""
         ...
 
     def morphemes(self, normalised: str) -> Sequence[Morpheme]:
-        """The morphemes of a normalised text, in order."""
+        """The morphemes of a normalised text, in order of their start."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """An index term at a position, from characters [start, end) of the original text."""
+    """An index term at a token position, from characters [start, end) of the original text."""
 
     text: str
     position: int
@@ -52,22 +52,27 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """One text as terms of both views, in order of position."""
+    """The terms of one text in both indexes, each in order of position."""
 
     exact: tuple[Term, ...]
+    """Surface terms, for phrases."""
     words: tuple[Term, ...]
+    """Lemmas, stems and numbers, for ranked words."""
     suggested: tuple[str, ...] = ()
-    """The nouns, compounds and Latin words of the text, in one spelling, as suggestions."""
+    """Suggestions for completion: the normalised nouns, compounds and Latin words of the text."""
 
 
 _CONTENT = ("N", "V", "MA", "MM", "XR")
+"""Tags of content words: nouns, verbs, adjectives, adverbs, determiners, roots."""
 _AUXILIARY = ("VX", "VCP", "VCN")
-_JOINED = re.compile(r"[^\W\d_]+(?:[-'’&.][^\W\d_]+)+")
-_LATIN = ("word", "number", "emoji", "cjk", "jamo", "symbol")
+"""Auxiliary verbs and the copulas 이다 and 아니다."""
+_COMPOUND_LATIN = re.compile(r"[^\W\d_]+(?:[-'’&.][^\W\d_]+)+")
+_OTHER_KINDS = ("word", "number", "emoji", "cjk", "jamo", "symbol")
+"""Kinds of atoms that are not Hangul syllables: each is a word of its own."""
 
 
 def analyse(text: str, analyzer: Analyzer) -> Analysed:
-    """The terms of a text; offsets point into the text as it was given."""
+    """The terms of a text; their offsets point into the text before normalisation."""
     norm = normalise(text)
     morphemes = analyzer.morphemes(norm.text)
     surface = atoms(norm.text, word_ends(morphemes))
@@ -85,7 +90,10 @@ def analyse(text: str, analyzer: Analyzer) -> Analysed:
 
 
 def word_ends(morphemes: Sequence[Morpheme]) -> frozenset[int]:
-    """Where a particle, a copula or a verbal suffix begins: the noun before it is a word."""
+    """The starts of particles (J), copulas and derivational suffixes (XSV, XSA).
+
+    The noun before each of them ends there, so that it matches as a whole word.
+    """
     return frozenset(
         m.start for m in morphemes if m.tag.startswith("J") or m.tag in {"VCP", "XSV", "XSA"}
     )
@@ -94,17 +102,21 @@ def word_ends(morphemes: Sequence[Morpheme]) -> frozenset[int]:
 def word_terms(
     text: str, surface: Sequence[Atom], morphemes: Sequence[Morpheme]
 ) -> list[tuple[str, int, int, int]]:
-    """(lemma, position, start, end) in order: Korean lemmas and compounds, stems, numbers.
+    """The lemmas, stems and numbers as (form, position, start, end), by position.
 
-    The whole of a compound stands at the position of its first part, a percentage beside its
-    number, and a joined Latin word (coca-cola) also in one piece.
+    A compound is also indexed as a whole at the position of its first part, a percentage at that of
+    its number, and a hyphenated Latin word (coca-cola) in one piece at that of its first part.
     """
     found = [(m.form, m.start, m.end) for m in morphemes if _is_content(m)]
-    found += [(stem(a.text), a.start, a.end) for a in surface if a.kind in _LATIN]
+    found += [(stem(a.text), a.start, a.end) for a in surface if a.kind in _OTHER_KINDS]
     found.sort(key=lambda item: (item[1], item[2]))
-    terms = [(form, place, start, end) for place, (form, start, end) in enumerate(found)]
+    terms = [(form, position, start, end) for position, (form, start, end) in enumerate(found)]
     starts = [start for _, start, _ in found]
-    for form, start, end in (*_compounds(text, morphemes), *_joined(text), *_percentages(surface)):
+    for form, start, end in (
+        *_compounds(text, morphemes),
+        *_compound_latin(text),
+        *_percentages(surface),
+    ):
         terms.append((form, bisect_left(starts, start), start, end))
     return sorted(dict.fromkeys(terms), key=lambda item: (item[1], item[2]))
 
@@ -124,7 +136,7 @@ def _is_content(morpheme: Morpheme) -> bool:
 
 
 def _compounds(text: str, morphemes: Sequence[Morpheme]) -> list[tuple[str, int, int]]:
-    """Runs of two or more nouns and noun affixes without a space between them."""
+    """(form, start, end) of each run of two or more nouns and noun affixes without a space."""
     runs: list[list[Morpheme]] = [[]]
     for morpheme in morphemes:
         noun = morpheme.tag.startswith(("NN", "XPN", "XSN", "XR"))
@@ -136,11 +148,11 @@ def _compounds(text: str, morphemes: Sequence[Morpheme]) -> list[tuple[str, int,
     return [(text[start:end], start, end) for start, end in whole]
 
 
-def _joined(text: str) -> list[tuple[str, int, int]]:
-    """Latin words held together by a hyphen, apostrophe, ampersand or point, in one piece."""
+def _compound_latin(text: str) -> list[tuple[str, int, int]]:
+    """(form, start, end) of Latin words joined by hyphen, apostrophe, ampersand or point."""
     return [
         (stem(re.sub(r"[-'’&.]", "", match.group())), match.start(), match.end())
-        for match in _JOINED.finditer(text)
+        for match in _COMPOUND_LATIN.finditer(text)
         if not re.search("[\uac00-\ud7a3]", match.group())
     ]
 
@@ -155,7 +167,7 @@ def _percentages(surface: Sequence[Atom]) -> list[tuple[str, int, int]]:
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
-    """The English stem without accents; other words as they are.
+    """The Snowball English stem of a Latin word without accents; other words unchanged.
 
     >>> stem("running"), stem("café")
     ('run', 'cafe')

@@ -1,4 +1,4 @@
-"""When what is asked is a whole name: a title, a tag, a brand as somebody types it."""
+"""Keys of whole names: a query that equals a title, tag, brand or campaign is recognised."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hybrid_search.core import TextField
 from hybrid_search.core.field_schema import Fields
 
 LONGEST = 24
-"""Atoms of a name; nobody types longer ones."""
+"""Atoms of the longest name with a key. Longer ones are not typed as a whole."""
 _NAMES = frozenset({"title", "texts", "brand", "campaign", "tags"})
 
 
 def whole_term(text: str) -> str:
-    """The text in the spelling by which whole names are equal; empty for none and long ones.
+    """The key by which whole names are compared; empty for no atoms and for long texts.
 
-    English words count by their stem, spaces and punctuation not at all.
+    English words are stemmed. Spaces and punctuation are ignored.
 
     >>> whole_term("무료 배송!") == whole_term("무료배송"), whole_term("Running shoes")
     (True, 'run shoe')
@@ -29,11 +29,11 @@ def whole_term(text: str) -> str:
     return " ".join(stem(atom.text) if atom.kind == "word" else atom.text for atom in found)
 
 
-def whole_terms(runs: Iterable[TextField], fields: Fields) -> list[str]:
-    """The names of an asset in that spelling, each once, by alphabet.
+def whole_terms(texts: Iterable[TextField], fields: Fields) -> list[str]:
+    """The keys of an asset's names, each once, sorted.
 
-    Where fields are boosted, only names of those that are boosted most.
+    Only names in the fields with the highest boost of all name fields count.
     """
-    most = max(fields.rule(name).boost for name in _NAMES)
-    named = (run for run in runs if run.field in _NAMES and run.boost == most)
-    return sorted({whole_term(run.text) for run in named} - {""})
+    highest = max(fields.rule(name).boost for name in _NAMES)
+    names = (one for one in texts if one.field in _NAMES and one.boost == highest)
+    return sorted({whole_term(name.text) for name in names} - {""})

@@ -1,4 +1,4 @@
-"""The one spelling by which filters and facets tell values apart."""
+"""The key by which filters and facets compare values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import math
 from hybrid_search.analysis.normalize import normalise
 
 MAX_CHARACTERS = 1024
-"""Characters of a text that are told apart."""
+"""Characters of a text that are compared."""
 
 
 def facet_key(value: str | float | bool) -> str:
-    """The value with its type: 9900 is 9900.0, ``Nike`` is ``NIKE``, 1 is neither "1" nor true.
+    """The normalised value with a letter for its type.
+
+    Equal keys are equal values: 9900 and 9900.0, ``Nike`` and ``NIKE``, but not 1, "1" and true.
 
     >>> facet_key("ＮＩＫＥ"), facet_key(9900), facet_key(True)
     ('snike', 'n9900.0', 'bTrue')
@@ -24,7 +26,7 @@ def facet_key(value: str | float | bool) -> str:
 
 
 def readings(text: str) -> tuple[str | float | bool, ...]:
-    """What a value typed into a query may stand for: the text, and the number or truth it names.
+    """The values that ``field:value`` in a query can mean: the text, and the number or boolean.
 
     >>> readings("9900"), readings("true"), readings("나이키")
     (('9900', 9900.0), ('true', True), ('나이키',))

@@ -1,4 +1,4 @@
-"""Hangul as the keys it is typed with: for unfinished syllables, initials, wrong keyboards."""
+"""Hangul as keystrokes: for unfinished syllables, initial consonants and wrong keyboard layouts."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 
 from hybrid_search.analysis.normalize import normalise
 
-_LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
-_VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
-_TAILS: tuple[str, ...] = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
+_INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_MEDIALS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
+_FINALS: tuple[str, ...] = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
 _PAIRS = (
     "ㄳㄱㅅ ㄵㄴㅈ ㄶㄴㅎ ㄺㄹㄱ ㄻㄹㅁ ㄼㄹㅂ ㄽㄹㅅ ㄾㄹㅌ ㄿㄹㅍ ㅀㄹㅎ ㅄㅂㅅ "
     "ㅘㅗㅏ ㅙㅗㅐ ㅚㅗㅣ ㅝㅜㅓ ㅞㅜㅔ ㅟㅜㅣ ㅢㅡㅣ"
 )
 _TWO_KEYS = str.maketrans({pair[0]: pair[1:] for pair in _PAIRS.split()})
-"""Jamo that are typed with two keys."""
+"""Compound jamo and the two jamo with which they are typed."""
 _KEYS: dict[str, str] = dict(
     zip(
         "qwertyuiopasdfghjklzxcvbnmQWERTOP",
@@ -22,38 +22,40 @@ _KEYS: dict[str, str] = dict(
         strict=True,
     )
 )
-"""The keys of the Korean two-set layout (KS X 5002) by the Latin letters on them."""
+"""Jamo of the Korean two-set layout (dubeolsik, KS X 5002) by the Latin letter of the key."""
 _LETTERS = {jamo: letter for letter, jamo in _KEYS.items()}
-_CONSONANTS = re.compile(f"[{_LEADS}]+")
+_CONSONANTS = re.compile(f"[{_INITIALS}]+")
 
 
 def keystrokes(text: str) -> str:
-    """The text with every Hangul syllable as the jamo it is typed with, in one spelling.
+    """The normalised text with every Hangul syllable as the jamo that are typed for it.
 
-    An unfinished syllable gives the beginning of a finished one.
+    The keystrokes of an unfinished syllable are a prefix of those of the finished one.
 
     >>> keystrokes("닭갈비"), keystrokes("강ㅇ")
     ('ㄷㅏㄹㄱㄱㅏㄹㅂㅣ', 'ㄱㅏㅇㅇ')
     """
-    return "".join(map(_typed, normalise(text).text)).translate(_TWO_KEYS)
+    return "".join(map(_to_jamo, normalise(text).text)).translate(_TWO_KEYS)
 
 
 def initials(text: str) -> str:
-    """The text with every Hangul syllable as its first consonant.
+    """The normalised text with every Hangul syllable as its initial consonant (choseong).
 
     >>> initials("강아지 간식")
     'ㄱㅇㅈ ㄱㅅ'
     """
-    return "".join(_LEADS[_index(c) // 588] if _is_syllable(c) else c for c in normalise(text).text)
+    return "".join(
+        _INITIALS[_index(c) // 588] if _is_syllable(c) else c for c in normalise(text).text
+    )
 
 
 def only_initials(text: str) -> bool:
-    """Whether the text is nothing but consonants, as in ㄱㅇㅈ."""
+    """Whether the text consists of consonants only, as in ㄱㅇㅈ."""
     return _CONSONANTS.fullmatch(text) is not None
 
 
 def other_keyboard(text: str) -> str:
-    """The keystrokes, had the other keyboard layout been on: Korean for Latin and back.
+    """The keystrokes in the other keyboard layout: Korean for Latin text, Latin for Korean.
 
     >>> other_keyboard("rkddkwl") == keystrokes("강아지"), other_keyboard("ㄴㅗㅐㄷㄴ")
     (True, 'shoes')
@@ -63,12 +65,12 @@ def other_keyboard(text: str) -> str:
     return "".join(_LETTERS.get(c, c) for c in keystrokes(text)).lower()
 
 
-def _typed(character: str) -> str:
+def _to_jamo(character: str) -> str:
     if not _is_syllable(character):
         return character
-    lead, rest = divmod(_index(character), 588)
-    vowel, tail = divmod(rest, 28)
-    return _LEADS[lead] + _VOWELS[vowel] + _TAILS[tail]
+    initial, rest = divmod(_index(character), 588)
+    medial, final = divmod(rest, 28)
+    return _INITIALS[initial] + _MEDIALS[medial] + _FINALS[final]
 
 
 def _is_syllable(character: str) -> bool:
@@ -76,5 +78,5 @@ def _is_syllable(character: str) -> bool:
 
 
 def _index(syllable: str) -> int:
-    """A syllable's place among all: 588 for each lead, 28 for each vowel, one for each tail."""
+    """The index of a syllable in Unicode's order: initial * 588 + medial * 28 + final."""
     return ord(syllable) - ord("가")

@@ -1,4 +1,4 @@
-"""Where a text matches a query, as stretches of the original."""
+"""Highlighting: the spans of the original text that match a query."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from hybrid_search.core import Span, TextField
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What some clauses look for."""
+class _Patterns:
+    """What the clauses of a query look for in one field."""
 
     words: frozenset[str]
+    """Lemmas and stems."""
     sequences: tuple[tuple[list[str], bool], ...]
-    """Terms that stand one after the other, and whether the last may go on."""
+    """Surface terms at successive positions, and whether the last is a prefix."""
 
     @classmethod
-    def of(cls, clauses: list[Clause], analyzer: Analyzer, synonyms: Synonyms) -> _Wanted:
-        asked = [c.text for c in clauses if c.kind == "words"]
-        asked += [o for text in asked for w in normalise(text).text.split() for o in synonyms.of(w)]
-        words = {term.text for text in asked for term in analyse(text, analyzer).words}
+    def of(cls, clauses: list[Clause], analyzer: Analyzer, synonyms: Synonyms) -> _Patterns:
+        texts = [c.text for c in clauses if c.kind == "words"]
+        texts += [s for text in texts for w in normalise(text).text.split() for s in synonyms.of(w)]
+        words = {term.text for text in texts for term in analyse(text, analyzer).words}
         sequences = tuple(
             (_sequence(part, open_end=clause.kind == "prefix"), clause.kind == "prefix")
             for clause in clauses
@@ -40,41 +41,41 @@ class _Wanted:
         return cls(frozenset(words), sequences)
 
     def found_in(self, text: Analysed) -> list[tuple[int, int]]:
-        """The stretches of the text that match, in no order, overlaps among them."""
+        """The spans [start, end) that match, unordered and possibly overlapping."""
         found = [(term.start, term.end) for term in text.words if term.text in self.words]
         for sequence, open_end in self.sequences:
             found += find_sequence(text.exact, sequence, open_end=open_end)
         return found
 
 
-KEPT_CHARACTERS = 300_000
-"""Of copy, whose analysis is kept: about 20 MB."""
-_WantedBy: TypeAlias = dict[str | None, _Wanted]
+CACHED_CHARACTERS = 300_000
+"""Characters of text whose analysis is cached: about 20 MB."""
+_PatternsByField: TypeAlias = dict[str | None, _Patterns]
 
 
 class Highlighter:
-    """Finds what matches in copy. Safe to call from several threads.
+    """Finds the matches of a query in texts. Safe to call from several threads.
 
-    Copy that was shown lately is not analysed again: while somebody types or moves a slider, the
-    same ads come back with each answer.
+    The analysis of recent texts is cached: while a user types or moves a slider, the same ads are
+    shown again and again.
     """
 
     def __init__(self, analyzer: Analyzer, synonyms: Synonyms) -> None:
         self._analyzer = analyzer
         self._synonyms = synonyms
-        self._analysed: LRUCache[str, Analysed] = LRUCache(KEPT_CHARACTERS, getsizeof=_size)
-        self._wanted: LRUCache[tuple[int, ParsedQuery], _WantedBy] = LRUCache(16)
+        self._analysed: LRUCache[str, Analysed] = LRUCache(CACHED_CHARACTERS, getsizeof=_size)
+        self._patterns: LRUCache[tuple[int, ParsedQuery], _PatternsByField] = LRUCache(16)
         self._guard = threading.Lock()
 
-    def highlight(self, query: ParsedQuery, copy: Iterable[TextField]) -> tuple[Span, ...]:
-        """The matching stretches of every searched text, in their order and by start, merged."""
-        wanted = self._wanted_by(query)
-        runs: dict[str, int] = defaultdict(int)
+    def highlight(self, query: ParsedQuery, texts: Iterable[TextField]) -> tuple[Span, ...]:
+        """The matching spans of the texts, in the order of the texts and by start, merged."""
+        patterns = self._patterns_of(query)
+        counts: dict[str, int] = defaultdict(int)
         spans: list[Span] = []
-        for run in copy:
-            found = wanted.get(run.field, wanted[None]).found_in(self._analyse(run.text))
-            spans += [Span(run.name, s, e, runs[run.name]) for s, e in _merged(found)]
-            runs[run.name] += 1
+        for one in texts:
+            found = patterns.get(one.field, patterns[None]).found_in(self._analyse(one.text))
+            spans += [Span(one.name, s, e, counts[one.name]) for s, e in _merged(found)]
+            counts[one.name] += 1
         return tuple(spans)
 
     def _analyse(self, text: str) -> Analysed:
@@ -82,30 +83,30 @@ class Highlighter:
             known = self._analysed.get(text)
         if known is None:
             known = analyse(text, self._analyzer)
-            with self._guard, suppress(ValueError):  # longer than all that is kept
+            with self._guard, suppress(ValueError):  # larger than the whole cache
                 self._analysed[text] = known
         return known
 
-    def _wanted_by(self, query: ParsedQuery) -> _WantedBy:
-        """What is looked for in each field that the query names, and by ``None`` in all others."""
+    def _patterns_of(self, query: ParsedQuery) -> _PatternsByField:
+        """The patterns for each field that the query names, and under ``None`` for all others."""
         key = (self._synonyms.version, query)
         with self._guard:
-            known = self._wanted.get(key)
+            known = self._patterns.get(key)
         if known is None:
             wanted = [clause for clause in query.clauses if clause.occur != "not"]
             known = {
-                field: _Wanted.of(
+                field: _Patterns.of(
                     [c for c in wanted if c.field in {None, field}], self._analyzer, self._synonyms
                 )
                 for field in {None, *(c.field for c in wanted)}
             }
             with self._guard:
-                self._wanted[key] = known
+                self._patterns[key] = known
         return known
 
 
 def _size(analysed: Analysed) -> int:
-    """In characters, as far as memory goes: two views of them, and what they are kept in."""
+    """The size for the cache: the characters of the text, plus a constant for its objects."""
     ends = [term.end for term in analysed.exact[-1:]]
     return 16 + max(ends, default=0)
 
@@ -113,27 +114,27 @@ def _size(analysed: Analysed) -> int:
 def find_sequence(
     terms: Iterable[Term], wanted: list[str], *, open_end: bool = False
 ) -> list[tuple[int, int]]:
-    """The stretches [start, end) in which the wanted terms stand at successive positions.
+    """The spans [start, end) in which the wanted terms stand at successive positions.
 
-    With ``open_end`` the last may be the beginning of a term.
+    With ``open_end`` the last one may be a prefix of a term.
     """
     at: dict[int, list[Term]] = defaultdict(list)
     for term in terms:
         at[term.position].append(term)
     found = []
     for start in list(at) if wanted else ():
-        held = [
+        picked = [
             _pick(at.get(start + step, ()), text, open_end and step == len(wanted) - 1)
             for step, text in enumerate(wanted)
         ]
-        real = [term for term in held if term is not None]
-        if len(real) == len(wanted):
-            found.append((real[0].start, real[-1].end))
+        present = [term for term in picked if term is not None]
+        if len(present) == len(wanted):
+            found.append((present[0].start, present[-1].end))
     return found
 
 
 def _pick(terms: Iterable[Term], wanted: str, beginning: bool) -> Term | None:
-    """The term of one position that is the wanted one, or begins with it."""
+    """The wanted term among those of one position; with ``beginning`` also one that begins so."""
     for term in terms:
         if term.text == wanted or (beginning and term.text.startswith(wanted)):
             return term

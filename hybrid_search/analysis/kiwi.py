@@ -1,4 +1,4 @@
-"""Korean morphology by Kiwi."""
+"""Korean morphological analysis with Kiwi."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from hybrid_search.analysis.analyzer import Morpheme
 
 
 class KiwiAnalyzer:
-    """An ``Analyzer`` over Kiwi; its dictionary is loaded on first use."""
+    """An ``Analyzer`` that uses Kiwi. Its dictionary is loaded on first use."""
 
     def __init__(self, user_words: Sequence[str] = ()) -> None:
-        """Keep the user words whole: brands and coinages the dictionary does not know."""
+        """``user_words`` are added to the dictionary as proper nouns, so they are not split."""
         self._user_words = tuple(sorted(set(user_words)))
         self._loading = threading.Lock()
         self._kiwi: kiwipiepy.Kiwi | None = None
 
     @property
     def fingerprint(self) -> str:
-        """Names all that decides which terms come out."""
+        """A text that changes whenever the analyzer's terms may change."""
         words = hashlib.sha256("\n".join(self._user_words).encode()).hexdigest()[:8]
         return f"kiwi {kiwipiepy.__version__} words {words} terms 5"
 
     def morphemes(self, normalised: str) -> list[Morpheme]:
-        """The morphemes of a normalised text, in order; only its Hangul is analysed."""
+        """The morphemes of a normalised text in order, without symbols, numbers and Latin words.
+
+        A text without Hangul has none, and does not load the dictionary.
+        """
         if not any("\uac00" <= character <= "\ud7a3" for character in normalised):
             return []
         tokens = self._ready().tokenize(normalised)

@@ -1,4 +1,4 @@
-"""One spelling for what people write in many, with a way back into the original."""
+"""Unicode normalisation with offsets back into the original text."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _DROPPED = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff]")  # fmt: skip  # noqa: E501
-"""Joiners, direction marks, variation selectors and skin tones: they change no word."""
+"""Ignored characters: soft hyphens, joiners, direction marks, variation selectors, skin tones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """A normalised text; its character ``i`` came from ``source[starts[i]:ends[i]]``."""
+    """A normalised text whose character ``i`` came from ``source[starts[i]:ends[i]]``."""
 
     text: str
     starts: tuple[int, ...]
     ends: tuple[int, ...]
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
-        """The stretch of the source that gave the characters [start, end), end > start."""
+        """The span of the source that gave the characters [start, end), end > start."""
         return self.starts[start], self.ends[end - 1]
 
 
 def normalise(source: str) -> Normalised:
-    """The text in compatibility form, case folded, with offsets into the source.
+    """The text in NFKC, case-folded, with offsets into the source.
 
-    NFC and NFD spellings meet, full-width letters become plain; lone Korean jamo (ㅋㅋ) stay as
-    they are, for compatibility form would glue them to their neighbours.
+    NFC and NFD spellings become equal, full-width letters become ASCII. Compatibility jamo (ㅋㅋ)
+    stay as they are, because NFKC would combine them with their neighbours.
 
     >>> normalise("ＳＡＬＥ ５０％").text
     'sale 50%'
     """
     if source.isascii():
-        places = range(len(source))
-        return Normalised(source.lower(), tuple(places), tuple(place + 1 for place in places))
+        offsets = range(len(source))
+        return Normalised(source.lower(), tuple(offsets), tuple(offset + 1 for offset in offsets))
     text: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -54,7 +54,7 @@ def normalise(source: str) -> Normalised:
 
 @lru_cache(maxsize=65_536)
 def _joins(character: str) -> bool:
-    """Whether the character belongs to the cluster before it."""
+    """Whether the character continues the grapheme cluster before it."""
     return (
         unicodedata.category(character).startswith("M")
         or "\u1160" <= character <= "\u11ff"

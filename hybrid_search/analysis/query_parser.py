@@ -1,8 +1,8 @@
-"""The query language: what somebody typed, as clauses.
+"""The query language: a typed query parsed into clauses.
 
 Words; ``"exact phrase"`` in straight, curly or corner quotes; ``"near words"~2``; ``+must``,
-``-not``, ``prefix*``, ``field:value``, ``a AND b``, ``a OR b``. Whatever else is typed is taken
-as words.
+``-not``, ``prefix*``, ``field:value``, ``a AND b``, ``a OR b``. Anything else is parsed as words,
+so no query is refused for its syntax.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Clause:
     text: str
     occur: Literal["should", "must", "not"] = "should"
     field: str | None = None
-    """The field it is about: its words (``title:봄``), or its whole value (``brand:나이키``)."""
+    """The field to search: its words (``title:봄``) or its whole value (``brand:나이키``)."""
     slop: int = 0
-    """For a phrase, how far its words may stand apart (``"…"~2``); 0 is the exact phrase."""
+    """For a phrase, the allowed number of moves of its words (``"…"~2``); 0 is the exact phrase."""
 
 
 _CONNECTIVES = (Clause("words", "OR"), Clause("words", "AND"))
@@ -51,16 +51,16 @@ _CONNECTIVES = (Clause("words", "OR"), Clause("words", "AND"))
 
 @dataclass(frozen=True, slots=True)
 class ParsedQuery:
-    """A query as clauses, in the order they were written."""
+    """A query as clauses, in the order of the text."""
 
     source: str
     clauses: tuple[Clause, ...]
     notes: tuple[Note, ...] = ()
-    """Syntax that was not understood and is searched as words."""
+    """Notes on syntax that could not be used, such as an unknown field."""
 
     @property
     def phrases(self) -> tuple[str, ...]:
-        """The exact phrases whose holders stand in the upper tier (quoted, wanted, no slop)."""
+        """The exact phrases that decide the upper tier: not negated, no slop, no field."""
         return tuple(
             clause.text
             for clause in self.clauses
@@ -72,15 +72,15 @@ class ParsedQuery:
 
     @property
     def meaning(self) -> str:
-        """The wanted words without operators, for an embedding model; may be empty."""
+        """The words without operators, negated clauses and fields, for the embedding model."""
         wanted = (c.text for c in self.clauses if c.occur != "not" and c.field is None)
         return " ".join(wanted).strip()
 
 
 def parse_query(text: str, fields: Collection[str] = UNDECLARED.queryable) -> ParsedQuery:
-    """The clauses of a query, ``fields`` those that can be named before a colon.
+    """The parsed query. ``fields`` are the names that can stand before a colon.
 
-    Raises ``InvalidQuery`` only for a query that is too long.
+    Raises ``InvalidQuery`` for more than ``MAX_CHARACTERS`` characters or ``MAX_TERMS`` words.
 
     >>> [(c.kind, c.text, c.occur) for c in parse_query('“무료 배송” -중고').clauses]
     [('phrase', '무료 배송', 'should'), ('words', '중고', 'not')]
@@ -90,34 +90,36 @@ def parse_query(text: str, fields: Collection[str] = UNDECLARED.queryable) -> Pa
     clean = text.encode("utf-8", "replace").decode().translate(_SPELLINGS)
     notes: list[Note] = []
     clauses = [_clause(match, fields, notes) for match in _CLAUSE.finditer(clean)]
-    wanted = _joined([clause for clause in clauses if clause.text.strip()])
-    terms = sum(len(clause.text.split()) for clause in wanted)
+    kept = _resolve_connectives([clause for clause in clauses if clause.text.strip()])
+    terms = sum(len(clause.text.split()) for clause in kept)
     if terms > MAX_TERMS:
         raise InvalidQuery(f"q: {terms} words, the limit is {MAX_TERMS}")
-    return ParsedQuery(text, wanted, tuple(dict.fromkeys(notes)))
+    return ParsedQuery(text, kept, tuple(dict.fromkeys(notes)))
 
 
-def _joined(clauses: list[Clause]) -> tuple[Clause, ...]:
-    """The clauses without the words ``OR`` and ``AND`` between two others.
+def _resolve_connectives(clauses: list[Clause]) -> tuple[Clause, ...]:
+    """The clauses without ``OR`` and ``AND`` between two others.
 
-    Any of several words is enough anyway; ``AND`` binds both of its neighbours.
+    ``AND`` makes both of its neighbours required. ``OR`` is the default and changes nothing.
     """
     last = len(clauses) - 1
-    between = {
+    connectives = {
         place: clause.text
         for place, clause in enumerate(clauses)
         if 0 < place < last and clause in _CONNECTIVES
     }
-    bound = {place + step for place, word in between.items() if word == "AND" for step in (-1, 1)}
+    required = {
+        place + step for place, word in connectives.items() if word == "AND" for step in (-1, 1)
+    }
     return tuple(
-        replace(clause, occur="must") if place in bound and clause.occur == "should" else clause
+        replace(clause, occur="must") if place in required and clause.occur == "should" else clause
         for place, clause in enumerate(clauses)
-        if place not in between
+        if place not in connectives
     )
 
 
 def plain_words(query: ParsedQuery) -> list[str]:
-    """The words that are looked for as words, each once, in order."""
+    """The words outside of phrases, prefixes, fields and negated clauses, each once, in order."""
     return list(
         dict.fromkeys(
             word
@@ -128,16 +130,20 @@ def plain_words(query: ParsedQuery) -> list[str]:
     )
 
 
-def corrected(query: ParsedQuery, near: Mapping[str, Sequence[str]], limit: int) -> tuple[str, ...]:
-    """The query as typed, words replaced by what they may have been meant as, likeliest first.
+def corrected(
+    query: ParsedQuery, corrections: Mapping[str, Sequence[str]], limit: int
+) -> tuple[str, ...]:
+    """The query text with words replaced by their corrections, best first.
+
+    The n-th text uses the n-th correction of each word, or its last one.
 
     >>> corrected(parse_query("summr +shose"), {"summr": ["summer"], "shose": ["shoes"]}, 3)
     ('summer +shoes',)
     """
     found = []
-    for place in range(limit if near else 0):
+    for place in range(limit if corrections else 0):
         text = query.source
-        for word, others in near.items():
+        for word, others in corrections.items():
             text = text.replace(word, others[min(place, len(others) - 1)], 1)
         found.append(text)
     return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""Korean morphology by a list of particles: no dictionary, nothing to load."""
+"""Korean analysis by a list of particles, without a dictionary."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _WORD = re.compile("[\uac00-\ud7a3]+")
 
 
 class RulesAnalyzer:
-    """An ``Analyzer`` that takes every Hangul word for a noun and cuts one particle off it."""
+    """An ``Analyzer`` that takes every Hangul word as a noun with at most one particle."""
 
     @property
     def fingerprint(self) -> str:
-        """Names all that decides which terms come out."""
+        """A text that changes whenever the analyzer's terms may change."""
         return "rules 1 terms 5"
 
     def morphemes(self, normalised: str) -> list[Morpheme]:
@@ -30,7 +30,7 @@ class RulesAnalyzer:
         found = []
         for match in _WORD.finditer(normalised):
             word, start, end = match.group(), match.start(), match.end()
-            # At least two syllables stay: shorter words rarely end in a particle (나이, 바다에).
+            # A particle is cut only after two syllables: 나이 is mostly a noun, rarely 나 with 이.
             particle = _PARTICLE.search(word, 2)
             cut = end if particle is None else start + particle.start()
             found.append(Morpheme(normalised[start:cut], "NNG", start, cut))

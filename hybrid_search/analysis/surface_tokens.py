@@ -1,7 +1,7 @@
-"""Surface atoms: the units of an exact phrase.
+"""Surface atoms: the tokens of an exact phrase.
 
-A Hangul syllable, a kana or Han character, a Latin word, a number, a symbol that carries
-meaning in copy (50%, 1+1, #신상), an emoji. Each knows whether a word begins or ends at it.
+An atom is a Hangul syllable, a kana or Han character, a Latin word, a number, a symbol with a
+meaning in ads (50%, 1+1, #신상) or an emoji. It knows whether a word begins or ends at it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 EDGE = "▁"
 INNER = "·"
-"""Marks on index terms: ``▁`` at a word's edge, ``·`` inside a word."""
+"""Marks on index terms: ``▁`` at a word boundary, ``·`` inside a word."""
 _HANGUL = "\uac00-\ud7a3"
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
 _JAMO = "\u1100-\u11ff\u3130-\u318f"
@@ -32,7 +32,7 @@ _ATOM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """One atom of a normalised text, at its characters [start, end)."""
+    """One atom of a normalised text, at characters [start, end)."""
 
     text: str
     kind: str
@@ -41,11 +41,11 @@ class Atom:
     begins: bool
     """Whether a word begins at it."""
     ends: bool
-    """Whether a word ends at it; a particle behind it ends the word too."""
+    """Whether a word ends at it; a word also ends before a particle."""
 
 
 def atoms(normalised: str, word_ends: frozenset[int] = frozenset()) -> list[Atom]:
-    """The atoms in order; ``word_ends`` are characters at which a particle begins.
+    """The atoms in order. ``word_ends`` are the offsets at which particles begin.
 
     >>> [atom.text for atom in atoms("50% 할인, 9,900원")]
     ['50', '%', '할', '인', '9900', '원']
@@ -57,14 +57,14 @@ def atoms(normalised: str, word_ends: frozenset[int] = frozenset()) -> list[Atom
             kind=match.lastgroup or "",
             start=match.start(),
             end=match.end(),
-            begins=not _same_word(found, place),
-            ends=not _same_word(found, place + 1) or match.end() in word_ends,
+            begins=not _continues_word(found, place),
+            ends=not _continues_word(found, place + 1) or match.end() in word_ends,
         )
         for place, match in enumerate(found)
     ]
 
 
-def _same_word(found: list[re.Match[str]], place: int) -> bool:
+def _continues_word(found: list[re.Match[str]], place: int) -> bool:
     """Whether the atom at ``place`` continues the word of the one before it."""
     if not 0 < place < len(found):
         return False
@@ -73,7 +73,7 @@ def _same_word(found: list[re.Match[str]], place: int) -> bool:
 
 
 def index_terms(atom: Atom) -> Iterator[str]:
-    """The terms an atom is indexed under, from plain to fully marked."""
+    """The index terms of an atom, from plain to marked at both edges."""
     edge = EDGE if atom.begins else INNER
     yield atom.text
     yield edge + atom.text
@@ -83,10 +83,10 @@ def index_terms(atom: Atom) -> Iterator[str]:
 
 
 def phrase_terms(wanted: list[Atom], *, loose: bool = False, open_end: bool = False) -> list[str]:
-    """The terms of a phrase, one a position; empty for no atoms.
+    """The index terms of a phrase, one per position; empty for no atoms.
 
-    Whole words are asked for at both ends. ``loose`` lets the spacing inside differ,
-    ``open_end`` lets the last word go on.
+    The phrase begins and ends at word boundaries. ``loose`` ignores the spacing inside, with
+    ``open_end`` the last word may continue.
 
     >>> phrase_terms(atoms("여름 신발"))
     ['▁여', '·름', '▁신', '·발▁']

@@ -1,8 +1,8 @@
-"""Words that stand for one another, from a file that may change while it is used.
+"""Synonyms from a file that is reloaded when it changes.
 
-A line is a set (``운동화, 스니커즈, sneakers``), each word of which finds all, or a one-way
-rule (``tv => 텔레비전, television``). A member may be one word or several; a query's word is
-looked up as one. ``#`` begins a comment.
+A line is a set of equivalent words (``운동화, 스니커즈, sneakers``) or a one-way rule
+(``tv => 텔레비전, television``). A synonym may have several words, but only single words of a query
+are looked up. ``#`` begins a comment.
 """
 
 from __future__ import annotations
@@ -18,49 +18,52 @@ from hybrid_search.analysis.normalize import normalise
 from hybrid_search.core.errors import InvalidConfig
 
 MAX_BYTES = 8 << 20
-MAX_MEANINGS = 16
-"""Synonyms that one word may have: each is a query of its own."""
+MAX_SYNONYMS = 16
+"""Synonyms of one word at most, because each one adds a subquery."""
 LOOK_EVERY = 1.0
-"""Seconds between two looks at whether the file has changed."""
+"""Seconds between two checks whether the file has changed."""
 
 
 class Synonyms(Protocol):
-    """Other words for a word. Safe to call from several threads."""
+    """Synonyms of words. Safe to call from several threads."""
 
     @property
     def version(self) -> int:
-        """Rises whenever the answers may have changed."""
+        """A number that grows whenever the synonyms may have changed."""
         ...
 
     def of(self, word: str) -> tuple[str, ...]:
-        """The other words for this one, in the order of the file; empty for most."""
+        """The synonyms of a normalised word, in the order of the file; empty without any."""
         ...
 
 
 def parse_synonyms(text: str) -> Mapping[str, tuple[str, ...]]:
-    """The other words for each word, in one spelling; raises ``InvalidConfig`` naming the line.
+    """The synonyms of each word, all normalised; raises ``InvalidConfig`` naming the line.
 
     >>> parse_synonyms("운동화, Sneakers")["sneakers"]
     ('운동화',)
     """
     found: dict[str, dict[str, None]] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        content = line.partition("#")[0].strip()
-        if not content:
-            continue
-        left, arrow, right = content.partition("=>")
-        froms, to = _members(left), _members(right if arrow else left)
-        if not froms or not to or (not arrow and len(to) < 2):
-            raise InvalidConfig(f"synonyms: line {number}: {content[:60]!r} joins nothing")
-        for word in froms:
+        words, synonyms = _parse_line(line.partition("#")[0].strip(), number)
+        for word in words:
             others = found.setdefault(word, {})
-            others |= dict.fromkeys(other for other in to if other != word)
-            if len(others) > MAX_MEANINGS:
+            others |= dict.fromkeys(other for other in synonyms if other != word)
+            if len(others) > MAX_SYNONYMS:
                 raise InvalidConfig(
                     f"synonyms: line {number}: {word!r} has {len(others)} synonyms,"
-                    f" the limit is {MAX_MEANINGS}"
+                    f" the limit is {MAX_SYNONYMS}"
                 )
     return MappingProxyType({word: tuple(others) for word, others in found.items()})
+
+
+def _parse_line(content: str, number: int) -> tuple[list[str], list[str]]:
+    """The words of a line and their synonyms, both empty for an empty line."""
+    left, arrow, right = content.partition("=>")
+    words, synonyms = _members(left), _members(right if arrow else left)
+    if content and (not words or not synonyms or (not arrow and len(synonyms) < 2)):
+        raise InvalidConfig(f"synonyms: line {number}: {content[:60]!r} does not connect two words")
+    return words, synonyms
 
 
 def _members(text: str) -> list[str]:
@@ -69,57 +72,57 @@ def _members(text: str) -> list[str]:
 
 
 class NoSynonyms:
-    """Every word stands for itself."""
+    """``Synonyms`` without any."""
 
     version = 0
 
     def of(self, word: str) -> tuple[str, ...]:
-        """Nothing."""
+        """An empty tuple."""
         return ()
 
 
 class SynonymFile:
-    """``Synonyms`` from a file, read again when it has changed; without a file, none.
+    """``Synonyms`` from a file, reloaded when it changes; none while there is no file.
 
-    A file that has become unreadable or wrong leaves the last good one in force.
+    A file that becomes unreadable or invalid is ignored: the last valid one stays in use.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the file; raises ``InvalidConfig`` for a wrong one."""
+        """Read the file; raises ``InvalidConfig`` for an invalid one."""
         self._path = path
         self._guard = threading.Lock()
-        self._looked = time.monotonic()
-        self._stamp = self._state()
-        self._sets = self._read()
+        self._checked = time.monotonic()
+        self._stamp = self._file_state()
+        self._synonyms = self._read()
         self._version = 1
 
     @property
     def version(self) -> int:
-        """Rises with every change of the file that was taken."""
-        self._look()
+        """A number that grows with every valid change of the file."""
+        self._reload_if_changed()
         return self._version
 
     def of(self, word: str) -> tuple[str, ...]:
-        """The other words for this one, in the order of the file; empty for most."""
-        self._look()
-        return self._sets.get(word, ())
+        """The synonyms of a normalised word, in the order of the file; empty without any."""
+        self._reload_if_changed()
+        return self._synonyms.get(word, ())
 
-    def _look(self) -> None:
+    def _reload_if_changed(self) -> None:
         now = time.monotonic()
-        if now - self._looked < LOOK_EVERY:
+        if now - self._checked < LOOK_EVERY:
             return
         with self._guard:
-            self._looked = now
-            if (stamp := self._state()) == self._stamp:
+            self._checked = now
+            if (stamp := self._file_state()) == self._stamp:
                 return
             self._stamp = stamp
             try:
-                self._sets = self._read()
+                self._synonyms = self._read()
             except InvalidConfig:
                 return
             self._version += 1
 
-    def _state(self) -> tuple[int, int] | None:
+    def _file_state(self) -> tuple[int, int] | None:
         try:
             facts = self._path.stat()
         except OSError:

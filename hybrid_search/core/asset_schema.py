@@ -1,4 +1,4 @@
-"""Assets as JSON objects: what a manifest row or a request body may hold, and its limits."""
+"""Assets as JSON objects: what a manifest row or a request body may contain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hybrid_search.core.json_input import parse_model
 MAX_ATTRIBUTES = 100
 MAX_ATTRIBUTE_NAME = 100
 RESERVED_ENDINGS = ("similar", "explain", "image", "thumbnail", "versions", "duplicates")
-"""Last path segments of routes. An id that ends in one could not be told from the route."""
+"""Last path segments of routes. An id that ends in one would be ambiguous."""
 _OPERATORS = {"and", "or", "not"}
 """Keys with a meaning in filters, so that no attribute can be named like them."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
@@ -30,7 +30,7 @@ def _encodable(value: Any) -> Any:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise ValueError("holds half of a surrogate pair, which is no character") from None
+            raise ValueError("contains an unpaired surrogate, which is not a character") from None
     return value
 
 
@@ -44,7 +44,7 @@ def _iso_date(value: Any) -> Any:
 
 
 def _attribute(value: Any) -> Any:
-    """Refuse a value that no attribute can hold, in one sentence instead of one per type."""
+    """Refuse a value that no attribute can have, in one sentence instead of one per type."""
     texts = isinstance(value, list) and all(isinstance(part, str) for part in value)
     if not texts and not isinstance(value, str | bool | int | float):
         raise ValueError("must be a text, a number, true or false, or a list of texts")
@@ -128,7 +128,7 @@ class AssetBody(BaseModel):
 
 def _check_id(asset_id: str) -> None:
     if _CONTROL.search(asset_id):
-        raise ValueError("id: must not hold control characters or line breaks")
+        raise ValueError("id: must not contain control characters or line breaks")
     if "/" in asset_id and asset_id.rsplit("/", 1)[-1] in RESERVED_ENDINGS:
         raise ValueError(f"id: must not end in /{' or /'.join(RESERVED_ENDINGS)}")
 

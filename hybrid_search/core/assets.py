@@ -65,7 +65,7 @@ class Asset:
     def facets(self) -> Iterator[tuple[str, AttributeValue]]:
         """The (field, value) pairs for filters and facets, without empty ones.
 
-        Attributes stand under their own names, beside the standard fields.
+        Attributes have their own names, beside those of the standard fields.
         """
         standard = ("brand", "campaign", "tags", "language", "source", "starts", "ends")
         for name in standard:

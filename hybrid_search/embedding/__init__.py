@@ -1,1 +1,1 @@
-"""Embedding models, and what encodes with them."""
+"""Embedding models, and the encoding of pictures, texts and queries with them."""

@@ -1,6 +1,6 @@
-"""CLIP's byte pair encoding, as open_clip's ``SimpleTokenizer`` does it.
+"""CLIP's byte pair encoding, equal to open_clip's ``SimpleTokenizer`` but without open_clip.
 
-Importing open_clip takes seconds, most of them for its image towers; a text query needs none.
+Importing open_clip takes seconds, mostly for its image towers, which a text query does not need.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 _END_OF_WORD = "</w>"
 _START, _END = "<start_of_text>", "<end_of_text>"
 _MERGES = 49152 - 256 - 2
-"""The most merges that are read of a vocabulary file."""
+"""Merges that are read from a vocabulary file at most."""
 _WORDS = regex.compile(
     rf"{_START}|{_END}|'s|'t|'re|'ve|'m|'ll|'d|[\p{{L}}]+|[\p{{N}}]|[^\s\p{{L}}\p{{N}}]+",
     regex.IGNORECASE,
@@ -26,7 +26,7 @@ _WORDS = regex.compile(
 
 
 class BpeTokenizer:
-    """Texts into token ids by a vocabulary file of merges, most frequent first."""
+    """A tokenizer with the merges of a vocabulary file, most frequent first."""
 
     def __init__(self, vocabulary: Path, context_length: int) -> None:
         lines = gzip.decompress(vocabulary.read_bytes()).decode("utf-8").split("\n")
@@ -35,13 +35,13 @@ class BpeTokenizer:
         letters = [*self._letters.values()]
         tokens = [*letters, *(letter + _END_OF_WORD for letter in letters)]
         tokens += ["".join(merge) for merge in merges] + [_START, _END]
-        self._ids = {token: place for place, token in enumerate(tokens)}
+        self._ids = {token: number for number, token in enumerate(tokens)}
         self._ranks = {merge: rank for rank, merge in enumerate(merges)}
         self.context_length = context_length
         self.vocab_size = len(self._ids)
 
     def __call__(self, texts: Sequence[str], context_length: int | None = None) -> torch.Tensor:
-        """Token ids ``(n, context_length)`` int64, padded with 0; longer texts are cut."""
+        """Token ids ``(n, context_length)`` int64, padded with 0; longer texts are truncated."""
         length = context_length or self.context_length
         rows = torch.zeros(len(texts), length, dtype=torch.long)
         for row, text in zip(rows, texts, strict=True):
@@ -75,14 +75,14 @@ class BpeTokenizer:
 def _merged(parts: list[str], pair: tuple[str, str]) -> list[str]:
     """The parts with each occurrence of the pair as one part, from the left."""
     merged: list[str] = []
-    place = 0
-    while place < len(parts):
-        if tuple(parts[place : place + 2]) == pair:
+    index = 0
+    while index < len(parts):
+        if tuple(parts[index : index + 2]) == pair:
             merged.append("".join(pair))
-            place += 2
+            index += 2
         else:
-            merged.append(parts[place])
-            place += 1
+            merged.append(parts[index])
+            index += 1
     return merged
 
 
@@ -92,4 +92,4 @@ def _byte_letters() -> dict[int, str]:
     printable += range(ord("®"), ord("ÿ") + 1)
     others = [byte for byte in range(256) if byte not in printable]
     letters = {byte: chr(byte) for byte in printable}
-    return letters | {byte: chr(256 + place) for place, byte in enumerate(others)}
+    return letters | {byte: chr(256 + number) for number, byte in enumerate(others)}

@@ -1,4 +1,4 @@
-"""Pictures and texts into one space by any model that open_clip knows."""
+"""An embedder for every model of open_clip, on the CPU."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from hybrid_search.images.preprocess import preprocess
 
 
 class ClipEmbedder(ClipTextEmbedder):
-    """An ``Embedder`` over one open_clip model on the CPU, one forward pass at a time."""
+    """An ``Embedder`` with one open_clip model, which runs one forward pass at a time."""
 
     def __init__(self, choice: ModelChoice | None = None) -> None:
-        """Load the model; raises ``InvalidConfig`` for one that cannot be had."""
+        """Load the model; raises ``InvalidConfig`` if it cannot be loaded."""
         choice = choice or ModelChoice()
         use_threads(choice)
         self._model = settled(lambda: load(choice), choice)
@@ -36,7 +36,7 @@ class ClipEmbedder(ClipTextEmbedder):
         return self._preprocess_spec
 
     def pixels(self, batch: Pixels) -> Vectors:
-        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
+        """See ``Embedder.pixels``."""
         size = self._choice.batch_size
         parts = [
             self._forward(self._model.encode_image, self._scale(batch[start : start + size]))
@@ -45,27 +45,27 @@ class ClipEmbedder(ClipTextEmbedder):
         return self._stack(parts)
 
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
+        """See ``Embedder.pictures``."""
         prepared = [preprocess(picture, self._preprocess_spec) for picture in pictures]
         return self.pixels(np.stack(prepared)) if prepared else self._stack([])
 
 
 class _Scale:
-    """Prepared pixels into the numbers that the model was trained on."""
+    """Normalises pixels with the mean and standard deviation of the model's training."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         self._mean = torch.tensor(mean).view(3, 1, 1)
         self._std = torch.tensor(std).view(3, 1, 1)
 
     def __call__(self, batch: Pixels) -> torch.Tensor:
-        """``(n, 3, h, w)`` float32 in the order of memory ``channels_last``."""
-        # The pixels already lie in the order in which convolutions on the CPU are fastest.
+        """``(n, 3, h, w)`` float32 in memory format ``channels_last``."""
+        # The pixels are already in the memory format in which convolutions are fastest.
         channels = torch.tensor(batch).permute(0, 3, 1, 2).float()
         return channels.div_(255).sub_(self._mean).div_(self._std)
 
 
 def _preprocessing(network: Any) -> tuple[PreprocessSpec, _Scale]:
-    """What open_clip would do to a picture for this model, in two parts."""
+    """open_clip's preprocessing for this model, in two parts."""
     asked = open_clip.transform.PreprocessCfg(**network.visual.preprocess_cfg)
     height, width = asked.size if isinstance(asked.size, (tuple, list)) else (asked.size,) * 2
     spec = PreprocessSpec(width, height, asked.resize_mode, asked.interpolation, asked.fill_color)

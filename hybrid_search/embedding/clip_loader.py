@@ -1,7 +1,7 @@
-"""Models of open_clip: found, loaded without running anything they bring, and identified.
+"""Loading of open_clip models without executing code from model files.
 
-Weights are safetensors, or torch files that are read with ``weights_only``; a file that would have
-to be unpickled is refused before anything in it runs.
+Weights are safetensors, or torch files that are read with ``weights_only``. A file that would have
+to be unpickled is refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
 
 def load(choice: ModelChoice) -> ClipModel:
-    """The model in fp32; raises ``InvalidConfig`` for one that cannot be had."""
+    """The model in fp32; raises ``InvalidConfig`` if it cannot be loaded."""
     with load_errors(choice), _quiet():
         network, preprocess, tokenize = _LOADERS[choice.source](choice)
     network.eval().requires_grad_(False)
@@ -37,7 +37,7 @@ def load(choice: ModelChoice) -> ClipModel:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out what open_clip says on the root logger; what matters, it raises."""
+    """Suppress open_clip's messages on the root logger; real problems are exceptions."""
     root = logging.getLogger()
     root.addFilter(_not_open_clip)
     try:
@@ -55,12 +55,12 @@ def _load_embedded(_: ModelChoice) -> tuple[Any, Preprocess, Any]:
 
 
 def _load_folder(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
-    """Everything from the folder: the network is not asked for what is missing there."""
+    """The model from files in the folder only, without network access."""
     _refuse_pretrained(choice)
     text = _check_config(choice.folder)
     name = f"{FOLDER_PREFIX}{choice.folder}"
     vocabulary = choice.folder / VOCABULARY
-    # Without it open_clip would take its own English vocabulary.
+    # Without it open_clip would use its own English vocabulary.
     options = {"bpe_path": str(vocabulary)} if vocabulary.is_file() else {}
     network, preprocess = open_clip.create_model_from_pretrained(name, weights_only=True)
     tokenize = open_clip.get_tokenizer(name, **options)
@@ -74,7 +74,7 @@ def _load_folder(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
 
 
 def _check_config(folder: Path) -> dict[str, Any]:
-    """The folder's ``text_cfg``; refuses a configuration that would be completed by guesses."""
+    """The folder's ``text_cfg``; raises ``ValueError`` for a configuration with missing values."""
     config = orjson.loads((folder / CONFIG).read_bytes())
     missing = [key for key in ("mean", "std") if key not in config.get("preprocess_cfg", {})]
     if missing:
@@ -104,7 +104,7 @@ def _load_tag(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
 
 
 def _check_tag(choice: ModelChoice) -> None:
-    """Refuse a tag that open_clip does not know, or whose activation the architecture lacks."""
+    """Raise ``ValueError`` for an unknown tag, or one trained with another activation function."""
     _check_architecture(choice)
     published = open_clip.get_pretrained_cfg(choice.model, choice.pretrained)
     if not published:
@@ -113,15 +113,15 @@ def _check_tag(choice: ModelChoice) -> None:
     trained = published.get("quick_gelu", False)
     if trained != open_clip.get_model_config(choice.model).get("quick_gelu", False):
         other = choice.model.removesuffix("-quickgelu") + ("-quickgelu" if trained else "")
-        raise ValueError(f"these weights want the activation of embedding.model = {other!r}")
+        raise ValueError(f"these weights need the activation of embedding.model = {other!r}")
 
 
 def _load_file(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
-    """Local weights, with the mean and std that the architecture's published weights want."""
+    """Local weights, with the preprocessing of the architecture's published weights."""
     _check_architecture(choice)
     path = Path(choice.pretrained or "").expanduser()
     if path.suffix not in _WEIGHT_SUFFIXES:
-        raise ValueError(f"a file of weights ends in {', '.join(_WEIGHT_SUFFIXES)}")
+        raise ValueError(f"the name of a file of weights ends in {', '.join(_WEIGHT_SUFFIXES)}")
     if not path.is_file():
         raise ValueError(f"no file at {path}")
     network, preprocess = open_clip.create_model_from_pretrained(
@@ -131,23 +131,23 @@ def _load_file(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
 
 
 def _published(architecture: str) -> dict[str, Any]:
-    """How pictures are prepared for it, where all published weights agree."""
+    """The preprocessing of the architecture, if all its published weights have the same."""
     found = [
         open_clip.get_pretrained_cfg(architecture, tag)
         for tag in open_clip.list_pretrained_tags_by_model(architecture)
     ]
-    ways = {
+    variants = {
         (tuple(f["mean"]), tuple(f["std"]), f["interpolation"], f["resize_mode"]) for f in found
     }
-    if len(ways) != 1:
+    if len(variants) != 1:
         return {}
     names = ("image_mean", "image_std", "image_interpolation", "image_resize_mode")
-    return dict(zip(names, ways.pop(), strict=True))
+    return dict(zip(names, variants.pop(), strict=True))
 
 
 def _load_random(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
     _check_architecture(choice)
-    # The same each time: an index is of one model's vectors.
+    # A fixed seed: the vectors of an index must come from one model.
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network, _, preprocess = open_clip.create_model_and_transforms(
@@ -163,7 +163,7 @@ def _refuse_unset(choice: ModelChoice) -> tuple[Any, Preprocess, Any]:
 
 def _refuse_pretrained(choice: ModelChoice) -> None:
     if choice.pretrained is not None:
-        raise ValueError("embedding.pretrained must be left out, the model brings its weights")
+        raise ValueError("embedding.pretrained must be left out, the model has its own weights")
 
 
 def _check_architecture(choice: ModelChoice) -> None:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 _LONG = 2048
-"""Tokens, more than a query can have."""
+"""More tokens than a query can have."""
 
 Preprocess = Callable[[Image.Image], torch.Tensor]
 
@@ -23,47 +23,47 @@ class ClipTextModel:
     network: Any
     tokenize: Any
     weights_sha256: str
-    """Over all weights of the model as they were stored, whatever precision they are used in."""
+    """SHA-256 over all stored weights of the model, independent of the precision in use."""
     dtype: torch.dtype = torch.float32
 
     def encode_text(self, tokens: torch.Tensor) -> torch.Tensor:
-        """A row ``(d,)`` for each text's token ids ``(context_length,)``."""
+        """Vectors ``(n, d)`` of token ids ``(n, context_length)``, not normalised."""
         rows: torch.Tensor = self.network.encode_text(tokens)
         return rows
 
     @property
     def context_length(self) -> int:
-        """Tokens of a text that are read."""
+        """Maximum number of tokens of a text."""
         return int(getattr(self.tokenize, "context_length", 0) or 0)
 
     def token_count(self, text: str) -> int:
-        """Tokens of the text, including the start and end tokens and those that are not read."""
+        """Number of tokens of the text, with truncated and special tokens."""
         ids, empty = self.tokenize([text, ""], context_length=_LONG)
-        # Only padding and end tokens stand where an empty text has them too.
+        # Where the ids equal those of an empty text there is only padding or an end token.
         differing = torch.nonzero(ids != empty)
         return int(differing[-1]) + 1 if len(differing) else 0
 
 
 @dataclass(frozen=True, slots=True)
 class ClipModel(ClipTextModel):
-    """The same with the image tower and the transform that belongs to it."""
+    """A network that also encodes pictures, with its preprocessing."""
 
     preprocess: Preprocess = field(kw_only=True)
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
-        """A row ``(d,)`` for each prepared picture ``(3, height, width)``."""
+        """Vectors ``(n, d)`` of preprocessed pictures ``(n, 3, height, width)``, not normalised."""
         rows: torch.Tensor = self.network.encode_image(pixels.to(self.dtype))
         return rows
 
     @property
     def image_size(self) -> int:
-        """The side in pixels that pictures are resized to."""
+        """Side of the model's input, in pixels."""
         size = getattr(self.network.visual, "image_size", 0)
         return int(size[0] if isinstance(size, tuple) else size)
 
 
 def hash_weights(weights: Iterable[tuple[str, torch.Tensor]]) -> str:
-    """The SHA-256 over the names and values of all weights, which come in order of name."""
+    """The SHA-256 over the names and values of the weights, which must be sorted by name."""
     digest = hashlib.sha256()
     for name, tensor in weights:
         digest.update(name.encode())

@@ -1,4 +1,4 @@
-"""What was fetched from the hub before, without asking the network."""
+"""The local cache of the model hub, read without network access."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
 def is_cached(repository: str) -> bool:
-    """Whether open_clip's weights of that repository lie in the cache of this machine."""
+    """Whether open_clip's weights of the repository are in this machine's cache."""
     return any(isinstance(try_to_load_from_cache(repository, name), str) for name in _WEIGHTS)

@@ -1,4 +1,4 @@
-"""Pictures into vectors that the catalog keeps: decoded ahead, equal bytes embedded once."""
+"""Embedding of pictures for the catalog: decoded ahead, equal bytes embedded once."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from hybrid_search.images.decode import PreparedPicture
 from hybrid_search.images.decoder_pool import Decoders
 
 BATCHES_AHEAD = 2
-"""So many batches are being decoded while one is embedded."""
+"""Batches that are decoded while one is embedded."""
 _MISSING = 64
-"""Pictures a batch where nothing is acknowledged."""
+"""Batch size of ``embed_missing``."""
 _MANY = 16
-"""Pictures at once for which the memory is kept for the next batch."""
+"""Batch size from which freed memory is kept for the next batch."""
 
 Decoding = dict[Digest, PictureFacts | Future[PreparedPicture]]
-"""Facts of pictures that are known, and what becomes of the others."""
+"""Facts of pictures that have a vector, and futures of the others."""
 
 
 @dataclass(slots=True)
 class Encoded:
-    """What became of the pictures of a batch."""
+    """The outcome of a batch."""
 
     facts: dict[Digest, PictureFacts] = field(default_factory=dict)
-    """Those that have a vector now."""
+    """Pictures that have a vector now."""
     refused: dict[Digest, InvalidPicture] = field(default_factory=dict)
-    """Those that are no pictures, and why."""
+    """Refused pictures with the reason."""
     embedded: int = 0
-    """How many went through the model."""
+    """Number of pictures that were embedded."""
 
 
 class PictureEncoder:
-    """Gives pictures their vectors in two steps, so that batches overlap."""
+    """Embeds pictures in two steps, so that batches overlap. Safe to call from several threads."""
 
     def __init__(self, catalog: Catalog, embedder: Embedder, decoders: Decoders) -> None:
         self._catalog = catalog
@@ -50,7 +50,7 @@ class PictureEncoder:
         self._turn = threading.Lock()
 
     def begin(self, pictures: Mapping[Digest, bytes]) -> Decoding:
-        """Have the pictures decoded that are not stored with a vector already."""
+        """Start decoding the pictures that have no stored vector."""
         if not pictures:
             return {}
         known = self._catalog.embedded(self._embedder.facts.key, list(pictures))
@@ -61,7 +61,7 @@ class PictureEncoder:
         return {**known, **dict(zip(new, futures, strict=True))}
 
     def finish(self, decoding: Decoding) -> Encoded:
-        """Wait for the pictures and embed those without a vector; it is durable on return."""
+        """Wait for decoding, embed pictures without a vector and store the vectors durably."""
         encoded, prepared = Encoded(), dict[Digest, PreparedPicture]()
         for digest, outcome in decoding.items():
             try:
@@ -78,9 +78,9 @@ class PictureEncoder:
     def embed_missing(
         self, pictures: PictureStore, progress: Callable[[int, int], None] | None = None
     ) -> None:
-        """Give every live picture a vector of this model, ``progress(done, all)`` on the way.
+        """Embed every live picture without a vector of this model, calling ``progress(done, all)``.
 
-        Raises ``InvalidPicture`` for a stored picture that the limits no longer admit.
+        Raises ``InvalidPicture`` for a stored picture that exceeds the current limits.
         """
         missing, done = list(self._catalog.unembedded(self._embedder.facts.key)), 0
         decodings = (
@@ -97,11 +97,11 @@ class PictureEncoder:
             give_back()
 
     def _embed(self, prepared: Mapping[Digest, PreparedPicture]) -> int:
-        """How many pictures had no vector and got one."""
+        """Embed and store the pictures without a vector; returns their number."""
         if not prepared:
             return 0
         model = self._embedder.facts.key
-        # Another batch, or another request, may have brought the same picture meanwhile.
+        # Another batch or request may have embedded the same picture meanwhile.
         with self._turn:
             missing = sorted(prepared.keys() - self._catalog.embeddings(model, list(prepared)))
             if len(missing) >= _MANY:

@@ -1,4 +1,4 @@
-"""Errors of loading a model, as lines about the settings."""
+"""Errors while loading a model, translated to messages about the settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hybrid_search.core.model_choice import ModelChoice
 
 @contextmanager
 def load_errors(choice: ModelChoice) -> Iterator[None]:
-    """Raise errors of loading a model as ``InvalidConfig`` with a line about the settings."""
+    """Translate errors while loading a model to ``InvalidConfig`` with the settings concerned."""
     try:
         yield
     except ImportError as failure:
@@ -22,8 +22,8 @@ def load_errors(choice: ModelChoice) -> Iterator[None]:
         ) from failure
     except UnpicklingError as failure:
         raise InvalidConfig(
-            f"{choice.settings}: the file holds more than weights and was not read; convert it to"
-            " safetensors where it comes from"
+            f"{choice.settings}: the file contains more than weights and was not read; convert it"
+            " to safetensors at its source"
         ) from failure
     except (RuntimeError, ValueError, OSError, LookupError, AttributeError, TypeError) as failure:
         raise InvalidConfig(
@@ -39,6 +39,6 @@ def _advice(choice: ModelChoice) -> str:
     if choice.source not in {"tag", "hub"}:
         return ""
     return (
-        "; where the network is not there, copy the model's folder to this machine and set"
+        "; without network access, copy the model's folder to this machine and set"
         ' embedding.model = "local-dir:/folder"'
     )

@@ -1,8 +1,8 @@
-"""The C library's heap, while pictures are embedded by the batch.
+"""Settings of glibc's heap while batches of pictures are embedded.
 
-A batch takes some hundred megabytes and frees them again. glibc gives that back to the system at
-once, and the system fills every page with zeros before the next batch gets it: a fifth of an
-ingest. So what is freed is kept until the last batch.
+A batch allocates some hundred megabytes and frees them. By default glibc returns them to the system
+at once, and zeroing the pages again for the next batch takes a fifth of the time of an ingest. So
+freed memory is kept until the last batch.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ import sys
 import threading
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""Parameters of ``mallopt``, as malloc.h has them."""
-_KEPT, _USUAL = (1 << 29, 1 << 30), (1 << 26, 1 << 25)
-"""Bytes at the top of the heap that are not given back, and of a piece that is taken apart from it:
-while batches are embedded, and what glibc comes to by itself in a program with large pieces."""
+"""Parameters of ``mallopt``, from malloc.h."""
+_KEEP, _DEFAULT = (1 << 29, 1 << 30), (1 << 26, 1 << 25)
+"""The trim and mmap thresholds in bytes: while batches are embedded, and those that glibc's dynamic
+adjustment reaches in a program with large allocations."""
 _changing = threading.Lock()
 _keeping = False
 
 
 def keep_freed() -> None:
-    """Keep what is freed, up to half a gigabyte; nothing where the C library is another one."""
+    """Keep up to half a gigabyte of freed memory; no effect without glibc."""
     global _keeping  # noqa: PLW0603  there is one heap in a process
     with _changing:
         if not _keeping and (library := _glibc()) is not None:
-            _set(library, _KEPT)
+            _set(library, _KEEP)
             _keeping = True
 
 
 def give_back() -> None:
-    """Give what was kept back to the system."""
+    """Return kept memory to the system and restore the thresholds."""
     global _keeping  # noqa: PLW0603
     with _changing:
         if _keeping and (library := _glibc()) is not None:
-            _set(library, _USUAL)
+            _set(library, _DEFAULT)
             library.malloc_trim(0)
             _keeping = False
 

@@ -27,10 +27,10 @@ _IMAGE_TOWER = "visual."
 
 
 class PackagedEmbedder:
-    """An ``Embedder`` that loads the text tower first, and all of the model for a picture."""
+    """An ``Embedder`` that loads its text tower at first, and the whole model for a picture."""
 
     def __init__(self, choice: ModelChoice) -> None:
-        """Load the text tower; raises ``InvalidConfig`` when its files cannot be read."""
+        """Load the text tower; raises ``InvalidConfig`` if its files cannot be read."""
         self._choice = choice
         use_threads(choice)
         self._loading = threading.Lock()
@@ -45,27 +45,27 @@ class PackagedEmbedder:
 
     @property
     def preprocess_spec(self) -> PreprocessSpec:
-        """How an image becomes the model's input."""
+        """How an image becomes the model's input; loads the whole model."""
         return self._loaded().preprocess_spec
 
     def pixels(self, batch: Pixels) -> Vectors:
-        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
+        """See ``Embedder.pixels``; loads the whole model."""
         return self._loaded().pixels(batch)
 
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
+        """See ``Embedder.pictures``; loads the whole model."""
         return self._loaded().pictures(pictures)
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """One unit row per text, ``(n, d)`` float32; text beyond the context length is cut."""
+        """See ``Embedder.texts``."""
         return self._texts.texts(texts)
 
     def queries(self, texts: Sequence[str]) -> Vectors:
-        """The same for query texts, put into the model's prompts."""
+        """See ``Embedder.queries``."""
         return self._texts.queries(texts)
 
     def token_count(self, text: str) -> int:
-        """Tokens of the text in its longest prompt, including those that are not read."""
+        """See ``Embedder.token_count``."""
         return self._texts.token_count(text)
 
     def _loaded(self) -> Embedder:
@@ -74,7 +74,7 @@ class PackagedEmbedder:
                 # This is the import that takes seconds.
                 from hybrid_search.embedding.clip import ClipEmbedder  # noqa: PLC0415
 
-                # It has the text tower too: one of them is enough in memory.
+                # It has a text tower too, so the first one is dropped.
                 self._texts = self._whole = ClipEmbedder(self._choice)
             return self._whole
 
@@ -93,7 +93,7 @@ def _load_text_tower(choice: ModelChoice) -> ClipTextEmbedder:
 
 
 def _read_weights(keep: dict[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
-    """All weights in order of name, in fp32 or as integers; ``keep`` gets the text tower's."""
+    """All weights sorted by name, in fp32 or as integers; ``keep`` gets those of the text tower."""
     with safe_open(EMBEDDED_FOLDER / WEIGHTS, framework="pt") as file:
         for name in sorted(file.keys()):
             tensor = file.get_tensor(name)

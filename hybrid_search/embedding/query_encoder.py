@@ -1,7 +1,7 @@
-"""Query encoding: the model loaded on first use, encodes batched, results cached.
+"""Query encoding: the model is loaded on first use, texts are batched, vectors are cached.
 
-Requests that arrive while a forward pass runs wait together and are encoded in the next one:
-ten texts cost little more than one.
+Requests that arrive during a forward pass are encoded together in the next one, because ten texts
+take little longer than one.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 
 
 class LazyEmbedder:
-    """An ``Embedder`` that is loaded when it is first used, and checked against the index."""
+    """An ``Embedder`` that is loaded on first use and checked against the index."""
 
     def __init__(self, load: Callable[[], Embedder], name: str | None = None) -> None:
-        """``name`` is what the model is called in keys, where that is known before it is loaded."""
+        """``name`` is the model's name in keys, if it is known before loading."""
         self._load = load
         self._name = name
         self._loading = threading.Lock()
@@ -33,7 +33,7 @@ class LazyEmbedder:
         self._expected: str | None = None
 
     def expect(self, key: str) -> None:
-        """Refuse, when loaded, a model whose vectors do not fit those of the index."""
+        """Refuse models with another key than the index when they are loaded."""
         self._expected = key
         if self._embedder is not None:
             self._check(self._embedder)
@@ -45,7 +45,7 @@ class LazyEmbedder:
 
     @property
     def facts(self) -> ModelFacts:
-        """What identifies the model; loads it."""
+        """What identifies the model; loads the model."""
         return self._ready().facts
 
     @property
@@ -54,23 +54,23 @@ class LazyEmbedder:
         return self._ready().preprocess_spec
 
     def pixels(self, batch: Pixels) -> Vectors:
-        """One unit row per prepared picture ``(n, h, w, 3)`` uint8, ``(n, d)`` float32."""
+        """See ``Embedder.pixels``."""
         return self._ready().pixels(batch)
 
     def pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
-        """One unit row per RGB picture of any size, ``(n, d)`` float32."""
+        """See ``Embedder.pictures``."""
         return self._ready().pictures(pictures)
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """One unit row per text, ``(n, d)`` float32."""
+        """See ``Embedder.texts``."""
         return self._ready().texts(texts)
 
     def queries(self, texts: Sequence[str]) -> Vectors:
-        """One unit row per query text, in the model's prompts, ``(n, d)`` float32."""
+        """See ``Embedder.queries``."""
         return self._ready().queries(texts)
 
     def token_count(self, text: str) -> int:
-        """Tokens of the text, the cut ones and what the model adds included."""
+        """See ``Embedder.token_count``."""
         return self._ready().token_count(text)
 
     def _ready(self) -> Embedder:
@@ -83,7 +83,7 @@ class LazyEmbedder:
             return self._embedder
 
     def _check_name(self) -> None:
-        """Refuse another model before its weights are loaded, which may mean fetched."""
+        """Refuse another model before its weights are loaded, and possibly downloaded."""
         if self._expected is None or self._name is None:
             return
         if self._expected.rpartition("@")[0] != self._name:
@@ -96,14 +96,14 @@ class LazyEmbedder:
 
 def _mismatch(expected: str, configured: str) -> IndexMismatch:
     return IndexMismatch(
-        f"embedding: the index holds vectors of {expected}, the configured model is {configured};"
+        f"embedding: the index has vectors of {expected}, the configured model is {configured};"
         " run: hybrid-search rebuild"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class EncodingCounts:
-    """How queries were encoded since the start."""
+    """Cache hits, cache misses and forward passes since the start."""
 
     hits: int
     misses: int
@@ -111,7 +111,10 @@ class EncodingCounts:
 
 
 class QueryEncoder:
-    """Vectors ``(d,)`` of query texts and pictures, cached, concurrent texts batched."""
+    """Vectors ``(d,)`` of query texts and pictures, L2-normalised and cached.
+
+    Safe to call from several threads; concurrent texts are batched.
+    """
 
     def __init__(self, embedder: Embedder, cached: int = 10_000) -> None:
         self._embedder = embedder
@@ -124,14 +127,14 @@ class QueryEncoder:
         self._hits = self._misses = self._batches = 0
 
     def text(self, text: str) -> Vectors:
-        """The unit vector of the text."""
+        """The vector ``(d,)`` of the query text."""
         key = ("text", text)
         with self._guard:
             if (known := self._lookup(key)) is not None:
                 return known
             future = self._waiting.setdefault(text, Future())
-            # All wait for the pass, none for the others that wait: a lock passed from one to the
-            # next would let the first through with the few texts that are there by then.
+            # All wait for the running pass to end. With a lock that one waiter hands to the next,
+            # the first would start the next pass with only the few texts present by then.
             self._free.wait_for(lambda: future.done() or not self._encoding)
             batch = {} if future.done() else self._take_waiting()
         if batch:
@@ -139,14 +142,14 @@ class QueryEncoder:
         return self._remember(key, future.result())
 
     def cut_note(self, text: str) -> Note | None:
-        """A note when the text is longer than the model reads; else ``None``."""
+        """A note if the text exceeds the model's context length, else ``None``."""
         read, count = self._embedder.facts.context_length, self._token_count(text)
         if count <= read:
             return None
         return Note("text_truncated", {"read": read, "tokens": count})
 
     def picture(self, digest: Digest, prepare: Callable[[PreprocessSpec], Pixels]) -> Vectors:
-        """The unit vector of the picture with that digest, which is prepared only if unknown."""
+        """The vector ``(d,)`` of the picture; ``prepare`` is called only if it is not cached."""
         key = ("picture", digest)
         with self._guard:
             if (known := self._lookup(key)) is not None:
@@ -155,12 +158,12 @@ class QueryEncoder:
         return self._remember(key, self._embedder.pixels(pixels[np.newaxis])[0])
 
     def counts(self) -> EncodingCounts:
-        """How queries were encoded since the start."""
+        """Cache hits, cache misses and forward passes since the start."""
         with self._guard:
             return EncodingCounts(self._hits, self._misses, self._batches)
 
     def _token_count(self, text: str) -> int:
-        """Counted once: it would take a tenth of a millisecond of every search."""
+        """The cached token count: counting takes a tenth of a millisecond of every search."""
         with self._guard:
             known: int | None = self._counts.get(text)
         if known is None:
@@ -187,10 +190,10 @@ class QueryEncoder:
         return batch
 
     def _encode(self, batch: dict[str, Future[Vectors]]) -> None:
-        """Encode all that has gathered, in one pass; a failure reaches every waiter."""
+        """Encode the waiting texts in one pass; an exception is set on every future."""
         try:
             rows = list(zip(batch.values(), self._embedder.queries(list(batch)), strict=True))
-        except BaseException as failure:  # noqa: BLE001  whoever waits must hear of it
+        except BaseException as failure:  # noqa: BLE001  every waiter must get it
             for future in batch.values():
                 future.set_exception(failure)
         else:

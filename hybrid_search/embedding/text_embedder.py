@@ -1,4 +1,4 @@
-"""Texts into vectors by the text tower of a CLIP model."""
+"""Embedding of texts with the text tower of a CLIP model."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from hybrid_search.embedding.model_registry import query_prompts
 
 
 class ClipTextEmbedder:
-    """The text half of an ``Embedder`` on the CPU, one forward pass at a time."""
+    """The text methods of an ``Embedder`` on the CPU, one forward pass at a time."""
 
     def __init__(self, choice: ModelChoice, model: ClipTextModel, image_size: int) -> None:
-        """Encode with that model; ``image_size`` is a fact that its text tower does not know."""
+        """``image_size`` is for the model's facts; a text tower does not know it."""
         self._choice = choice
         self._prompts = query_prompts(choice)
         self._text_model = model
@@ -32,7 +32,7 @@ class ClipTextEmbedder:
         return self._facts
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """One unit row per text, ``(n, d)`` float32; text beyond the context length is cut."""
+        """See ``Embedder.texts``."""
         size = self._choice.batch_size
         parts = [
             self._forward(
@@ -44,15 +44,12 @@ class ClipTextEmbedder:
         return self._stack(parts)
 
     def queries(self, texts: Sequence[str]) -> Vectors:
-        """The same for what people ask, put into the model's prompts.
-
-        With several prompts, the unit vector towards the mean of a text's vectors in each.
-        """
+        """See ``Embedder.queries``. With several prompts, the normalised mean of their vectors."""
         rows, count = self.texts(self._prompted(texts)), len(self._prompts)
         return rows if count == 1 else _means(rows.reshape(-1, count, self._facts.dimension))
 
     def token_count(self, text: str) -> int:
-        """Tokens of the text in its longest prompt, those beyond the context length included."""
+        """See ``Embedder.token_count``; the count is that of the longest prompt."""
         return max(self._text_model.token_count(prompted) for prompted in self._prompted([text]))
 
     def _prompted(self, texts: Sequence[str]) -> list[str]:
@@ -87,12 +84,12 @@ class ClipTextEmbedder:
 
 
 def _means(rows: Vectors) -> Vectors:
-    """The unit vector towards the mean of each group, ``(n, k, d)`` to ``(n, d)``."""
+    """The L2-normalised mean of each group: ``(n, k, d)`` to ``(n, d)``."""
     means = rows.mean(axis=1)
     return np.asarray(means / np.linalg.norm(means, axis=-1, keepdims=True), np.float32)
 
 
 def use_threads(choice: ModelChoice) -> None:
-    """Run forward passes on as many threads as the choice says; 0 leaves torch's own number."""
+    """Set the threads of forward passes for the process; 0 keeps torch's default."""
     if choice.threads:
         torch.set_num_threads(choice.threads)

@@ -1,7 +1,7 @@
-"""The meaning of copy: which of its texts are embedded, and how they become one vector.
+"""Text vectors: one vector for the texts of an asset.
 
-A text tower reads a few dozen tokens and cuts the rest. So copy is cut into segments that fit,
-and an asset's vector points to the mean of theirs: one vector an asset, whatever its length.
+A text encoder truncates its input to a few dozen tokens. So the texts are split into segments that
+fit, and the vector of an asset is the normalised mean of theirs.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from hybrid_search.core.ports import Catalog, Draft, Embedder, TextKey, Vectors
 from hybrid_search.images.decode import digest_of
 
 _BYTES_A_TOKEN = 2
-"""Of UTF-8, at least: a syllable of Hangul has three, an English token mostly four."""
+"""Least UTF-8 bytes per token: a Hangul syllable has three, an English token mostly four."""
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
 _BATCH = 256
-"""Assets whose copy is embedded together."""
+"""Assets whose texts are embedded together."""
 
 
 def copy_key(model: str, fields: Fields) -> str:
-    """Names the space of copy vectors of that model: the model, and what is read.
+    """The key of the text vectors of a model: the model's key and the searched fields.
 
     >>> copy_key("clip@0/512", Fields({"slogan": FieldRule(searched=True)}))
     'copy(+slogan):clip@0/512'
@@ -35,18 +35,17 @@ def copy_key(model: str, fields: Fields) -> str:
 
 
 def text_key(asset: Asset, fields: Fields) -> TextKey:
-    """Identifies the searched text of the asset, whatever its other fields are.
+    """The key of the asset's searched text, independent of its other fields.
 
-    The digest is over what text vectors are made of: the distinct texts of the searched fields,
-    without their names and order. Context length and model do not matter, for a vector is keyed
-    by its model too.
+    The digest is over the distinct texts of the searched fields, without their names and order.
+    It does not depend on the model: a vector is keyed by its model too.
     """
     texts = sorted({run.text for run in fields.searched_texts(asset)})
     return TextKey(_searched(fields), digest_of(json.dumps(texts).encode()))
 
 
 def _searched(fields: Fields) -> str:
-    """Names the searched fields by what differs from the standard ones."""
+    """The searched fields, named by their differences from the standard ones."""
     changed = [
         f"{'+' if rule.searched else '-'}{name}"
         for name, rule in sorted(fields.declared.items())
@@ -56,7 +55,10 @@ def _searched(fields: Fields) -> str:
 
 
 def segments(asset: Asset, fields: Fields, context_length: int) -> tuple[str, ...]:
-    """The searched copy in sentences, each short enough for that many tokens; each once."""
+    """The searched texts in segments of at most ``context_length`` tokens; each once, in order.
+
+    A segment is a sentence or a part of one. The length in tokens is estimated from UTF-8 bytes.
+    """
     size = _BYTES_A_TOKEN * context_length
     sentences = (s for run in fields.searched_texts(asset) for s in _SENTENCE_ENDS.split(run.text))
     parts = chain.from_iterable(_lines(sentence.split(), size) for sentence in sentences)
@@ -64,7 +66,7 @@ def segments(asset: Asset, fields: Fields, context_length: int) -> tuple[str, ..
 
 
 def _lines(words: Sequence[str], size: int) -> Iterator[str]:
-    """The words in lines of at most that many bytes; a longer word stands alone."""
+    """The words joined to lines of at most ``size`` UTF-8 bytes; a longer word is a line itself."""
     line = ""
     for word in words:
         longer = f"{line} {word}" if line else word
@@ -77,7 +79,7 @@ def _lines(words: Sequence[str], size: int) -> Iterator[str]:
 
 
 class CopyVectors:
-    """Embeds texts and keeps their vectors in the catalog, by digest."""
+    """Embeds the texts of assets and stores the vectors in the catalog."""
 
     def __init__(self, catalog: Catalog, embedder: Embedder, fields: Fields) -> None:
         self._catalog = catalog
@@ -134,7 +136,7 @@ class CopyVectors:
             self._catalog.store_embeddings(key, self._means(texts))
 
     def embed_missing(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Give all live copy a vector, ``progress(done, all)`` on the way."""
+        """Embed all live texts without a vector, calling ``progress(done, all)``."""
         key = copy_key(self._embedder.facts.key, self._fields)
         missing = list(self._catalog.unembedded(key, "copy").items())
         for start in range(0, len(missing), _BATCH):
@@ -145,7 +147,7 @@ class CopyVectors:
                 progress(start + len(batch), len(missing))
 
     def _means(self, texts: Mapping[Digest, Sequence[str]]) -> dict[Digest, Vectors]:
-        """The unit vector ``(d,)`` towards the mean of each asset's texts."""
+        """The L2-normalised mean ``(d,)`` of the vectors of each asset's texts."""
         unique = list(dict.fromkeys(chain.from_iterable(texts.values())))
         rows = dict(zip(unique, self._embedder.texts(unique), strict=True))
         sums = {d: np.sum([rows[part] for part in parts], axis=0) for d, parts in texts.items()}

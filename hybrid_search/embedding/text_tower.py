@@ -1,6 +1,7 @@
-"""CLIP's text transformer, as open_clip builds it for a plain configuration.
+"""CLIP's text transformer, for configurations without extensions.
 
-Equal weights give equal bits: the operations and their order are open_clip's.
+The operations and their order are those of open_clip, so the same weights give bit-identical
+vectors.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import nn
 
 
 class TextTower(nn.Module):
-    """Token ids into rows; its parameters are named as in open_clip's ``CLIP``."""
+    """A text transformer whose parameters are named as in open_clip's ``CLIP``."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         """``config`` is the ``model_cfg`` of an open_clip configuration."""
@@ -30,12 +31,12 @@ class TextTower(nn.Module):
         self.text_projection = nn.Parameter(torch.empty(width, config["embed_dim"]))
 
     def encode_text(self, tokens: torch.Tensor) -> torch.Tensor:
-        """A row ``(embed_dim,)`` for each text's token ids ``(context_length,)``."""
+        """Vectors ``(n, embed_dim)`` of token ids ``(n, context_length)``, not normalised."""
         rows = self.token_embedding(tokens) + self.positional_embedding
         mask = torch.full((rows.shape[1], rows.shape[1]), float("-inf")).triu_(1)
         for block in self.transformer["resblocks"].children():
             rows = block(rows, mask)
-        # The end token has the highest id, and its row stands for the text.
+        # The end token has the highest id. The vector of the text is taken at its position.
         last = self.ln_final(rows)[torch.arange(len(rows)), tokens.argmax(dim=-1)]
         projected: torch.Tensor = last @ self.text_projection
         return projected

@@ -1,1 +1,1 @@
-"""Files and folders that survive crashes."""
+"""Files that survive crashes and power cuts: atomic writes, locks, checksums, versions."""

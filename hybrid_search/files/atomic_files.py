@@ -1,7 +1,7 @@
-"""Files that are either wholly there or not at all, also after a power cut.
+"""Atomic and durable writes: a file has its old content or its new content, never a part.
 
-A rename is atomic, but it only survives a power cut when the folder is synced after it, and
-only names whole content when the file was synced before it.
+A rename is atomic. It survives a power cut only if the folder is synced after it, and it names
+complete content only if the file was synced before it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hybrid_search.core.errors import EngineFailure, IndexCorrupt, StorageFull, 
 
 
 def sync(path: Path) -> None:
-    """Force a file's content, or a folder's entries, onto the disk."""
+    """Force a file's content, or a folder's entries, to the disk."""
     with storing(path):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -27,7 +27,7 @@ def sync(path: Path) -> None:
 
 
 def publish(written: Path, final: Path) -> None:
-    """Give a finished file or folder its final name, atomically and durably."""
+    """Rename a complete file or folder to its final name, atomically and durably."""
     sync(written)
     with storing(final):
         written.replace(final)
@@ -35,7 +35,7 @@ def publish(written: Path, final: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder and those above it, each durably; nothing where it is there."""
+    """Create the folder and its parents durably; an existing one is left as it is."""
     if not path.is_dir():
         make_folder(path.parent)
         with storing(path):
@@ -44,26 +44,26 @@ def make_folder(path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Put the bytes at ``path``; readers see the old content or the new, never a part.
+    """Write the bytes to ``path``; readers see the old content or the new, never a part.
 
-    Raises as ``storing`` does; what is there then is still one or the other.
+    Raises ``StorageFull`` and ``EngineFailure``; the file then has its old or its new content.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with storing(path):
-            aside.write_bytes(data)
-        publish(aside, path)
+            part.write_bytes(data)
+        publish(part, path)
     except BaseException:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
         raise
 
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Say ``StorageFull`` where the system finds no space left, ``EngineFailure`` where it fails.
+    """Translate an ``OSError`` inside to ``StorageFull`` for a full disk, else ``EngineFailure``.
 
-    ``path`` is what the message names.
+    The message names ``path``.
     """
     try:
         yield
@@ -74,11 +74,11 @@ def storing(path: Path) -> Iterator[None]:
 
 
 def check_room(folder: Path, reserve_mb: int) -> None:
-    """Raise ``StorageFull`` when less than so many megabytes are free where the folder lies."""
+    """Raise ``StorageFull`` if less than ``reserve_mb`` MiB are free on the folder's disk."""
     free = shutil.disk_usage(folder).free >> 20
     if free < reserve_mb:
         raise StorageFull(
-            f"no space left: {free:,} MB are free for {folder}, {reserve_mb:,} must stay so"
+            f"no space left: {free:,} MB are free for {folder}, at least {reserve_mb:,} must be"
             " (storage.reserve_mb); free some and try again"
         )
 
@@ -99,23 +99,26 @@ def with_checksum(data: bytes) -> bytes:
 
 
 def without_checksum(content: bytes) -> bytes:
-    """The data that ``with_checksum`` was given; raises ``ValueError`` if it is not that."""
+    """The data that ``with_checksum`` was given; raises ``ValueError`` for a wrong checksum."""
     checksum, _, data = content.partition(b"\n")
     if hashlib.sha256(data).hexdigest().encode() != checksum:
-        raise ValueError("not what was written")
+        raise ValueError("the checksum does not match")
     return data
 
 
 def write_twice(path: Path, data: bytes) -> None:
-    """Keep a few bytes, on which much hangs, in two files with a checksum each."""
+    """Write a small important file in two copies with a checksum each, durably.
+
+    The second copy of ``NAME`` is ``NAME.copy``.
+    """
     for copy in _copies(path):
         write_whole(copy, with_checksum(data))
 
 
 def read_either(path: Path) -> bytes | None:
-    """What ``write_twice`` wrote, from the first of the files that is whole; ``None`` without any.
+    """The data of the first intact copy; ``None`` if there is no copy.
 
-    Raises ``IndexCorrupt`` when none is whole.
+    Raises ``IndexCorrupt`` if no copy is intact.
     """
     found = [copy.read_bytes() for copy in _copies(path) if copy.is_file()]
     for content in found:
@@ -127,7 +130,10 @@ def read_either(path: Path) -> bytes | None:
 
 
 def mend(path: Path) -> bool:
-    """Write again what ``write_twice`` wrote where one of the files is not whole; whether so."""
+    """Rewrite missing and damaged copies from an intact one; whether there were any.
+
+    Raises ``IndexCorrupt`` if no copy is intact.
+    """
     data = read_either(path)
     if data is None:
         return False
@@ -138,20 +144,17 @@ def mend(path: Path) -> bool:
 
 
 def damaged_copies(path: Path) -> list[Path]:
-    """Those of the two files of ``write_twice`` that are lacking, or not like the first whole one.
-
-    Both, where none is whole.
-    """
+    """The copies that are missing or differ from the first intact one; both if none is intact."""
     try:
         data = read_either(path)
     except IndexCorrupt:
         return list(_copies(path))
-    checked = with_checksum(data or b"")
-    return [copy for copy in _copies(path) if not copy.is_file() or copy.read_bytes() != checked]
+    expected = with_checksum(data or b"")
+    return [copy for copy in _copies(path) if not copy.is_file() or copy.read_bytes() != expected]
 
 
 def forget(path: Path) -> None:
-    """Remove what ``write_twice`` wrote."""
+    """Remove both copies durably."""
     for copy in _copies(path):
         with storing(copy):
             copy.unlink(missing_ok=True)

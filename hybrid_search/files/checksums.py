@@ -1,4 +1,4 @@
-"""What files a folder holds, with the size and hash of each: by it damage is found."""
+"""Inventories of files with their sizes and hashes, and JSON files with a checksum."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from hybrid_search.files.atomic_files import sha256_of, write_whole
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What a file was when it was written."""
+    """Size and hash of a file when it was written."""
 
     bytes: int
     sha256: str
 
 
 Inventory = Mapping[str, FileFacts]
-"""The files of a folder by their path below it, with slashes."""
+"""The files of a folder by their POSIX path relative to it."""
 
 
 def facts_of(path: Path) -> FileFacts:
-    """The size and hash of a file as it is now."""
+    """The current size and hash of a file."""
     return FileFacts(path.stat().st_size, sha256_of(path))
 
 
 def take(folder: Path, files: Iterable[Path]) -> dict[str, FileFacts]:
-    """The inventory of these files of the folder."""
+    """The inventory of the given files of the folder."""
     return {path.relative_to(folder).as_posix(): facts_of(path) for path in sorted(files)}
 
 
 def differences(folder: Path, inventory: Inventory, *, hashes: bool = True) -> list[str]:
-    """What is not as in the inventory, a sentence each; without ``hashes`` by size alone."""
+    """One sentence for each file that differs; without ``hashes`` only sizes are compared."""
     found = (_difference(folder / name, facts, hashes) for name, facts in inventory.items())
-    return [said for said in found if said]
+    return [sentence for sentence in found if sentence]
 
 
 def _difference(path: Path, facts: FileFacts, hashes: bool) -> str:
@@ -47,23 +47,26 @@ def _difference(path: Path, facts: FileFacts, hashes: bool) -> str:
     if (size := path.stat().st_size) != facts.bytes:
         return f"{path.name} has {size:,} bytes instead of {facts.bytes:,}"
     if hashes and sha256_of(path) != facts.sha256:
-        return f"{path.name} is not what was written"
+        return f"{path.name} does not match its checksum"
     return ""
 
 
-def write_facts(path: Path, facts: Mapping[str, Any]) -> None:
-    """Keep a JSON object with its own hash in it, atomically."""
-    told = {key: value for key, value in facts.items() if key != "sha256"}
-    whole = {**told, "sha256": _hash(told)}
-    write_whole(path, orjson.dumps(whole, option=orjson.OPT_INDENT_2))
+def write_facts(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object atomically, with its own hash under ``sha256``."""
+    plain = {key: value for key, value in content.items() if key != "sha256"}
+    checked = {**plain, "sha256": _hash(plain)}
+    write_whole(path, orjson.dumps(checked, option=orjson.OPT_INDENT_2))
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """What ``write_facts`` wrote; raises ``ValueError`` when it is not that, and ``OSError``."""
-    told = orjson.loads(path.read_bytes())
-    if not isinstance(told, dict) or told.pop("sha256", None) != _hash(told):
-        raise ValueError(f"{path.name} is not what was written")
-    return told
+    """The object that ``write_facts`` wrote, without its hash.
+
+    Raises ``ValueError`` for other content and ``OSError`` if the file cannot be read.
+    """
+    content = orjson.loads(path.read_bytes())
+    if not isinstance(content, dict) or content.pop("sha256", None) != _hash(content):
+        raise ValueError(f"{path.name} does not match its checksum")
+    return content
 
 
 def to_json(inventory: Inventory) -> dict[str, Any]:
@@ -71,10 +74,10 @@ def to_json(inventory: Inventory) -> dict[str, Any]:
     return {name: asdict(facts) for name, facts in inventory.items()}
 
 
-def from_json(told: Mapping[str, Any]) -> dict[str, FileFacts]:
-    """The inventory that ``to_json`` gave."""
-    return {name: FileFacts(**facts) for name, facts in told.items()}
+def from_json(data: Mapping[str, Any]) -> dict[str, FileFacts]:
+    """The inventory in a JSON object of ``to_json``."""
+    return {name: FileFacts(**facts) for name, facts in data.items()}
 
 
-def _hash(told: Mapping[str, Any]) -> str:
-    return sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def _hash(content: Mapping[str, Any]) -> str:
+    return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()

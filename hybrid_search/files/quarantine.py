@@ -1,4 +1,4 @@
-"""What was found damaged and put right, and where the damaged files went."""
+"""A log of repairs, and the quarantine folder for damaged files."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import time
 from pathlib import Path
 
 KEPT = 5
-"""Damaged folders that are kept for whoever wants to know what happened."""
-_COMMAND = "; run: hybrid-search repair"
-"""What a message of damage advises, and need not where it is being done."""
+"""Number of damaged files and folders that are kept for inspection."""
+_ADVICE = "; run: hybrid-search repair"
+"""Advice in error messages, which is left out where the repair is already under way."""
 _log = logging.getLogger("hybrid_search.storage")
 
 
 class Repairs:
-    """The repairs of one start, in their order."""
+    """The repairs of one run, in order."""
 
     def __init__(self, aside: Path) -> None:
-        """Damaged files go below ``aside``."""
+        """``aside`` is the quarantine folder."""
         self._aside = aside
         self.done: list[str] = []
-        """A sentence for each."""
+        """One sentence for each repair."""
 
     def note(self, what: str) -> None:
-        """Tell of a repair; nothing where the sentence is empty."""
+        """Record and log a repair; an empty sentence is ignored."""
         if what:
-            self.done.append(what.replace(_COMMAND, ""))
+            self.done.append(what.replace(_ADVICE, ""))
             _log.warning("repaired: %s", self.done[-1])
 
     def set_aside(self, damaged: Path) -> None:
-        """Move a damaged file or folder out of the way; the oldest of many is removed."""
+        """Move a damaged file or folder to the quarantine; above ``KEPT`` the oldest is removed."""
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         self._aside.mkdir(parents=True, exist_ok=True)
         kept = sorted(self._aside.iterdir())

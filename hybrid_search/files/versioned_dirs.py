@@ -1,7 +1,8 @@
-"""Numbered folders, of which one serves: written aside, published by a rename, collected later.
+"""Numbered folders with a pointer to the current one.
 
-A reader holds the folder that it reads by a shared lock on the folder itself, which a volume that
-is read-only allows too; a folder that anybody holds is left alone.
+A new folder is written under a hidden name and published by a rename. Older folders are removed
+later, but not while a reader holds one: readers take a shared lock on the folder itself, which
+works on a read-only volume too.
 """
 
 from __future__ import annotations
@@ -32,26 +33,26 @@ _TRIES = 100
 
 
 class Hold:
-    """A folder that stays as long as this does."""
+    """A shared lock on a folder: it is not removed before ``release``."""
 
     def __init__(self, descriptor: int) -> None:
         self._close = weakref.finalize(self, os.close, descriptor)
 
     def release(self) -> None:
-        """Let go; a second time is no error."""
+        """Release the lock. A second call has no effect."""
         self._close()
 
 
 class GenerationFolders:
-    """The generations below one folder, and the pointer to the one that serves."""
+    """The generations below one folder, and the pointer to the current one."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def current(self) -> Path | None:
-        """The folder of the generation that serves; ``None`` before the first.
+        """The folder of the current generation; ``None`` before the first.
 
-        Where the pointer cannot be read, the last that was published.
+        If the pointer cannot be read, the last published one.
         """
         try:
             named = read_either(self._root / _POINTER)
@@ -60,26 +61,29 @@ class GenerationFolders:
         return None if named is None else self._root / named.decode("ascii")
 
     def hold(self) -> tuple[Path, Hold] | None:
-        """The same, held: it is not collected before it is released."""
+        """The current folder with a shared lock on it; ``None`` before the first.
+
+        Raises ``IndexCorrupt`` if the pointer names a missing folder.
+        """
         for _ in range(_TRIES):
             folder = self.current()
             if folder is None:
                 return None
             if (hold := _hold(folder)) is not None:
                 return folder, hold
-        raise IndexCorrupt(f"{self._root}: the generation that CURRENT names is not there")
+        raise IndexCorrupt(f"{self._root}: the generation that CURRENT names is missing")
 
     def previous(self) -> Path | None:
-        """The folder of the other generation that is kept: what served before this one."""
-        served = self.current()
-        return max((p for p in self._published() if p != served), default=None)
+        """The folder of the generation before the current one; ``None`` without one."""
+        current = self.current()
+        return max((p for p in self._published() if p != current), default=None)
 
     def begin(self) -> Path:
-        """An empty folder for the next generation, which nobody sees; what was left is removed."""
+        """A new empty hidden folder for the next generation; leftovers are removed."""
         for left in self._root.glob(".[0-9]*"):
             shutil.rmtree(left, ignore_errors=True)
-        served = self.current()
-        known = self._published() if served is None else [*self._published(), served]
+        current = self.current()
+        known = self._published() if current is None else [*self._published(), current]
         numbers = [int(folder.name) for folder in known]
         folder = self._root / f".{max(numbers, default=0) + 1:06d}"
         with storing(folder):
@@ -87,7 +91,10 @@ class GenerationFolders:
         return folder
 
     def publish(self, written: Path) -> Path:
-        """Where that generation lies from now on; it serves, and older ones are collected."""
+        """The final folder of a written generation, which is now current.
+
+        Older generations than the previous one are removed.
+        """
         final = written.with_name(written.name.removeprefix("."))
         for folder in written.rglob("*/"):
             sync(folder)
@@ -96,55 +103,55 @@ class GenerationFolders:
         return final
 
     def point_to(self, folder: Path) -> None:
-        """Let a generation that was published serve, durably."""
-        served = self.current()
+        """Make a published generation the current one, durably."""
+        current = self.current()
         write_twice(self._root / _POINTER, folder.name.encode())
-        self._collect(keep={folder, served})
+        self._collect(keep={folder, current})
 
     def set_aside(self, repairs: Repairs) -> None:
-        """Move the generation that serves out of the way; the one before serves, if any."""
-        served, previous = self.current(), self.previous()
-        if served is not None and served.is_dir():
-            repairs.set_aside(served)
+        """Quarantine the current generation and return to the previous one, if there is one."""
+        current, previous = self.current(), self.previous()
+        if current is not None and current.is_dir():
+            repairs.set_aside(current)
         if previous is not None:
             self.point_to(previous)
         else:
             forget(self._root / _POINTER)
 
     def damage(self) -> str:
-        """What is wrong with the pointer; empty when nothing is."""
+        """A sentence on damage to the pointer; empty without damage."""
         damaged = damaged_copies(self._root / _POINTER)
-        return f"{', '.join(map(str, damaged))}: not what was written" if damaged else ""
+        return f"{', '.join(map(str, damaged))}: damaged or missing" if damaged else ""
 
     def mend(self) -> str:
-        """What was wrong with the pointer and is put right; empty when nothing was."""
+        """A sentence on the repair of the pointer; empty if it was intact."""
         pointer = self._root / _POINTER
         try:
             return f"{pointer} was written again" if mend(pointer) else ""
         except IndexCorrupt:
-            served = self.current()
-            if served is None:
+            current = self.current()
+            if current is None:
                 forget(pointer)
-                return f"{pointer} names nothing any more"
-            write_twice(pointer, served.name.encode())
-            return f"{pointer} was damaged; it names {served.name} now, the last one"
+                return f"{pointer} was damaged and there is no generation; it was removed"
+            write_twice(pointer, current.name.encode())
+            return f"{pointer} was damaged; it names the last generation now, {current.name}"
 
     def _published(self) -> list[Path]:
         return [path for path in self._root.glob("[0-9]*") if path.name.isdigit()]
 
     def _collect(self, keep: Iterable[Path | None]) -> None:
-        """Remove what nobody holds."""
+        """Remove the other generations that no reader holds."""
         for old in set(self._published()) - set(keep):
-            # What cannot be removed now is removed after the next.
+            # What cannot be removed now is removed next time.
             with suppress(OSError):
                 if _is_free(old):
-                    # First out of sight: whoever opens it meanwhile finds nothing, and looks again.
+                    # Hidden first: a reader that comes meanwhile finds nothing and retries.
                     gone = old.rename(old.with_name(f".{old.name}.old"))
                     shutil.rmtree(gone, ignore_errors=True)
 
 
 def _hold(folder: Path) -> Hold | None:
-    """``None`` where the folder is gone, or going."""
+    """A shared lock on the folder; ``None`` if it is removed or being removed."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""Pictures: decoded, checked, prepared and kept."""
+"""Pictures: checked decoding, preprocessing for a model, storage, near duplicates."""

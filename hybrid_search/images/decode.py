@@ -1,8 +1,7 @@
-"""Untrusted bytes into a checked picture, as a person would see it.
+"""Untrusted bytes decoded to an RGB picture as people see it.
 
-Only four formats are opened, recognised by their content; the size is checked before a pixel
-is decoded; the picture is turned upright, 16-bit depth is scaled, transparency is laid on
-white, and the result is RGB.
+Four formats are accepted, recognised by their content. The size is checked before decoding. EXIF
+rotation is applied, 16-bit grey is scaled to 8 bits, and transparency is composed on white.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ from hybrid_search.images.preprocess import preprocess
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 WORKING_PIXELS = 1_048_576
-"""A decoded picture is kept at no more than this many pixels: models look at far fewer."""
+"""A decoded picture is reduced to at most this many pixels; models take far fewer."""
 MAX_JPEG_SCANS = 100
-"""A progressive JPEG needs about ten; each further one costs a pass over all pixels."""
+"""A progressive JPEG has about ten scans. Each one costs a pass over all pixels."""
 FLAT = 4
-"""Levels of brightness, of 255, that compression alone makes of an even ground."""
+"""Brightness difference, of 255, that compression alone causes in a flat area."""
 FRAMES_TRIED = 12
-"""How far into an animation a frame that shows something is looked for."""
+"""Frames of an animation that are searched for one that is not flat."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedPicture:
-    """A picture that decoded well: its facts, and its pixels as an RGB image."""
+    """A decoded picture: its facts and an RGB image."""
 
     facts: PictureFacts
     rgb: Image.Image
@@ -42,17 +41,17 @@ class CheckedPicture:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPicture:
-    """A picture that decoded well: its facts, and a model's input made of it."""
+    """A decoded picture: its facts and a model's input."""
 
     facts: PictureFacts
     pixels: Pixels
 
 
 def difference_hash(rgb: Image.Image) -> int:
-    """256 bits of where the picture grows clearly brighter to the right, from the top left on.
+    """A 256-bit difference hash (dHash): a bit is set where brightness rises to the right.
 
-    Equal for copies that differ in size and compression, near for small changes; the number of
-    bits in which two differ is their distance. After Neal Krawetz, Kind of Like That, 2013.
+    The Hamming distance of two hashes is small for copies that differ in size and compression.
+    Source: Neal Krawetz, Kind of Like That, 2013.
 
     >>> difference_hash(Image.new("RGB", (8, 8), "red"))
     0
@@ -74,11 +73,11 @@ def digest_of(data: bytes) -> Digest:
 def check_picture(
     data: bytes, limits: PictureLimits | None = None, least_side: int | None = None
 ) -> CheckedPicture:
-    """The picture in these bytes, upright RGB, at most ``WORKING_PIXELS`` large.
+    """The decoded picture, rotated as in EXIF, RGB, of at most ``WORKING_PIXELS`` pixels.
 
-    With ``least_side`` it is decoded as small as is cheap, both sides at least so long where
-    the picture's are. Raises ``InvalidPicture`` for anything else, whatever the decoder makes
-    of it.
+    With ``least_side`` it is reduced as far as is cheap; a side is not reduced below that length.
+    Raises ``InvalidPicture`` for bytes that are not an accepted picture, whatever the decoder
+    raises.
     """
     limits = limits or PictureLimits()
     _check_bytes(data, limits)
@@ -97,13 +96,13 @@ def check_picture(
 
 
 def prepare_picture(data: bytes, limits: PictureLimits, spec: PreprocessSpec) -> PreparedPicture:
-    """The picture in these bytes as a model looks at it; raises ``InvalidPicture``."""
+    """The decoded and preprocessed picture; raises ``InvalidPicture``."""
     checked = check_picture(data, limits, spec.least_side)
     return PreparedPicture(checked.facts, preprocess(checked.rgb, spec))
 
 
 def shrink(picture: Image.Image, side: int) -> bytes:
-    """A WebP of the picture, its longer side at most ``side`` pixels, never enlarged."""
+    """A WebP of the picture with a longer side of at most ``side`` pixels, never enlarged."""
     small = picture.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     out = io.BytesIO()
@@ -141,7 +140,7 @@ def _not_accepted(data: bytes) -> str:
 
 
 def _foreign_format(data: bytes) -> str:
-    """What refused bytes look like, for the message."""
+    """What the refused bytes look like, for the message."""
     signatures = {
         b"BM": "a BMP file",
         b"II*\x00": "a TIFF file",
@@ -168,13 +167,12 @@ def _reason(failure: Exception) -> str:
 def _decode(picture: Image.Image, data: bytes, least_side: int | None) -> CheckedPicture:
     fmt, full = picture.format or "", picture.size
     if fmt == "JPEG" and picture.mode != "CMYK":
-        # Lets libjpeg skip detail that nothing here looks at; never below twice a megapixel side.
+        # libjpeg skips detail that is not needed; both sides keep at least this length.
         side = least_side or 2048
         picture.draft("RGB", (side, side))
-    frame = _telling_frame(picture)
+    frame = _first_informative_frame(picture)
     upright = ImageOps.exif_transpose(frame)
-    turned = upright.size != frame.size and upright.size == frame.size[::-1]
-    width, height = full[::-1] if turned else full
+    width, height = _upright_size(full, frame.size, upright.size)
     rgb = _at_working_size(_as_rgb(upright), least_side)
     facts = PictureFacts(
         digest=digest_of(data),
@@ -187,8 +185,16 @@ def _decode(picture: Image.Image, data: bytes, least_side: int | None) -> Checke
     return CheckedPicture(facts, rgb)
 
 
-def _telling_frame(picture: Image.Image) -> Image.Image:
-    """The first frame, or of an animation that opens with one flat colour, the next that shows."""
+def _upright_size(
+    full: tuple[int, int], decoded: tuple[int, int], upright: tuple[int, int]
+) -> tuple[int, int]:
+    """The full size after EXIF rotation; the decoded frame may be smaller than the picture."""
+    turned = upright != decoded and upright == decoded[::-1]
+    return full[::-1] if turned else full
+
+
+def _first_informative_frame(picture: Image.Image) -> Image.Image:
+    """The first frame, or the next that is not flat if an animation begins with one colour."""
     picture.load()
     frames: int = getattr(picture, "n_frames", 1)
     if frames == 1 or not _is_flat(picture):
@@ -217,7 +223,7 @@ def _as_rgb(picture: Image.Image) -> Image.Image:
 
 
 def _from_16_bit(picture: Image.Image) -> Image.Image:
-    """Grey of 16 bits a pixel, scaled down; plain conversion would clip it to white."""
+    """16-bit grey scaled to 8 bits; Pillow's own conversion would clip it to white."""
     grey = np.asarray(picture).astype(np.float32)
     return Image.fromarray((grey / 257.0).clip(0, 255).astype(np.uint8)).convert("RGB")
 

@@ -1,13 +1,12 @@
-"""Pictures checked and prepared apart from the process that encodes them.
+"""Decoding and preprocessing of pictures in processes of their own.
 
 ``python -m hybrid_search.images.decoder_pool`` answers requests from its standard input until that
-ends, so no decoder outlives its parent, however the parent is ended. It imports Pillow and numpy
-alone: it starts in a fifth of a second and takes 40 MB, where ``multiprocessing`` would import the
-main program again in every process. A decoder that is killed takes one picture with it, which is
-known.
+is closed, so no decoder outlives its parent. It imports Pillow and numpy only: it starts in a fifth
+of a second and takes 40 MB, where ``multiprocessing`` would import the main program again. If a
+decoder is killed, only the picture that it was decoding is affected.
 
-What goes through the pipes is framed: a length, a JSON object of that length, and after it the
-bytes whose number the object tells. Nothing that is read can be more than bytes and numbers.
+A message on the pipes is a length, a JSON object of that length, and as many bytes as the object's
+``bytes`` says. A compromised decoder can thus return nothing but JSON and bytes.
 """
 
 from __future__ import annotations
@@ -33,54 +32,56 @@ from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 from hybrid_search.images.decode import PreparedPicture, prepare_picture
 
 FEW = 8
-"""So many pictures are decoded sooner than a process has started."""
+"""Up to this many pictures are decoded faster than a process starts."""
 _LENGTH = struct.Struct(">I")
-_LONGEST = 1 << 16
-"""Bytes of a frame's JSON object."""
-_LARGEST = 1 << 30
-"""Bytes after it."""
+_MAX_HEADER = 1 << 16
+"""Limit on the bytes of a message's JSON object."""
+_MAX_DATA = 1 << 30
+"""Limit on the bytes after it."""
 
 
 class Decoders:
-    """Decodes pictures side by side: many in processes, a few in threads of this one.
+    """A pool of decoders: large batches are decoded in processes, small ones in threads.
 
     Processes start with the first large batch and stay until ``close``.
     """
 
     def __init__(self, limits: PictureLimits, workers: int = 2, *, apart: bool = False) -> None:
-        """``apart`` is for a service: no picture is decoded in this process, however few."""
+        """With ``apart``, as in the service, no picture is decoded in this process."""
         self._limits = limits
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         self._few = 0 if apart else FEW
         self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
 
     def prepare(self, pictures: list[bytes], spec: PreprocessSpec) -> list[Future[PreparedPicture]]:
-        """What becomes of each picture, later, in their order.
+        """A future for each picture, in their order.
 
-        A result raises ``InvalidPicture`` for bytes that are none, for a picture at which
-        decoders ended twice, and for one that takes longer than the limit.
+        A future raises ``InvalidPicture`` for bytes that are not an accepted picture, for a picture
+        that ended two decoders, and for one that exceeds the time limit.
         """
-        work = self._apart if len(pictures) > self._few else prepare_picture
+        work = self._decode_apart if len(pictures) > self._few else prepare_picture
         return [self._threads.submit(work, data, self._limits, spec) for data in pictures]
 
     def pixels(self, picture: bytes, spec: PreprocessSpec) -> Pixels:
-        """One picture as a model looks at it; raises as the results of ``prepare`` do."""
+        """The model's input for one picture; raises as the futures of ``prepare`` do."""
         return self.prepare([picture], spec)[0].result().pixels
 
     def close(self) -> None:
-        """Drop what has not begun, finish what has, and end the processes."""
+        """Cancel what has not begun, wait for the rest, and end the processes."""
         self._threads.shutdown(cancel_futures=True)
         while not self._idle.empty():
             self._idle.get().close()
 
-    def _apart(self, data: bytes, limits: PictureLimits, spec: PreprocessSpec) -> PreparedPicture:
-        # A decoder may be killed for memory that something else took: a fresh one tries again.
-        for start in (self._waiting, self._fresh):
-            process = start()
+    def _decode_apart(
+        self, data: bytes, limits: PictureLimits, spec: PreprocessSpec
+    ) -> PreparedPicture:
+        # Other processes may have used up the memory: a new decoder tries again.
+        for take in (self._idle_process, self._new_process):
+            process = take()
             try:
                 answer = process.ask(data, limits, spec)
             except (OSError, EOFError, ValueError, TypeError, KeyError):
-                end = process.close()
+                exit_code = process.close()
                 if process.too_slow:
                     raise InvalidPicture(_too_slow(limits)) from None
                 continue
@@ -88,16 +89,18 @@ class Decoders:
             if isinstance(answer, PreparedPicture):
                 return answer
             raise InvalidPicture(answer)
-        raise InvalidPicture(f"image: two decoders ended at it, the last one with {end}")
+        raise InvalidPicture(
+            f"image: it ended two decoders, the last one with exit code {exit_code}"
+        )
 
-    def _waiting(self) -> _Process:
-        """A process that has nothing to do, or a new one; as many as threads at most."""
+    def _idle_process(self) -> _Process:
+        """An idle process or a new one; there are at most as many as threads."""
         try:
             return self._idle.get_nowait()
         except queue.Empty:
-            return self._fresh()
+            return self._new_process()
 
-    def _fresh(self) -> _Process:
+    def _new_process(self) -> _Process:
         return _Process(self._limits.decode_mb)
 
 
@@ -105,14 +108,14 @@ class _Process:
     """One decoding process. Not safe to share between threads."""
 
     def __init__(self, memory_mb: int) -> None:
-        # Decoders warn of what strangers' pictures hold: that is not for the log of a service.
+        # Warnings about the content of uploaded pictures do not belong into the service's log.
         options = ["-P", "-W", "ignore", "-m", "hybrid_search.images.decoder_pool", str(memory_mb)]
         command = [sys.executable, *options]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         self.too_slow = False
-        """Whether it was ended for the time that a picture took."""
+        """Whether it was killed because a picture exceeded the time limit."""
         try:
-            # In a group of its own Ctrl-C reaches only the parent, which then closes its input.
+            # In a process group of its own it does not get Ctrl-C; the parent closes its input.
             self._child = subprocess.Popen(  # noqa: S603  the command is this program
                 command,
                 stdin=subprocess.PIPE,
@@ -126,41 +129,41 @@ class _Process:
     def ask(
         self, data: bytes, limits: PictureLimits, spec: PreprocessSpec
     ) -> PreparedPicture | str:
-        """The answer, or the reason for none.
+        """The decoded picture, or the reason why it was refused.
 
-        Raises ``OSError``, ``EOFError``, or what no answer of ours would, where the process has
-        ended.
+        Raises ``OSError``, ``EOFError``, ``ValueError``, ``TypeError`` or ``KeyError`` if the
+        process ended or answered with something else.
         """
         requests, answers = self._child.stdin, self._child.stdout
         if requests is None or answers is None:
             raise EOFError
-        timer = threading.Timer(limits.decode_seconds, self._end)
+        timer = threading.Timer(limits.decode_seconds, self._kill)
         timer.start()
         try:
-            told = {"limits": asdict(limits), "spec": asdict(spec)}
-            _write(requests, told, data)
+            header = {"limits": asdict(limits), "spec": asdict(spec)}
+            _write(requests, header, data)
             return _answer_of(*_read(answers))
         finally:
             timer.cancel()
 
     def close(self) -> int:
-        """Let the process end; its exit code, or the negative number of the signal."""
+        """Wait for the process to end; returns its exit code, or minus the number of the signal."""
         with suppress(OSError):
             self._child.communicate()
         return self._child.returncode
 
-    def _end(self) -> None:
+    def _kill(self) -> None:
         self.too_slow = True
         self._child.kill()
 
 
 def answer_all(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """A ``PreparedPicture``, or the reason for none, for each request until they end."""
+    """Answer each request with a decoded picture or a refusal, until the requests end."""
     with suppress(EOFError, BrokenPipeError):
         while True:
-            told, data = _read(requests)
-            limits = PictureLimits(**told["limits"])
-            spec = PreprocessSpec(**told["spec"])
+            header, data = _read(requests)
+            limits = PictureLimits(**header["limits"])
+            spec = PreprocessSpec(**header["spec"])
             try:
                 prepared = prepare_picture(data, limits, spec)
             except InvalidPicture as failure:
@@ -170,30 +173,31 @@ def answer_all(requests: IO[bytes], answers: IO[bytes]) -> None:
                 _write(answers, {"facts": facts, "shape": pixels.shape}, pixels.tobytes())
 
 
-def _answer_of(told: dict[str, Any], pixels: bytes) -> PreparedPicture | str:
-    if "refused" in told:
-        return str(told["refused"])
-    shaped = np.frombuffer(pixels, np.uint8).reshape(told["shape"])
-    return PreparedPicture(PictureFacts(**told["facts"]), shaped)
+def _answer_of(header: dict[str, Any], pixels: bytes) -> PreparedPicture | str:
+    if "refused" in header:
+        return str(header["refused"])
+    shaped = np.frombuffer(pixels, np.uint8).reshape(header["shape"])
+    return PreparedPicture(PictureFacts(**header["facts"]), shaped)
 
 
-def _write(pipe: IO[bytes], told: dict[str, Any], data: bytes) -> None:
-    header = orjson.dumps({**told, "bytes": len(data)})
-    pipe.write(_LENGTH.pack(len(header)))
-    pipe.write(header)
+def _write(pipe: IO[bytes], header: dict[str, Any], data: bytes) -> None:
+    encoded = orjson.dumps({**header, "bytes": len(data)})
+    pipe.write(_LENGTH.pack(len(encoded)))
+    pipe.write(encoded)
     pipe.write(data)
     pipe.flush()
 
 
 def _read(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes]:
-    told = orjson.loads(_exactly(pipe, _LENGTH.unpack(_exactly(pipe, 4, 4))[0], _LONGEST))
-    return told, _exactly(pipe, told["bytes"], _LARGEST)
+    length = _LENGTH.unpack(_read_exactly(pipe, _LENGTH.size, _LENGTH.size))[0]
+    header = orjson.loads(_read_exactly(pipe, length, _MAX_HEADER))
+    return header, _read_exactly(pipe, header["bytes"], _MAX_DATA)
 
 
-def _exactly(pipe: IO[bytes], count: int, most: int) -> bytes:
-    """So many bytes; raises ``EOFError`` where the pipe ends, ``ValueError`` above the most."""
-    if not 0 <= count <= most:
-        raise ValueError(f"a frame of {count:,} bytes, the limit is {most:,}")
+def _read_exactly(pipe: IO[bytes], count: int, limit: int) -> bytes:
+    """``count`` bytes; raises ``EOFError`` at the end and ``ValueError`` above the limit."""
+    if not 0 <= count <= limit:
+        raise ValueError(f"a message of {count:,} bytes, the limit is {limit:,}")
     data = pipe.read(count)
     if len(data) < count:
         raise EOFError
@@ -201,12 +205,12 @@ def _exactly(pipe: IO[bytes], count: int, most: int) -> bytes:
 
 
 def _too_slow(limits: PictureLimits) -> str:
-    return f"image: takes more than {limits.decode_seconds:g} s to decode, the limit"
+    return f"image: decoding takes longer than the limit of {limits.decode_seconds:g} s"
 
 
 def _limit_this_process(memory_mb: int) -> None:
-    """No more memory than that, and no file: a decoder that is led astray can do little."""
-    # Not on every system; there the other limits hold.
+    """Limit memory and forbid writing files, in case a picture exploits the decoder."""
+    # Not available on every system; the other limits still apply.
     import resource  # noqa: PLC0415
 
     with suppress(ValueError, OSError):

@@ -1,7 +1,7 @@
-"""Copies of a picture: the same bytes, or the same picture in another size or compression.
+"""Duplicates of a picture: the same bytes, or the same picture in another size or compression.
 
-What looks alike to a model is no copy yet: its nearest neighbours are compared once more by a
-hash of their brightness, which small differences in content change.
+The candidates are the nearest neighbours of its vector. They are compared once more by a
+difference hash of their brightness, because pictures with similar vectors can differ in content.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from hybrid_search.core.ports import Catalog, PictureStore, VectorIndex
 from hybrid_search.images.decode import difference_hash
 
 NEIGHBOURS = 50
-"""How many of the nearest are compared."""
+"""Nearest neighbours that are compared."""
 NEAR = 5
-"""Bits of 256 that may differ: 9 of 10 copies made smaller and compressed differ by no more."""
+"""Hamming distance of 256 bits; 9 of 10 resized and recompressed copies are within it."""
 ALIKE = 0.9
-"""Cosine below which nothing is a copy: another colour leaves the brightness as it was."""
+"""Least cosine of a duplicate: a change of colour alone does not change the hash."""
 _SIDE = 384
 
 Band = Literal["identical", "near"]
-"""The same bytes, or the same picture to the eye."""
+"""The same bytes, or the same picture in another size or compression."""
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A copy of a picture."""
+    """An asset whose picture duplicates another one."""
 
     stored: StoredAsset
     band: Band
     similarity: float
     """Cosine of the two vectors."""
     distance: int
-    """Bits of 256 in which the hashes of brightness differ."""
+    """Hamming distance of the two difference hashes, of 256 bits."""
 
 
 class Duplicates:
-    """Finds copies of indexed pictures. Safe to call from several threads."""
+    """Finds duplicates of indexed pictures. Safe to call from several threads."""
 
     def __init__(self, catalog: Catalog, pictures: PictureStore) -> None:
         self._catalog = catalog
@@ -51,17 +51,17 @@ class Duplicates:
         self._hashes: LRUCache[Digest, int] = LRUCache(10_000)
 
     def of(self, stored: StoredAsset, index: VectorIndex) -> list[Duplicate]:
-        """Live assets with a copy of its picture, identical ones first, then the nearest.
+        """Live assets with a duplicate of the asset's picture; none for an asset without a picture.
 
-        Of several at the same distance the most similar comes first; none where the asset has no
-        picture. ``index`` is that of pictures.
+        Identical ones come first, then by rising distance, then by falling similarity. ``index``
+        is the vector index of pictures.
         """
         vector = index.vector(stored.ordinal)
         if stored.picture is None or vector is None:
             return []
         near = index.search(vector, NEIGHBOURS + 1)
-        alive = self._catalog.live(near.ordinals) - {stored.ordinal}
-        assets = self._catalog.fetch([o for o in near.ordinals if o in alive])
+        live = self._catalog.live(near.ordinals) - {stored.ordinal}
+        assets = self._catalog.fetch([o for o in near.ordinals if o in live])
         similarity = dict(zip(near.ordinals, near.scores, strict=True))
         found = [self._compared(stored, one, similarity[o]) for o, one in assets.items()]
         copies = [one for one in found if one.distance <= NEAR and one.similarity >= ALIKE]
@@ -75,7 +75,7 @@ class Duplicates:
     def _hash(self, digest: Digest) -> int:
         known = self._hashes.get(digest)
         if known is None:
-            # Our own thumbnail, not what was uploaded.
+            # The thumbnail is our own file, so it needs no checks.
             with Image.open(io.BytesIO(self._pictures.thumbnail(digest, _SIDE))) as small:
                 known = difference_hash(small)
             self._hashes[digest] = known
@@ -84,5 +84,5 @@ class Duplicates:
 
 def _digest(stored: StoredAsset) -> Digest:
     if stored.picture is None:
-        raise IndexCorrupt(f"vectors: {stored.asset.id!r} has one, and no picture")
+        raise IndexCorrupt(f"vectors: {stored.asset.id!r} has a vector but no picture")
     return Digest(stored.picture.digest)

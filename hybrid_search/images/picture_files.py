@@ -1,7 +1,7 @@
-"""Pictures out of files that a manifest names: below its folder, of bounded length, or not at all.
+"""Picture files named by a manifest, restricted to its folder and to a maximum size.
 
-A path is looked at when its row is read and again when the bytes are: it may have become
-another file, or none.
+A path is checked when its row is read, and again when its bytes are read, because the file may have
+changed in between.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from hybrid_search.core.errors import InvalidAsset
 
 
 def file_source(root: Path, name: str, max_bytes: int) -> Callable[[], bytes]:
-    """A reader of the file; raises ``InvalidAsset`` for a path that leads elsewhere."""
+    """A function that reads the file.
+
+    Raises ``InvalidAsset`` for a URL, a path outside of ``root``, a missing file, or one of more
+    than ``max_bytes`` bytes. The function raises it if the file has changed so since.
+    """
     if "://" in name:
         raise InvalidAsset(f"image: {name[:100]!r} is a URL; URLs are never fetched")
     try:
@@ -25,31 +29,33 @@ def file_source(root: Path, name: str, max_bytes: int) -> Callable[[], bytes]:
         size = path.stat().st_size if exists else 0
     except (OSError, RuntimeError, ValueError) as failure:
         # A loop of links is a RuntimeError before Python 3.13.
-        raise InvalidAsset(f"image: {name[:100]!r} is no path: {_why(failure)}") from None
+        raise InvalidAsset(
+            f"image: {name[:100]!r} is an invalid path: {_reason(failure)}"
+        ) from None
     if not inside:
-        raise InvalidAsset(f"image: {name[:100]!r} leads out of the manifest's folder")
+        raise InvalidAsset(f"image: {name[:100]!r} is outside of the manifest's folder")
     if not exists:
         raise InvalidAsset(f"image: no file at {name[:100]!r}")
     check_length(size, max_bytes)
-    return lambda: _bounded(path, max_bytes)
+    return lambda: _read_bounded(path, max_bytes)
 
 
-def _why(failure: Exception) -> str:
+def _reason(failure: Exception) -> str:
     return (getattr(failure, "strerror", None) or str(failure))[:200]
 
 
 def check_length(size: int, max_bytes: int) -> None:
-    """Raise ``InvalidAsset`` for a picture of more bytes than the limit."""
+    """Raise ``InvalidAsset`` for a picture of more than ``max_bytes`` bytes."""
     if size > max_bytes:
         raise InvalidAsset(f"image: {size:,} bytes, the limit is {max_bytes:,}")
 
 
-def _bounded(path: Path, max_bytes: int) -> bytes:
-    """The file's bytes. It may have become another since it was looked at: longer, or a pipe."""
+def _read_bounded(path: Path, max_bytes: int) -> bytes:
+    """The file's bytes; it may have become longer, or a pipe, since it was checked."""
     link = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(link, "rb") as file:  # noqa: PTH123  a descriptor has no path
         if not stat.S_ISREG(os.fstat(link).st_mode):
-            raise InvalidAsset(f"image: {path.name[:100]!r} is no file any more")
+            raise InvalidAsset(f"image: {path.name[:100]!r} is no longer a regular file")
         data = file.read(max_bytes + 1)
     check_length(len(data), max_bytes)
     return data

@@ -1,4 +1,4 @@
-"""Pictures as files named by the hash of their content."""
+"""A picture store in a folder: files named by the hash of their content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hybrid_search.images.decode import check_picture, digest_of, shrink
 
 
 class FolderPictures:
-    """A ``PictureStore`` in two folders: originals, and thumbnails that can be made again."""
+    """A ``PictureStore`` in two folders: originals, and thumbnails as a cache."""
 
     def __init__(self, folder: Path, limits: PictureLimits) -> None:
         self._originals = folder / "originals"
@@ -20,7 +20,7 @@ class FolderPictures:
         self._limits = limits
 
     def put(self, digest: Digest, data: bytes) -> None:
-        """Keep the bytes; durable when the call returns. Known content is left as it is."""
+        """See ``PictureStore.put``."""
         path = self._path(digest)
         if path.exists():
             return
@@ -28,7 +28,7 @@ class FolderPictures:
         write_whole(path, data)
 
     def read(self, digest: Digest) -> bytes:
-        """The bytes; raises ``IndexCorrupt`` when they are missing, or not what was kept."""
+        """See ``PictureStore.read``."""
         try:
             data = self._path(digest).read_bytes()
         except FileNotFoundError:
@@ -44,11 +44,11 @@ class FolderPictures:
         return data
 
     def remove(self, digest: Digest) -> None:
-        """Forget the bytes; unknown ones are no error."""
+        """Delete the bytes; an unknown digest is no error."""
         self._path(digest).unlink(missing_ok=True)
 
     def thumbnail(self, digest: Digest, side: int) -> bytes:
-        """A WebP whose longer side is at most ``side`` pixels, made once and kept."""
+        """See ``PictureStore.thumbnail``."""
         path = self._thumbnails / digest[:2] / f"{digest}.{side}.webp"
         if path.exists():
             return path.read_bytes()
@@ -57,7 +57,7 @@ class FolderPictures:
             make_folder(path.parent)
             write_whole(path, data)
         except (EngineFailure, StorageFull):
-            # A reader may sit on a read-only volume; the thumbnail is then made each time.
+            # On a read-only volume the thumbnail is created each time.
             return data
         return data
 

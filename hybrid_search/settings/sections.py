@@ -243,7 +243,7 @@ class ChallengerSection(Section):
 
 
 class FeedbackSection(Section):
-    """The log of searches and clicks. It holds nothing about persons and is off by default."""
+    """The log of searches and clicks. It does not identify users and is off by default."""
 
     log: bool = False
     """Whether searches that ask for it, and clicks on their hits, are stored in the catalog."""

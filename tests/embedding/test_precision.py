@@ -58,7 +58,7 @@ def test_model_below_the_cosine_stays_in_fp32(
     model, loads = settle(choose("auto"))
     assert (model.dtype, loads) == (torch.float32, 2)
     assert {value.dtype for value in model.network.state_dict().values()} == {torch.float32}
-    with pytest.raises(InvalidConfig, match=r"embedding\.precision = 'bf16'.*wanted is 1\.1"):
+    with pytest.raises(InvalidConfig, match=r"embedding\.precision = 'bf16'.*it must be 1\.1"):
         settle(choose("bf16"))
 
 

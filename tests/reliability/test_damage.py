@@ -89,7 +89,7 @@ def test_reader_works_with_a_damaged_segment(copied: Settings, whole: tuple[Path
     with open_engine(copied, maintenance="thread") as engine:
         assert answers(engine) == whole[1]
         assert (
-            "rows.npy is not what was written"
+            "rows.npy does not match its checksum"
             in engine.serving.store.picture_vectors.describe().trouble
         )
 

@@ -217,7 +217,7 @@ def test_snapshot_is_complete_during_writes(copied: Settings, tmp_path: Path) ->
 def test_damaged_snapshot_is_not_restored(copied: Settings, tmp_path: Path) -> None:
     snapshot(copied, tmp_path / "kept")
     flip(next((tmp_path / "kept").glob("generations/*/lexical/*.term")), 9)
-    with pytest.raises(IndexCorrupt, match="term is not what was written"):
+    with pytest.raises(IndexCorrupt, match="term does not match its checksum"):
         restore(load_settings(tmp_path / "back"), tmp_path / "kept")
     assert not (tmp_path / "back").exists()
 
