@@ -30,7 +30,7 @@ class Example:
 
 
 NO_MATCH = 0.1
-"""Below this confidence nothing was found that stands out from chance."""
+"""Below this confidence of every list, there is no good match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ FusionMethod = Literal[
     "combsum",
     "combmnz",
 ]
-"""How lists become one: reciprocal rank fusion by evidence, the plain form, and other dialects."""
+"""Fusion methods: reciprocal rank fusion with and without confidence, and others."""
 
 FUSION_METHODS: tuple[FusionMethod, ...] = get_args(FusionMethod)
 """All of them, the default first."""
@@ -113,7 +113,7 @@ class Query:
     fusion: FusionSettings | None = None
     """``None`` asks for the configured settings."""
     reuse: str | None = None
-    """The token of an answer to the same search: its candidates are fused anew, not looked for."""
+    """The token of an earlier result of the same search, whose candidates are fused again."""
     min_similarity: float | None = None
     """Cosine below which pictures are no candidates."""
     sort: Sort | None = None
@@ -126,4 +126,4 @@ class Query:
     log: bool = False
     """Whether the search is kept in the log, where there is one."""
     explain: bool = False
-    """Whether hits say what each list gave them; highlights too."""
+    """Whether hits have their contributions by list; includes highlights."""

@@ -1,6 +1,6 @@
 """Assets out of files: JSONL, CSV and Parquet manifests, and bare folders of pictures.
 
-A row that cannot be read is reported and passed over; it never stops the rest. Pictures are
+A row that cannot be read is skipped and reported; it does not stop the others. Pictures are
 named by paths below the manifest's folder; nothing outside it is read, nothing is fetched.
 Memory is bounded by a row, never by what a file says of itself: lines, records, columns and the
 values of a batch have limits.
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A row that was passed over: its id or its place, and why."""
+    """A skipped row: its id or its position, and the reason."""
 
     id: str
     reason: str
@@ -152,7 +152,7 @@ def _jsonl_lines(file: BinaryIO, longest: int) -> Iterator[tuple[str, Any]]:
 
 
 def _lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
-    """Lines without their end; of one longer than ``longest`` bytes the rest is passed over."""
+    """Lines without line ends; the part beyond ``longest`` bytes is dropped."""
     while line := file.readline(longest + 2):
         yield line.rstrip(b"\r\n")
         while len(line) == longest + 2 and not line.endswith(b"\n"):

@@ -134,7 +134,7 @@ def _by_similarity(
     count = known.vectors if among is None else among
     why = (
         f"similarity up to {best:.3f}, {(best - mean) / max(deviation, 1e-9):.1f} deviations above"
-        f" the {mean:.3f} usual here; {expected_best(count):.1f} come by chance"
+        f" the baseline of {mean:.3f}; {expected_best(count):.1f} are expected of unrelated vectors"
     )
     confidences = confidence_of_similarities(part.scores, mean, deviation, count)
     return replace(part, confidences=confidences, evidence=why)

@@ -144,7 +144,7 @@ class Fusion:
         self.scores *= self.factors
 
     def gains(self, part: CandidateList) -> NDArray[np.float64]:
-        """``(settings, k)``: what the list gives to each of its candidates, before any factor."""
+        """Contributions of a list to its n candidates, ``(settings, n)``, before lift."""
         constants = np.array([[one.rank_constant] for one in self._settings])
         gain = gains(self._method, part.scores, constants, self._weights(part.name)[:, None])
         if self._method == "confident_rrf" and part.confidences is not None:
@@ -205,7 +205,7 @@ class Fusion:
 def contributions(
     rows: Sequence[int], lifts: Sequence[float], retrieved: Retrieved, settings: FusionSettings
 ) -> list[tuple[Contribution, ...]]:
-    """What each list gave to the candidates in these rows; with -1, to one that is none.
+    """Contributions of each list to the candidates in ``rows``; -1 is no candidate.
 
     The parts of a candidate, which have its lift in them, add up to its score. Ranks and gains are
     computed once a list, not once a candidate.

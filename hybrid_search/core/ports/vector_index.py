@@ -66,8 +66,8 @@ class VectorIndex(Protocol):
     """Nearest neighbours by cosine over unit vectors, under concurrent writes.
 
     An index has a segment, which never changes, and a write buffer for what came since. A write is
-    visible when the call returns and is lost with the process until a segment is written: whoever
-    opens the index replays the catalog's operations after ``watermark``. A search sees one
+    visible when the call returns and is lost with the process until a segment is written: a process
+    that opens the index replays the catalog's operations after ``watermark``. A search sees one
     snapshot from begin to end.
     """
 

@@ -99,7 +99,7 @@ class IndexMaintenance:
 
 
 class MaintenanceRunner(Protocol):
-    """Runs the maintenance of several indexes when it is told of writes."""
+    """Runs the maintenance of several indexes after writes."""
 
     @property
     def failure(self) -> str:
