@@ -16,7 +16,7 @@ Absence = Literal["not_matched", "below_window"]
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one list gave to one hit."""
+    """Contribution of one list to one hit."""
 
     list: ListName
     rank: int | None
@@ -26,7 +26,7 @@ class Contribution:
     weight: float
     """The list's, as it was set."""
     confidence: float
-    """How far the list's word for this hit is believed, 0 to 1."""
+    """Confidence of the hit in this list, 0 to 1."""
     contribution: float
     absent: Absence | None = None
 
@@ -68,8 +68,8 @@ class Hit:
     contributions: tuple[Contribution, ...] = ()
     """Filled when the query asked to explain."""
     lift: float = 1.0
-    """By what its score was raised for the lists that it cannot stand in: a picture without copy
-    has no words. The contributions have it in them."""
+    """Factor of the score for lists that cannot contain the hit, such as words for a picture
+    without text. Contributions include it."""
     team: Team | None = None
     """For whom it counts, where two rankings were mixed."""
 
@@ -103,8 +103,8 @@ class ListReport:
     total: int | None
     plan: str
     confidence: float
-    """How far the list's best candidate is believed, 0 to 1: what its weight is multiplied by. The
-    plain form believes all of it."""
+    """Confidence of the list's best candidate, 0 to 1; always 1 for fusion methods that do not
+    use it."""
     evidence: str
     """Why, in numbers."""
 
@@ -158,7 +158,7 @@ class SearchResult:
     rank_constant: float
     fusion: FusionMethod
     good_match: bool
-    """Whether any list found what stands out from chance."""
+    """Whether any list has a good match."""
     token: str
     """Names the candidates that this answer was fused from."""
     reused: bool

@@ -260,7 +260,7 @@ class Index:
             self.trouble = str(failure)
 
     def _recover(self) -> None:
-        # Whoever wrote was told why the write failed; here it is retried.
+        # The caller has the error of the failed write; this retries it.
         with suppress(SearchError):
             if self.indexer is not None:
                 self.indexer.recover()

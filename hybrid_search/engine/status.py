@@ -67,7 +67,7 @@ class StatusJson(TypedDict):
 
     ``vector`` is the index of pictures, ``copy`` that of copy, ``null`` where it is not embedded;
     ``lacking`` says which lists of a search are absent, and what brings them; ``repaired`` what was
-    found damaged at the start and put right; ``trouble`` why the latest generation could not be
+    found damaged at start-up and repaired; ``trouble`` why the latest generation could not be
     taken over.
     """
 

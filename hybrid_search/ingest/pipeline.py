@@ -1,4 +1,4 @@
-"""The road in: rows -> checked pictures -> embeddings -> catalog -> indexes.
+"""The ingest pipeline: rows -> checked pictures -> embeddings -> catalog -> indexes.
 
 A batch is embedded first, then stored in one transaction, then indexed, then acknowledged.
 Whatever is killed in between, nothing acknowledged is lost and nothing is half there: the next
@@ -136,7 +136,7 @@ class Indexer:
     ) -> IngestReport:
         """What became of each row; all that is counted is durable and searchable.
 
-        Of rows with the same id the first counts. ``progress`` is told after each batch.
+        Of rows with the same id the first counts. ``progress`` is called after each batch.
         """
         try:
             return self._ingest(rows, progress)

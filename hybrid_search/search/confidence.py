@@ -38,9 +38,8 @@ def confidence_of_words(
 
     An asset whose name is the query has confidence 1. A text with all words may be about something
     else; each further word makes that less likely. A part of the query counts by a high power of
-    its share, or by how unlikely it is that any of the assets holds so much by chance: all words
-    together say ``information`` nats, so ``assets * exp(-share * information)`` do. Long queries,
-    which nothing matches as a whole, need the latter.
+    its share, or by the expected number of random matches, ``assets * exp(-share * information)``
+    with ``information`` in nats. Long queries, which nothing matches as a whole, need the latter.
 
     >>> confidence_of_words([1.0, 1.0, 0.5], [1, 0, 0], information=8.0, words=2, assets=1000)
     array([1.  , 0.64, 0.02])

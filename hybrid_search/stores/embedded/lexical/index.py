@@ -194,7 +194,7 @@ class TantivyIndex:
 
     @contextmanager
     def _writing(self) -> Iterator[tantivy.IndexWriter]:
-        """The writer; after any failure it begins anew, for it would lose what follows."""
+        """The writer; a new one after any failure, which would lose later writes."""
         if self._read_only:
             raise EngineFailure("lexical: opened for reading only")
         with translated():
