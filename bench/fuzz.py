@@ -2,7 +2,7 @@
 
 Exits with 1 after a 5xx response or if the server died. Pictures come from a folder.
 
-    python bench/fuzz.py --requests 10000 --pictures ../shared/data/odd
+    python bench/fuzz.py --requests 10000 --pictures FOLDER
 """
 
 from __future__ import annotations

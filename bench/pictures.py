@@ -4,7 +4,7 @@ Each picture comes from a folder, or is generated here, and has bytes changed, c
 replaced by those of another. The only valid outcomes are a picture or the error with the reason;
 the count of all others (leaks) must be 0.
 
-    python bench/pictures.py --pictures 12000 --seed 1 --folder ../shared/data/odd
+    python bench/pictures.py --pictures 12000 --seed 1 --folder FOLDER
 """
 
 from __future__ import annotations

@@ -101,6 +101,13 @@ def test_links_lead_to_a_page_and_a_heading(page: Path) -> None:
         assert not anchor or anchor in anchors(linked), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_files_exist(page: Path) -> None:
+    named = r"`((?:bench|docs|fixtures|hybrid_search|tests|tools)/[\w./]+\.(?:md|py|toml))"
+    for path in re.findall(named, page.read_text("utf-8")):
+        assert (ROOT / path).exists(), path
+
+
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
 def test_the_readme_links_every_page(page: Path) -> None:
     assert f"](docs/{page.name})" in (ROOT / "README.md").read_text("utf-8")
