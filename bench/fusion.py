@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from fusion_ways import WAYS, Case, Floats, Way, ndcg, plain
+from fusion_methods import METHODS, Case, Floats, Method, ndcg, plain
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -43,11 +43,12 @@ def main() -> None:
     options = arguments()
     corpora = {folder.name: list(cases(folder, options)) for folder in options.folders}
     scored = {
-        way.name: {name: scores(way, found) for name, found in corpora.items()} for way in WAYS
+        method.name: {name: scores(method, found) for name, found in corpora.items()}
+        for method in METHODS
     }
     report = {
-        "by query": {w.name: by_query(w, corpora, scored[w.name]) for w in WAYS},
-        "by source": {w.name: by_source(w, corpora, scored[w.name]) for w in WAYS},
+        "by query": {m.name: by_query(m, corpora, scored[m.name]) for m in METHODS},
+        "by source": {m.name: by_source(m, corpora, scored[m.name]) for m in METHODS},
     }
     if options.json:
         print(json.dumps({**report, "cost_us": cost(corpora)}, indent=2))
@@ -116,29 +117,31 @@ Scored = dict[str, Floats]
 """nDCG of every case of a corpus, by parameter choice."""
 
 
-def scores(way: Way, found: list[Case]) -> Scored:
+def scores(method: Method, found: list[Case]) -> Scored:
     """Return the nDCG of every case for every parameter choice of the method."""
     return {
         name: np.array([ndcg(case, rank(case)) for case in found])
-        for name, rank in track(way.tried.items(), way.name, disable=len(way.tried) < 2)
+        for name, rank in track(
+            method.choices.items(), method.name, disable=len(method.choices) < 2
+        )
     }
 
 
 def by_query(
-    way: Way, corpora: dict[str, list[Case]], scored: dict[str, Scored]
+    method: Method, corpora: dict[str, list[Case]], scored: dict[str, Scored]
 ) -> dict[str, float]:
     """Return the mean of five folds by corpus: parameters are chosen on four, measured on one."""
-    return {n: float(held_out(way, found, scored[n]).mean()) for n, found in corpora.items()}
+    return {n: float(held_out(method, found, scored[n]).mean()) for n, found in corpora.items()}
 
 
-def held_out(way: Way, found: list[Case], scored: Scored) -> Floats:
+def held_out(method: Method, found: list[Case], scored: Scored) -> Floats:
     """Return the nDCG of each case under parameters that were chosen without it."""
     order, result = np.random.default_rng(0).permutation(len(found)), np.zeros(len(found))
     for start in range(FOLDS):
         part = order[start::FOLDS]
         rest = np.setdiff1d(order, part)
-        if way.learnt is not None:
-            rank = way.learnt([found[place] for place in rest])
+        if method.train is not None:
+            rank = method.train([found[place] for place in rest])
             result[part] = [ndcg(found[place], rank(found[place])) for place in part]
         else:
             best = max(scored, key=lambda name: float(scored[name][rest].sum()))
@@ -147,18 +150,19 @@ def held_out(way: Way, found: list[Case], scored: Scored) -> Floats:
 
 
 def by_source(
-    way: Way, corpora: dict[str, list[Case]], scored: dict[str, Scored]
+    method: Method, corpora: dict[str, list[Case]], scored: dict[str, Scored]
 ) -> dict[str, float]:
     """Return the mean by corpus; parameters are chosen on the other corpora, equally weighted."""
     result = {}
     for name, found in corpora.items() if len(corpora) > 1 else ():
         others = [other for other in corpora if other != name]
-        if way.learnt is not None:
-            rank = way.learnt([case for other in others for case in corpora[other]])
+        if method.train is not None:
+            rank = method.train([case for other in others for case in corpora[other]])
             result[name] = float(np.mean([ndcg(case, rank(case)) for case in found]))
         else:
             best = max(
-                way.tried, key=lambda tried: sum(float(scored[o][tried].mean()) for o in others)
+                method.choices,
+                key=lambda choice: sum(float(scored[o][choice].mean()) for o in others),
             )
             result[name] = float(scored[name][best].mean())
     return result
@@ -186,9 +190,9 @@ def show(title: str, measured: dict[str, dict[str, float]], corpora: dict[str, l
     for name, found in corpora.items():
         table.add_column(f"{name}\n{len(found)}", justify="right")
     table.add_column("mean", justify="right")
-    for way, by_corpus in measured.items():
+    for method, by_corpus in measured.items():
         cells = [f"{by_corpus[name]:.3f}" for name in corpora]
-        table.add_row(way, *cells, f"{np.mean(list(by_corpus.values())):.3f}")
+        table.add_row(method, *cells, f"{np.mean(list(by_corpus.values())):.3f}")
     console.print(table)
 
 
@@ -198,10 +202,10 @@ def show_types(name: str, found: list[Case]) -> None:
     table = Table(title=f"{name}, nDCG@10 by type", box=None, header_style="bold")
     for column in ("method", *types, "all"):
         table.add_column(column, justify="left" if column == "method" else "right")
-    for way in WAYS:
-        if (rank := plain(way)) is not None:
+    for method in METHODS:
+        if (rank := plain(method)) is not None:
             values = [ndcg(case, rank(case)) for case in found]
-            table.add_row(way.name, *means(values, found, types), f"{np.mean(values):.3f}")
+            table.add_row(method.name, *means(values, found, types), f"{np.mean(values):.3f}")
     console.print(table)
 
 

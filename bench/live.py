@@ -63,11 +63,11 @@ class Corpus:
     rows: Vectors
     kept: int
     """Ordinals up to this one are never deleted: each must be found by its vector."""
-    alive: set[int] = field(default_factory=set)
-    dead: set[int] = field(default_factory=set)
+    live: set[int] = field(default_factory=set)
+    deleted: set[int] = field(default_factory=set)
 
-    def live(self) -> LiveVectors:
-        ordinals = np.array(sorted(self.alive), np.int64)
+    def vectors(self) -> LiveVectors:
+        ordinals = np.array(sorted(self.live), np.int64)
 
         def portions() -> Iterator[tuple[Ordinals, Vectors]]:
             for start in range(0, len(ordinals), PORTION):
@@ -112,8 +112,8 @@ def run(count: int, writes: int) -> dict[str, Any]:
             "p50": round(float(np.median(visible)), 2),
             "worst": round(max(visible), 2),
         },
-        "sealed": facts.segment,
-        "tail": facts.write_buffer,
+        "segment": facts.segment,
+        "write_buffer": facts.write_buffer,
     }
 
 
@@ -139,19 +139,19 @@ def search(
 ) -> None:
     chance = np.random.default_rng(place)
     while not done.is_set():
-        own, dead = int(chance.integers(1, corpus.kept + 1)), set(corpus.dead)
+        own, deleted = int(chance.integers(1, corpus.kept + 1)), set(corpus.deleted)
         wall, cpu = time.perf_counter(), time.thread_time()
         found = index.search(corpus.rows[own - 1], TOP).ordinals
         times.cpu.append((time.thread_time() - cpu) * 1000)
         times.wall.append((time.perf_counter() - wall) * 1000)
         times.missed += own not in found
-        if dead & set(found):
-            times.faults.append(f"deleted: {dead & set(found)}")
+        if deleted & set(found):
+            times.faults.append(f"deleted: {deleted & set(found)}")
 
 
 def write(index: FaissIndex, corpus: Corpus, writes: int, visible: list[float]) -> None:
     """Add, replace and delete; merge when due; rebuild after one and two thirds."""
-    first = len(corpus.alive)
+    first = len(corpus.live)
     for start in range(first, first + writes, STEP):
         fresh = np.arange(start + 1, start + 1 + STEP, dtype=np.int64)
         started = time.perf_counter()
@@ -160,13 +160,13 @@ def write(index: FaissIndex, corpus: Corpus, writes: int, visible: list[float]) 
         visible.append((time.perf_counter() - started) * 1000)
         gone = set(range(corpus.kept + start - first + 1, corpus.kept + start - first + 1 + STEP))
         index.remove(map(Ordinal, gone))
-        corpus.alive |= set(fresh.tolist())
-        corpus.alive -= gone
-        corpus.dead |= gone
+        corpus.live |= set(fresh.tolist())
+        corpus.live -= gone
+        corpus.deleted |= gone
         if index.due() == "merge":
             index.merge()
         if start - first in {writes // 3 // STEP * STEP, 2 * writes // 3 // STEP * STEP}:
-            index.rebuild(corpus.live(), [corpus.rows[:50]])
+            index.rebuild(corpus.vectors(), [corpus.rows[:50]])
 
 
 def show(report: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ class Case:
     ideal: float
     ranks: Mapping[ListName, Floats] = field(default_factory=dict)
     scores: Mapping[ListName, Floats] = field(default_factory=dict)
-    believed: Mapping[ListName, Floats] = field(default_factory=dict)
+    confidences: Mapping[ListName, Floats] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -74,7 +74,7 @@ class Case:
             ideal=float((best * discounts(len(best))).sum()),
             ranks={name: columns[0] for name, columns in spread.items()},
             scores={name: columns[1] for name, columns in spread.items()},
-            believed={name: columns[2] for name, columns in spread.items()},
+            confidences={name: columns[2] for name, columns in spread.items()},
         )
 
     @property
@@ -92,10 +92,10 @@ def _spread(part: CandidateList, docs: NDArray[np.int64]) -> tuple[Floats, Float
     """Rank, score and confidence of every candidate; where the list lacks it, inf, nan and 0."""
     at = part.rows
     ranks, scores = np.full(len(docs), np.inf), np.full(len(docs), np.nan)
-    believed = np.zeros(len(docs))
+    confidences = np.zeros(len(docs))
     ranks[at], scores[at] = np.arange(1, len(at) + 1), part.scores
-    believed[at] = 1.0 if part.confidences is None else part.confidences
-    return ranks, scores, believed
+    confidences[at] = 1.0 if part.confidences is None else part.confidences
+    return ranks, scores, confidences
 
 
 def discounts(count: int) -> Floats:
@@ -116,17 +116,17 @@ Rank = Callable[[Case], Floats]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Method:
     """A fusion method: rankers by parameter choice, or a function that learns one."""
 
     name: str
-    tried: Mapping[str, Rank] = field(default_factory=dict)
-    learnt: Callable[[Sequence[Case]], Rank] | None = None
+    choices: Mapping[str, Rank] = field(default_factory=dict)
+    train: Callable[[Sequence[Case]], Rank] | None = None
 
 
-def plain(way: Way) -> Rank | None:
+def plain(method: Method) -> Rank | None:
     """Return the ranker of a method without parameters, otherwise ``None``."""
-    return next(iter(way.tried.values())) if len(way.tried) == 1 else None
+    return next(iter(method.choices.values())) if len(method.choices) == 1 else None
 
 
 # --------------------------------------------------------------------------------- the product
@@ -193,9 +193,9 @@ def by_distribution(case: Case, name: ListName) -> Floats:
     return np.clip((scores - mean) / max(6.0 * deviation, 1e-9) + 0.5, 0.0, 1.0)
 
 
-def by_belief(case: Case, name: ListName) -> Floats:
+def by_confidence(case: Case, name: ListName) -> Floats:
     """Return the confidence as the score."""
-    return case.believed[name]
+    return case.confidences[name]
 
 
 def grid() -> Iterator[dict[ListName, float]]:
@@ -214,7 +214,7 @@ def over_grid(make: Callable[[Mapping[ListName, float]], Rank]) -> dict[str, Ran
     return {str(weights): make(weights) for weights in grid()}
 
 
-# ------------------------------------------------------------------------------------ learnt
+# ------------------------------------------------------------------------------------ learned
 
 
 TREES = {
@@ -228,7 +228,7 @@ TREES = {
 }
 
 
-def learnt(cases: Sequence[Case]) -> Rank:
+def lambda_mart(cases: Sequence[Case]) -> Rank:
     """Train LambdaMART (Burges 2010) on ranks, scores and confidences: 60 trees of 15 leaves."""
     used = [case for case in cases if len(case.docs)]
     rows = lightgbm.Dataset(
@@ -253,26 +253,26 @@ def features(case: Case) -> NDArray[Any]:
     columns = [np.full(len(case.docs), float(case.words))]
     for name in FUSED:
         ranks = case.ranks.get(name, np.full(len(case.docs), np.inf))
-        believed = case.believed.get(name, np.zeros(len(case.docs)))
+        confidences = case.confidences.get(name, np.zeros(len(case.docs)))
         scores = np.nan_to_num(case.scores.get(name, np.zeros(len(case.docs))))
         text = LISTS[name].modality == "text"
         has = case.rows.has_text if text else case.rows.has_picture
-        columns += [1.0 / (30.0 + ranks), believed, scores]
-        columns.append(np.full(len(case.docs), believed.max(initial=0.0)))
+        columns += [1.0 / (30.0 + ranks), confidences, scores]
+        columns.append(np.full(len(case.docs), confidences.max(initial=0.0)))
         columns.append((~has).astype(float))
     return np.column_stack(columns)
 
 
-WAYS = (
-    Way("lexical list alone", {"": served(setting(lists=OF_WORDS))}),
-    Way("vector lists, plain RRF", {"": served(setting(lists=OF_VECTORS))}),
-    Way(
+METHODS = (
+    Method("lexical list alone", {"": served(setting(lists=OF_WORDS))}),
+    Method("vector lists, plain RRF", {"": served(setting(lists=OF_VECTORS))}),
+    Method(
         "vector lists, confident RRF",
         {"": served(replace(CONFIDENT, lists={n: CONFIDENT.lists[n] for n in OF_VECTORS}))},
     ),
-    Way("RRF, k 60", {"": served(setting())}),
-    Way("RRF, k 10", {"": served(setting(k=10.0))}),
-    Way(
+    Method("RRF, k 60", {"": served(setting())}),
+    Method("RRF, k 10", {"": served(setting(k=10.0))}),
+    Method(
         "RRF, weights and k chosen",
         {
             f"{k} {weights}": served(setting("rrf", k, weights=weights))
@@ -280,16 +280,16 @@ WAYS = (
             for weights in grid()
         },
     ),
-    Way(
+    Method(
         "linear, bound to maximum",
         over_grid(lambda weights: summed(by_least_and_best, weights)),
     ),
-    Way("DBSF", over_grid(lambda weights: summed(by_distribution, weights))),
-    Way("linear, confidences", over_grid(lambda weights: summed(by_belief, weights))),
-    Way("confident RRF", {"": served(CONFIDENT)}),
-    Way(
+    Method("DBSF", over_grid(lambda weights: summed(by_distribution, weights))),
+    Method("linear, confidences", over_grid(lambda weights: summed(by_confidence, weights))),
+    Method("confident RRF", {"": served(CONFIDENT)}),
+    Method(
         "confident RRF, weights chosen",
         {str(w): served(setting("confident_rrf", 30.0, weights=w)) for w in grid()},
     ),
-    Way("LambdaMART on the same features", learnt=learnt),
+    Method("LambdaMART on the same features", train=lambda_mart),
 )
