@@ -13,7 +13,7 @@ from hybrid_search.embedding.clip import ClipEmbedder
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import read_assets
-from hybrid_search.relevance.candidate_cache import retrieve
+from hybrid_search.relevance.candidate_cache import Candidates, retrieve
 from hybrid_search.relevance.evaluation import evaluate, read_judgments, read_queries
 from hybrid_search.relevance.measurement import measure
 from hybrid_search.settings.sections import EmbeddingSection
@@ -30,6 +30,8 @@ NOT_THERE = (
     *("보험 청구 절차", "특허 출원 방법", "면접 질문 준비", "건강보험 자격득실 확인서"),
 )
 """Subjects that no asset of the corpus is about."""
+ByType = dict[str, dict[str, float]]
+Measured = dict[str, ByType]
 
 
 @pytest.fixture(scope="module")
@@ -42,27 +44,61 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 
 
 @pytest.fixture(scope="module")
-def measured(engine: Index) -> dict[str, dict[str, dict[str, float]]]:
-    folder = shared("data/dev")
-    modes: tuple[Mode, ...] = ("hybrid", "text", "vector")
-    return {mode: in_mode(engine, folder, mode) for mode in modes}
+def candidates(engine: Index) -> list[Candidates]:
+    """The candidates of every query, retrieved once for all settings that are compared."""
+    folder, usual = shared("data/dev"), engine.settings.fusion.settings()
+    judged = read_judgments(folder / "qrels.txt")
+    return [
+        retrieve(engine.searcher, test, judged.get(test.qid, {}))
+        for test in read_queries(folder / "queries.jsonl", usual)
+    ]
 
 
 @pytest.fixture(scope="module")
-def by_pictures(engine: Index) -> dict[str, dict[str, float]]:
+def measured(engine: Index, candidates: list[Candidates]) -> Measured:
+    """Measures of each mode: hybrid by searches, the others over the candidates."""
+    usual = engine.settings.fusion.settings()
+    return {
+        "hybrid": searched(engine, "hybrid"),
+        "text": measured_by(candidates, restrict(usual, "text")),
+        "vector": measured_by(candidates, restrict(usual, "vector")),
+    }
+
+
+@pytest.fixture(scope="module")
+def by_pictures(engine: Index, candidates: list[Candidates]) -> ByType:
     settings = engine.settings.fusion.settings()
     names: tuple[ListName, ...] = ("text_to_image", "image_to_image")
     alone = replace(settings, lists={name: settings.lists[name] for name in names})
-    return measured_by(engine, shared("data/dev"), alone)
+    return measured_by(candidates, alone)
 
 
-def in_mode(engine: Index, folder: Path, mode: Mode) -> dict[str, dict[str, float]]:
-    return measured_by(engine, folder, restrict(engine.settings.fusion.settings(), mode))
-
-
-def measured_by(engine: Index, folder: Path, lists: FusionSettings) -> dict[str, dict[str, float]]:
+def searched(engine: Index, mode: Mode) -> ByType:
+    """Run a search per query; return the measures by query type."""
+    folder, lists = shared("data/dev"), restrict(engine.settings.fusion.settings(), mode)
     queries = list(read_queries(folder / "queries.jsonl", lists))
     return evaluate(engine.searcher, engine.catalog, queries, folder / "qrels.txt")
+
+
+def measured_by(candidates: list[Candidates], settings: FusionSettings) -> ByType:
+    """Rank the candidates with other settings; return the measures by query type."""
+    tables = measure(candidates, [settings], ["nDCG@10", "R@10"])
+    places = {"all": list(range(len(candidates)))}
+    for place, one in enumerate(candidates):
+        places.setdefault(one.test.type, []).append(place)
+    return {
+        kind: {"n": len(own), **{name: float(t[0, own].mean()) for name, t in tables.items()}}
+        for kind, own in places.items()
+    }
+
+
+def test_candidates_measure_what_searches_measure(
+    engine: Index, candidates: list[Candidates], measured: Measured
+) -> None:
+    again = measured_by(candidates, engine.settings.fusion.settings())
+    for kind, values in again.items():
+        for name, value in values.items():
+            assert measured["hybrid"][kind][name] == pytest.approx(value, abs=1e-4)
 
 
 def test_ingesting_again_changes_and_embeds_nothing(
@@ -79,11 +115,11 @@ def test_ingesting_again_changes_and_embeds_nothing(
     assert engine.catalog.last_sequence() == before
 
 
-def test_all_quoted_phrases_are_found(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+def test_all_quoted_phrases_are_found(measured: Measured) -> None:
     assert measured["hybrid"]["phrase"]["R@10"] == 1.0
 
 
-def test_korean_words_are_found(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+def test_korean_words_are_found(measured: Measured) -> None:
     assert measured["text"]["ko_lex"]["R@10"] >= 0.98
 
 
@@ -108,12 +144,12 @@ def test_korean_tags_find_every_asset_that_has_the_words(engine: Index) -> None:
     assert sum(found) / len(found) >= 0.95
 
 
-def test_brands_are_found_by_words(measured: dict[str, dict[str, dict[str, float]]]) -> None:
+def test_brands_are_found_by_words(measured: Measured) -> None:
     assert measured["text"]["brand"]["R@10"] >= 0.875
 
 
 def test_korean_queries_find_pictures_without_korean_text(
-    measured: dict[str, dict[str, dict[str, float]]],
+    measured: Measured,
 ) -> None:
     assert measured["text"]["ko_xling"]["R@10"] == 0.0
     assert measured["hybrid"]["ko_xling"]["R@10"] > 0.2
@@ -131,13 +167,13 @@ def test_the_embedded_model_finds_pictures_by_meaning_and_by_likeness(
 
 
 def test_copy_semantic_improves_results_without_losses(
-    engine: Index, measured: dict[str, dict[str, dict[str, float]]]
+    engine: Index, candidates: list[Candidates], measured: Measured
 ) -> None:
-    folder, usual = shared("data/dev"), engine.settings.fusion.settings()
+    usual = engine.settings.fusion.settings()
     lists: dict[ListName, ListSettings] = {
         name: part for name, part in usual.lists.items() if name != "copy_semantic"
     }
-    without = measured_by(engine, folder, FusionSettings(usual.rank_constant, lists))
+    without = measured_by(candidates, FusionSettings(usual.rank_constant, lists))
     gains = {
         kind: measured["hybrid"][kind]["nDCG@10"] - values["nDCG@10"]
         for kind, values in without.items()
@@ -147,14 +183,11 @@ def test_copy_semantic_improves_results_without_losses(
     assert gains["ko_xling"] > 0.15
 
 
-Measured = dict[str, dict[str, dict[str, float]]]
-
-
 @pytest.fixture(scope="module")
-def plain_vectors(engine: Index) -> dict[str, dict[str, float]]:
+def plain_vectors(engine: Index, candidates: list[Candidates]) -> ByType:
     """Return the measures of the vector lists with plain RRF."""
     lists = restrict(engine.settings.fusion.settings(), "vector")
-    return measured_by(engine, shared("data/dev"), replace(lists, method="rrf"))
+    return measured_by(candidates, replace(lists, method="rrf"))
 
 
 def best_of_each(*lists: dict[str, dict[str, float]]) -> dict[str, float]:
@@ -200,22 +233,18 @@ def test_fusion_is_better_than_the_best_list(measured: Measured) -> None:
 
 
 def test_confident_rrf_is_better_than_plain_rrf(
-    engine: Index, measured: dict[str, dict[str, dict[str, float]]]
+    engine: Index, candidates: list[Candidates], measured: Measured
 ) -> None:
     plain = replace(engine.settings.fusion.settings(), method="rrf", rank_constant=60.0)
-    found = measured_by(engine, shared("data/dev"), plain)
+    found = measured_by(candidates, plain)
     assert measured["hybrid"]["all"]["nDCG@10"] > found["all"]["nDCG@10"] + 0.04
 
 
-def test_good_match_is_reported_correctly(engine: Index) -> None:
-    folder, usual = shared("data/dev"), engine.settings.fusion.settings()
-    judged = read_judgments(folder / "qrels.txt")
-    found = []
-    for test in read_queries(folder / "queries.jsonl", usual):
-        hits = engine.searcher.retrieve(test.query)
-        candidates = retrieve(engine.searcher, test, judged.get(test.qid, {}))
-        if measure([candidates], [usual], ["nDCG@10"])["nDCG@10"].any():
-            found.append(hits.good_match(usual))
+def test_good_match_is_reported_correctly(engine: Index, candidates: list[Candidates]) -> None:
+    usual = engine.settings.fusion.settings()
+    gains = measure(candidates, [usual], ["nDCG@10"])["nDCG@10"][0]
+    answered = [one.test.query for one, gain in zip(candidates, gains, strict=True) if gain]
+    found = [engine.searcher.retrieve(query).good_match(usual) for query in answered]
     assert len(found) > 400
     assert found.count(False) <= 0.02 * len(found)
     refused = [not engine.searcher.retrieve(Query(text)).good_match(usual) for text in NOT_THERE]
@@ -224,7 +253,7 @@ def test_good_match_is_reported_correctly(engine: Index) -> None:
 
 def test_random_model_does_not_hurt_results(tmp_path: Path) -> None:
     """With random weights the vector lists are noise, and fusion ignores them."""
-    manifest, folder = shared("data/dev/assets.jsonl"), shared("data/dev")
+    manifest = shared("data/dev/assets.jsonl")
     (tmp_path / "model").mkdir()
     name = f"local-dir:{folder_model(tmp_path / 'model')}"
     settings = load_settings(tmp_path / "data").model_copy(
@@ -232,5 +261,5 @@ def test_random_model_does_not_hurt_results(tmp_path: Path) -> None:
     )
     with open_engine(settings, write=True) as engine:
         engine.writer().ingest(read_assets(manifest, 20 << 20))
-        text, hybrid = (in_mode(engine, folder, mode) for mode in ("text", "hybrid"))
+        text, hybrid = (searched(engine, mode) for mode in ("text", "hybrid"))
     assert hybrid["all"]["nDCG@10"] >= text["all"]["nDCG@10"] - 0.01
