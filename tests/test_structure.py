@@ -1,8 +1,10 @@
 """Where files lie: packages alone at the top, and tests in folders of the same names."""
 
+import re
 from pathlib import Path
 
 import hybrid_search
+from tests.conftest import LONG
 
 PACKAGE = Path(hybrid_search.__file__).parent
 TESTS = Path(__file__).parent
@@ -32,3 +34,10 @@ def test_folders_of_tests_are_named_like_packages() -> None:
     for folder in folders(TESTS) & folders(PACKAGE):
         inner = folders(TESTS / folder)
         assert inner <= folders(PACKAGE / folder), f"tests/{folder}: {inner}"
+
+
+def test_make_check_and_the_order_of_tests_name_existing_files() -> None:
+    named = set(re.findall(r"\btests/[\w/.]+", (TESTS.parent / "Makefile").read_text("utf-8")))
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not (TESTS.parent / name).exists()] == []
+    assert set(LONG) <= {path.name for path in TESTS.rglob("test_*.py")}

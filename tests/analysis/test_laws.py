@@ -28,7 +28,7 @@ words = st.lists(st.sampled_from(["신발", "여름", "sale", "50%", "나이키"
 
 
 @given(copy)
-@settings(max_examples=rounds(300, 3_000), deadline=None)
+@settings(max_examples=rounds(100, 3_000), deadline=None)
 def test_offsets_refer_to_the_original_text(text: str) -> None:
     for term in (*analyse(text, KIWI).exact, *analyse(text, KIWI).words):
         assert 0 <= term.start < term.end <= len(text)
@@ -41,7 +41,7 @@ def test_nfc_and_nfd_match(text: str) -> None:
 
 
 @given(st.text(max_size=600))
-@settings(max_examples=rounds(500, 5_000))
+@settings(max_examples=rounds(200, 5_000))
 def test_parser_rejects_only_overlong_queries(text: str) -> None:
     try:
         clauses = parse_query(text).clauses

@@ -9,10 +9,9 @@ import psutil
 from tests.api.conftest import serving
 from tests.api.fuzzing import Asked, Fuzzer, odd_pictures
 from tests.progress import until
-from tests.rounds import rounds
 from tests.shared_data import shared
 
-REQUESTS = rounds(500, 10_000)
+REQUESTS = 500
 GROWN_MB = 150
 """Allowed growth of the query, picture and ranking caches."""
 
