@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from tests.progress import HANG_SECONDS
 from tests.rounds import rounds
 from tests.small_corpus import write_manifest
 
@@ -65,7 +66,9 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[
         if not told.exists():
             words = ["demo", "--no-serve", "--json", "--data-dir", str(folder)]
             command = [sys.executable, "-m", "hybrid_search.cli.main", *words]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            # On a busy machine a picture may take longer than the usual limit.
+            patient = {**os.environ, "HYBRID_SEARCH_PICTURES__DECODE_SECONDS": str(HANG_SECONDS)}
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=patient)
             assert done.returncode == 0, done.stderr
             told.write_text(done.stdout, "utf-8")
     return folder, json.loads(told.read_text("utf-8"))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hybrid_search.core import FusionSettings, ListName, ListSettings, Query
@@ -18,6 +19,7 @@ from hybrid_search.relevance.evaluation import evaluate, read_judgments, read_qu
 from hybrid_search.relevance.measurement import measure
 from hybrid_search.settings.sections import EmbeddingSection
 from hybrid_search.settings.settings import load_settings
+from tests.progress import HANG_SECONDS
 from tests.shared_data import shared
 from tests.tiny_models import folder_model
 
@@ -37,7 +39,9 @@ Measured = dict[str, ByType]
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     manifest = shared("data/dev/assets.jsonl")
-    with open_engine(load_settings(tmp_path_factory.mktemp("dev") / "data"), write=True) as opened:
+    settings = load_settings(tmp_path_factory.mktemp("dev") / "data")
+    patient = settings.pictures.model_copy(update={"decode_seconds": HANG_SECONDS})
+    with open_engine(settings.model_copy(update={"pictures": patient}), write=True) as opened:
         report = opened.writer().ingest(read_assets(manifest, 20 << 20))
         assert (report.indexed, report.skipped) == (ASSETS, [])
         yield opened
@@ -82,12 +86,17 @@ def searched(engine: Index, mode: Mode) -> ByType:
 
 def measured_by(candidates: list[Candidates], settings: FusionSettings) -> ByType:
     """Rank the candidates with other settings; return the measures by query type."""
-    tables = measure(candidates, [settings], ["nDCG@10", "R@10"])
+    tables = {
+        name: t[0] for name, t in measure(candidates, [settings], ["nDCG@10", "P@10"]).items()
+    }
+    relevant = np.array([sum(grade > 0 for grade in one.judged) for one in candidates])
+    # Capped as ``evaluate`` does it: ten hits hold at most ten relevant assets.
+    tables["R@10"] = tables.pop("P@10") * 10 / np.minimum(relevant, 10)
     places = {"all": list(range(len(candidates)))}
     for place, one in enumerate(candidates):
         places.setdefault(one.test.type, []).append(place)
     return {
-        kind: {"n": len(own), **{name: float(t[0, own].mean()) for name, t in tables.items()}}
+        kind: {"n": len(own), **{name: float(t[own].mean()) for name, t in tables.items()}}
         for kind, own in places.items()
     }
 
