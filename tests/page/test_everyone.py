@@ -1,8 +1,5 @@
 """Accessibility: keyboard, screen reader, small and large screens."""
 
-import re
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -116,34 +113,6 @@ def test_page_size_is_small(watched: Watched) -> None:
     assert len(sizes) > 10
     whole = sum(path.stat().st_size for path in PAGE.iterdir())
     assert sum(sizes) <= whole < 150_000
-
-
-def words_of(language: int) -> dict[str, str]:
-    source = (PAGE / "words.js").read_text("utf-8")
-    found = re.findall(
-        r'^  (\w+): \["((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\],$', source, re.MULTILINE
-    )
-    return {row[0]: row[1 + language] for row in found}
-
-
-def test_both_languages_have_all_texts() -> None:
-    english, korean = words_of(0), words_of(1)
-    assert len(english) > 150
-    for name, text in english.items():
-        named = set(re.findall(r"{\w+}", text))
-        assert named == set(re.findall(r"{\w+}", korean[name])), name
-    sources = {
-        path.name: path.read_text("utf-8")
-        for path in Path(PAGE).iterdir()
-        if path.suffix in {".js", ".html"} and path.name != "words.js"
-    }
-    used = "\n".join(sources.values())
-    built = ("f_", "v_", "list_", "copy_", "s_", "grade_")
-    unused = [name for name in english if f'"{name}"' not in used and not name.startswith(built)]
-    assert set(unused) <= {"not_matched", "below_window", "no_phrase"}
-    asked = set(re.findall(r'\bt\("(\w+)"', used))
-    asked |= set(re.findall(r'data-t(?:-[\w-]+)?="(\w+)"', used))
-    assert asked - set(english) == set()
 
 
 def test_url_restores_the_state(watched: Watched, page: Page) -> None:
