@@ -57,7 +57,7 @@ def tuning(page: Page) -> None:
 
 def asset(page: Page) -> None:
     page.goto("/?q=커피&asset=copperfinch-mug-square")
-    page.locator("#strip-alike img").first.wait_for()
+    page.locator("#strip-similar img").first.wait_for()
 
 
 def status(page: Page) -> None:
