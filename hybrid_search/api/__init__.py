@@ -1,1 +1,1 @@
-"""The HTTP service: routes over one engine, and the page."""
+"""The HTTP service: routes over one index, and the page."""

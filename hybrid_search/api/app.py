@@ -1,4 +1,4 @@
-"""The ASGI application: routes, middleware and error handlers over one engine."""
+"""The ASGI application: routes, middleware and error handlers over one index."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ from hybrid_search.engine.index import Index
 PAGE = Path(__file__).parent / "page"
 
 
-def create_app(engine: Index, writer_socket: Path | None = None) -> Starlette:
-    """The application over that engine; it closes the engine on shutdown.
+def create_app(index: Index, writer_socket: Path | None = None) -> Starlette:
+    """The application over that index; it closes the index on shutdown.
 
     ``writer_socket`` connects the processes of one service: the writing process listens on it,
     and the others forward to it what they cannot answer.
 
     Raises ``InvalidConfig`` when traces are enabled and OpenTelemetry is not installed.
     """
-    service = Service(engine, _writer(engine, writer_socket))
-    if engine.settings.server.traces:
+    service = Service(index, _writer(index, writer_socket))
+    if index.settings.server.traces:
         _enable_traces(service)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         service.warm_up()
-        with engine, closing(service):
+        with index, closing(service):
             async with _forwarding(app, service, writer_socket):
                 yield
 
     app = Starlette(
         routes=[
-            *routes(api(engine.settings.server.max_body_bytes)),
+            *routes(api(index.settings.server.max_body_bytes)),
             Route("/", _page("index.html")),
             Route("/status", _page("status.html")),
             Route("/judge", _page("judge.html")),
@@ -71,7 +71,7 @@ def create_app(engine: Index, writer_socket: Path | None = None) -> Starlette:
         ],
         middleware=[
             Middleware(RequestMiddleware, service),
-            *_cors(engine.settings.server.cors_origins),
+            *_cors(index.settings.server.cors_origins),
         ],
         exception_handlers=handlers(),
         lifespan=lifespan,
@@ -80,11 +80,11 @@ def create_app(engine: Index, writer_socket: Path | None = None) -> Starlette:
     return app
 
 
-def _writer(engine: Index, socket: Path | None) -> Writer | None:
+def _writer(index: Index, socket: Path | None) -> Writer | None:
     """A client of the writing process; ``None`` in that process and where there is only one."""
-    if socket is None or engine.indexer is not None:
+    if socket is None or index.indexer is not None:
         return None
-    return Writer(socket, engine.settings.server.deadline_seconds)
+    return Writer(socket, index.settings.server.deadline_seconds)
 
 
 @asynccontextmanager
@@ -94,7 +94,7 @@ async def _forwarding(app: ASGIApp, service: Service, socket: Path | None) -> As
         yield
         await service.writer.close()
     elif socket is not None:
-        async with serving_socket(app, service.engine.settings.server, socket):
+        async with serving_socket(app, service.index.settings.server, socket):
             yield
     else:
         yield

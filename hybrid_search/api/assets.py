@@ -94,11 +94,11 @@ async def read_asset(request: Request) -> Response:
 async def versions(request: Request) -> Response:
     """The versions of an asset."""
 
-    def work(engine: Index, asset_id: AssetId) -> VersionsJson:
-        known = engine.catalog.versions(asset_id, MAX_VERSIONS)
+    def work(index: Index, asset_id: AssetId) -> VersionsJson:
+        known = index.catalog.versions(asset_id, MAX_VERSIONS)
         if not known:
             raise unknown(asset_id)
-        live = bool(engine.catalog.live([known[0].ordinal]))
+        live = bool(index.catalog.live([known[0].ordinal]))
         return {"live": live, "versions": [stored_to_json(one) for one in known]}
 
     return json_response(await _read(request, work))
@@ -107,8 +107,8 @@ async def versions(request: Request) -> Response:
 async def duplicates(request: Request) -> Response:
     """Duplicates of the picture of an asset."""
 
-    def work(engine: Index, asset_id: AssetId) -> DuplicatesJson:
-        copies = engine.copies_of(find_asset(engine, asset_id))
+    def work(index: Index, asset_id: AssetId) -> DuplicatesJson:
+        copies = index.copies_of(find_asset(index, asset_id))
         return {"duplicates": [duplicate_to_json(copy) for copy in copies]}
 
     return json_response(await _read(request, work))
@@ -118,9 +118,9 @@ async def image(request: Request) -> Response:
     """The original bytes."""
     wanted = _ordinal(request)
 
-    def work(engine: Index, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
-        facts = _picture(engine, asset_id, wanted)
-        return engine.shared.data.pictures.read(facts.digest), facts
+    def work(index: Index, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
+        facts = _picture(index, asset_id, wanted)
+        return index.shared.data.pictures.read(facts.digest), facts
 
     data, facts = await _read(request, work)
     return cached(request, data, f"image/{facts.format.lower()}", facts.digest)
@@ -130,10 +130,10 @@ async def thumbnail(request: Request) -> Response:
     """A thumbnail, created on the first request."""
     wanted = _ordinal(request)
 
-    def work(engine: Index, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
-        facts = _picture(engine, asset_id, wanted)
-        return engine.shared.data.pictures.thumbnail(
-            facts.digest, engine.settings.pictures.thumbnail
+    def work(index: Index, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
+        facts = _picture(index, asset_id, wanted)
+        return index.shared.data.pictures.thumbnail(
+            facts.digest, index.settings.pictures.thumbnail
         ), facts
 
     data, facts = await _read(request, work)
@@ -142,12 +142,12 @@ async def thumbnail(request: Request) -> Response:
 
 async def _read(request: Request, work: Callable[[Index, AssetId], Any]) -> Any:
     service, asset_id = service_of(request), AssetId(request.path_params["id"])
-    return await service.read(lambda: work(service.engine, asset_id), request)
+    return await service.read(lambda: work(service.index, asset_id), request)
 
 
-def find_asset(engine: Index, asset_id: AssetId) -> StoredAsset:
+def find_asset(index: Index, asset_id: AssetId) -> StoredAsset:
     """The live version of an asset; raises ``UnknownAsset``."""
-    stored = engine.catalog.find(asset_id)
+    stored = index.catalog.find(asset_id)
     if stored is None:
         raise unknown(asset_id)
     return stored
@@ -163,17 +163,17 @@ def _ordinal(request: Request) -> Ordinal | None:
     return Ordinal(int(given))
 
 
-def _picture(engine: Index, asset_id: AssetId, wanted: Ordinal | None = None) -> PictureFacts:
-    facts = _version(engine, asset_id, wanted).picture
+def _picture(index: Index, asset_id: AssetId, wanted: Ordinal | None = None) -> PictureFacts:
+    facts = _version(index, asset_id, wanted).picture
     if facts is None:
         raise UnknownAsset(f"the asset {asset_id[:100]!r} has no picture")
     return facts
 
 
-def _version(engine: Index, asset_id: AssetId, wanted: Ordinal | None) -> StoredAsset:
+def _version(index: Index, asset_id: AssetId, wanted: Ordinal | None) -> StoredAsset:
     if wanted is None:
-        return find_asset(engine, asset_id)
-    stored = engine.catalog.fetch([wanted]).get(wanted)
+        return find_asset(index, asset_id)
+    stored = index.catalog.fetch([wanted]).get(wanted)
     if stored is None or stored.asset.id != asset_id:
         raise UnknownAsset(f"the asset {asset_id[:100]!r} has no version {wanted}")
     return stored

@@ -19,7 +19,6 @@ from hybrid_search.api.responses import json_response
 from hybrid_search.api.schemas.explanations import ExplanationJson, explanation_to_json
 from hybrid_search.api.service import service_of
 from hybrid_search.core import AssetId
-from hybrid_search.search.explain import explain
 
 _EXPLAIN = f"{ONE}/explain"
 
@@ -67,9 +66,8 @@ async def _explain(request: Request, to_query: ToQuery) -> Response:
     service, asset_id = service_of(request), AssetId(request.path_params["id"])
 
     def work() -> Response:
-        engine = service.engine
-        stored = find_asset(engine, asset_id)
-        explained = explain(engine.searcher, to_query(service), stored)
+        find_asset(service.index, asset_id)
+        explained = service.index.explain(asset_id, to_query(service))
         return json_response(explanation_to_json(explained))
 
     return await service.read(work, request)

@@ -130,10 +130,10 @@ async def judge(request: Request) -> Response:
     made = Judgment(body.query, body.asset, body.grade, name, "page", now())
 
     def work() -> None:
-        if service.engine.indexer is None:
+        if service.index.indexer is None:
             raise HTTPException(403, "this service is read-only")
-        find_asset(service.engine, AssetId(body.asset))
-        settings = service.engine.settings
+        find_asset(service.index, AssetId(body.asset))
+        settings = service.index.settings
         check_room(settings.data_dir, settings.storage.reserve_mb)
         _judgments(service).add([made])
 
@@ -142,7 +142,7 @@ async def judge(request: Request) -> Response:
 
 
 def _judgments(service: Service) -> Judgments:
-    return Judgments(service.engine.settings.data_dir)
+    return Judgments(service.index.settings.data_dir)
 
 
 def _json(one: Judgment) -> JudgmentJson:

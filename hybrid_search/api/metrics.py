@@ -1,4 +1,4 @@
-"""Prometheus metrics: requests, stages of a search, and the state of the engine."""
+"""Prometheus metrics: requests, stages of a search, and the state of the index."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _VECTOR_GAUGES: dict[str, tuple[str, Callable[[VectorStatus], float]]] = {
 class Metrics:
     """The metrics of one service, in a registry of its own."""
 
-    def __init__(self, engine: Index) -> None:
+    def __init__(self, index: Index) -> None:
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "hybrid_search_requests",
@@ -73,8 +73,8 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=self._registry,
         )
-        self._engine = CollectorRegistry()
-        self._engine.register(_EngineCollector(engine))
+        self._state = CollectorRegistry()
+        self._state.register(_IndexCollector(index))
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
         """Count one finished request."""
@@ -87,7 +87,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """All metrics in the Prometheus text format; requests are summed over all processes."""
-        return generate_latest(self._counted()) + generate_latest(self._engine)
+        return generate_latest(self._counted()) + generate_latest(self._state)
 
     def _counted(self) -> CollectorRegistry:
         """The registry of this process, or one that sums over all processes."""
@@ -98,30 +98,30 @@ class Metrics:
         return together
 
 
-class _EngineCollector(Collector):
-    """Reads the engine at each scrape."""
+class _IndexCollector(Collector):
+    """Reads the index at each scrape."""
 
-    def __init__(self, engine: Index) -> None:
-        self._engine = engine
+    def __init__(self, index: Index) -> None:
+        self._index = index
 
     def collect(self) -> Iterator[Metric]:
-        """The engine's sizes and counts."""
-        counts = self._engine.serving.encoder.counts()
+        """Sizes and counts of the index."""
+        counts = self._index.serving.encoder.counts()
         gauges = {
-            "assets": ("Live assets.", self._engine.catalog.count()),
-            "writable": ("1 in the process that writes, else 0.", self._engine.indexer is not None),
+            "assets": ("Live assets.", self._index.catalog.count()),
+            "writable": ("1 in the process that writes, else 0.", self._index.indexer is not None),
             "troubled": (
                 "1 when the latest generation could not be opened, else 0.",
-                bool(self._engine.trouble),
+                bool(self._index.trouble),
             ),
-            "repairs": ("Repairs made at the start.", len(self._engine.repairs)),
+            "repairs": ("Repairs made at the start.", len(self._index.repairs)),
             "sequence": (
                 "The sequence number of the last write in the catalog.",
-                self._engine.catalog.last_sequence(),
+                self._index.catalog.last_sequence(),
             ),
             "lexical_watermark": (
                 "The sequence number of the last write in the inverted index.",
-                self._engine.serving.store.lexical.snapshot().watermark,
+                self._index.serving.store.lexical.snapshot().watermark,
             ),
         }
         for name, (text, value) in gauges.items():
@@ -138,8 +138,8 @@ class _EngineCollector(Collector):
     def _vectors(self) -> Iterator[Metric]:
         """The gauges of each vector index, with a label for what its vectors describe."""
         indexes = {
-            "picture": self._engine.serving.store.picture_vectors,
-            "copy": self._engine.serving.store.text_vectors,
+            "picture": self._index.serving.store.picture_vectors,
+            "copy": self._index.serving.store.text_vectors,
         }
         facts = {subject: index.describe() for subject, index in indexes.items() if index}
         for name, (text, measure) in _VECTOR_GAUGES.items():

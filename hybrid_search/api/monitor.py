@@ -101,12 +101,12 @@ async def ready(request: Request) -> Response:
     service = service_of(request)
     if (reason := service.not_ready()) is not None:
         return problem(503, "Not ready", reason, {"Retry-After": RETRY_SECONDS})
-    await service.monitor(service.engine.catalog.last_sequence)
+    await service.monitor(service.index.catalog.last_sequence)
     return json_response({"status": "ready"})
 
 
 async def metrics(request: Request) -> Response:
-    """The metrics of requests and of the engine."""
+    """The metrics of requests and of the index."""
     service = service_of(request)
     return Response(await service.monitor(service.metrics.text), media_type=CONTENT_TYPE)
 
@@ -114,6 +114,6 @@ async def metrics(request: Request) -> Response:
 async def status(request: Request) -> Response:
     """The state of the index, and of this service."""
     service = service_of(request)
-    index = await service.monitor(lambda: engine_status(service.engine))
+    index = await service.monitor(lambda: engine_status(service.index))
     content: ServiceStatusJson = {**index, "service": service.load()}
     return json_response(content)

@@ -136,7 +136,7 @@ def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
 def _bounded(request: Request, limit: int | None) -> Request:
     """The request with a body that fails with 413 or 408 once it is too large or too slow."""
     declared, received, waited = _declared_length(request), 0, 0.0
-    seconds = service_of(request).engine.settings.server.body_seconds
+    seconds = service_of(request).index.settings.server.body_seconds
 
     async def receive() -> Message:
         nonlocal received, waited

@@ -71,7 +71,7 @@ async def pools(request: Request) -> Response:
     service = service_of(request)
 
     def work() -> PoolsJson:
-        found = Pools(service.engine.settings.data_dir)
+        found = Pools(service.index.settings.data_dir)
         return {"pools": [_size(name, found.read(name) or []) for name in found.names()]}
 
     return json_response(await service.read(work, request))
@@ -82,7 +82,7 @@ async def pool(request: Request) -> Response:
     service, name = service_of(request), request.path_params["name"]
 
     def work() -> PooledJson:
-        found = Pools(service.engine.settings.data_dir).read(name)
+        found = Pools(service.index.settings.data_dir).read(name)
         if found is None:
             raise HTTPException(404, f"no pool has the name {name[:60]!r}")
         return {"queries": [{"query": q.query, "assets": list(q.assets)} for q in found]}

@@ -95,7 +95,7 @@ async def feedback(request: Request) -> Response:
     service = service_of(request)
 
     def work() -> FeedbackJson:
-        with closing(open_query_log(service.engine.settings, write=False)) as log:
+        with closing(open_query_log(service.index.settings, write=False)) as log:
             return {
                 "log": service.feedback is not None,
                 "searches": log.count(),

@@ -72,14 +72,14 @@ async def query_of_body(request: Request) -> ToQuery:
 
 
 def _from_json(service: Service, data: bytes) -> Query:
-    return query_from_json(read_json(data), service.engine.settings.fusion.settings())
+    return query_from_json(read_json(data), service.index.settings.fusion.settings())
 
 
 def query_from_pairs(
     service: Service, pairs: list[tuple[str, str]], pictures: Sequence[Example] = ()
 ) -> Query:
     """The query of these parameters and pictures."""
-    return query_from_parameters(pairs, service.engine.settings.fusion.settings(), pictures)
+    return query_from_parameters(pairs, service.index.settings.fusion.settings(), pictures)
 
 
 async def _parts(form: FormData) -> tuple[list[tuple[str, str]], list[Example]]:

@@ -109,8 +109,8 @@ async def suggest(request: Request) -> Response:
     service, given = service_of(request), dict(request.query_params)
     body = parse_model(SuggestParameters, given, InvalidQuery)
 
-    searcher = service.engine.searcher
-    found = await service.read(lambda: searcher.suggest(body.q, body.size), request)
+    index = service.index
+    found = await service.read(lambda: index.suggest(body.q, body.size), request)
     return json_response(suggestions_to_json(found))
 
 
@@ -127,7 +127,7 @@ async def _answer(request: Request, to_query: ToQuery) -> Response:
 
     def work() -> Response:
         query = with_search_id(service, to_query(service))
-        answer = service.engine.searcher.search(query)
+        answer = service.index.search(query)
         return json_response(answer_to_json(log_search(service, query, answer)))
 
     return await service.read(work, request)

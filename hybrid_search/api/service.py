@@ -1,4 +1,4 @@
-"""What endpoints share: the engine, thread pools, limits, access and metrics."""
+"""What endpoints share: the index, thread pools, limits, access and metrics."""
 
 from __future__ import annotations
 
@@ -58,21 +58,21 @@ class LoadJson(TypedDict):
 
 
 class Service:
-    """One engine behind the routes."""
+    """One index behind the routes."""
 
-    def __init__(self, engine: Index, writer: Writer | None = None) -> None:
-        self.engine = engine
+    def __init__(self, index: Index, writer: Writer | None = None) -> None:
+        self.index = index
         self.writer = writer
         """Client of the writing process, where that is another process."""
-        self.metrics = Metrics(engine)
-        self.access = Access(engine.settings)
-        self.feedback = _feedback(engine.settings)
+        self.metrics = Metrics(index)
+        self.access = Access(index.settings)
+        self.feedback = _feedback(index.settings)
         """The query log, where it is enabled and can be written."""
         self.observers: list[Observer] = [self.metrics.observe_stage]
         """Called with name and duration of each stage of a search."""
         self.around: Callable[[Scope], AbstractContextManager[object]] = nullcontext
         """A context that wraps each request."""
-        settings = engine.settings
+        settings = index.settings
         self.audit = AuditLog(settings.data_dir / AUDIT, settings.server.audit_mb)
         section = settings.server
         self._limit = section.max_in_flight + section.max_waiting
@@ -88,7 +88,7 @@ class Service:
 
     def _lane(self, name: str, threads: int) -> Lane:
         waiting = self.metrics.waiting.labels(name)
-        return Lane(name, threads, self.engine.settings.server, waiting)
+        return Lane(name, threads, self.index.settings.server, waiting)
 
     async def read(self, work: Callable[[], _Result], request: Request) -> _Result:
         """Run ``work`` in a thread, unless the deadline has passed or the client is gone."""
@@ -175,7 +175,7 @@ class Service:
 
     def _load(self) -> None:
         try:
-            self.engine.warm_up()
+            self.index.warm_up()
         except SearchError as failure:
             self._not_ready = str(failure)
         else:

@@ -76,13 +76,13 @@ class Worker:
         configure_logs(self.settings.server.log_level)
         _end_with_parent()
         try:
-            return create_app(self._engine(), self.socket if self.write else None)
+            return create_app(self._open(), self.socket if self.write else None)
         except SearchError as failure:
             _log.error(str(failure))
             sys.exit(STARTUP_FAILURE)
 
-    def _engine(self) -> Index:
-        """An engine that writes if no other process does, else one that reads."""
+    def _open(self) -> Index:
+        """An index for writing if no other process has it, else one for reading."""
         while self.write:
             try:
                 return open_engine(self.settings, write=True, maintenance="thread")

@@ -93,13 +93,13 @@ async def put_asset(request: Request) -> Response:
     fields = await _fields(request)
     if fields.setdefault("id", asset_id) != asset_id:
         raise InvalidAsset(f"id: {str(fields['id'])[:60]!r} is not the id of the path")
-    most = service.engine.settings.pictures.max_bytes
+    most = service.index.settings.pictures.max_bytes
 
     def work() -> Response:
         report = _indexer(service).ingest([row_from_json(fields, None, most)])
         if report.skipped:
             raise InvalidAsset(report.skipped[0].reason)
-        stored = service.engine.catalog.find(AssetId(asset_id))
+        stored = service.index.catalog.find(AssetId(asset_id))
         written: WrittenJson = {
             "result": _result(report),
             "stored": None if stored is None else stored_to_json(stored),
@@ -131,7 +131,7 @@ async def bulk(request: Request) -> Response:
         raise HTTPException(
             415, f"Content-Type: {media or 'none'!r} is not supported; use {NDJSON[0]}"
         )
-    settings = service.engine.settings
+    settings = service.index.settings
     upload = _Upload(request.stream(), settings.server.max_bulk_bytes)
     lines = read_stream(io.BufferedReader(upload, 1 << 16), settings.pictures.max_bytes)
     rows = _at_most(lines, settings.server.max_bulk_rows)
@@ -209,6 +209,6 @@ def _object(data: Any) -> dict[str, Any]:
 
 
 def _indexer(service: Service) -> Indexer:
-    if service.engine.indexer is None:
+    if service.index.indexer is None:
         raise HTTPException(403, "this service is read-only")
-    return service.engine.indexer
+    return service.index.indexer
