@@ -360,7 +360,7 @@ def test_other_indexes_are_built_and_searched(engine: Index, folder: Path, tmp_p
     assert means["graph"] != means["as built"]
     assert all(one["milliseconds"]["wall"] > 0 for one in told["indexes"])
     page = (out / "report.html").read_text("utf-8")
-    assert "R10 over latency" in page
+    assert "R@10 over latency" in page
     assert (out / "over-windows.lexical.svg").is_file()
     # Queries that got worse are listed with the pictures of their hits.
     assert page.count("data:image/webp") >= 12

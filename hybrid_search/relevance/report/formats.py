@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from urllib.parse import quote
 
 _STYLE = """
 body { font: 16px/1.55 system-ui, "Noto Sans KR", sans-serif; max-width: 960px; margin: 2.5rem auto;
@@ -48,6 +48,15 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A plot of a section."""
+
+    file: str
+    caption: str
+    svg: str
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A heading and the content below it."""
 
@@ -58,8 +67,7 @@ class Section:
     """Lines of a settings file."""
     head: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
-    figures: Mapping[str, str] = field(default_factory=dict)
-    """SVG by file name."""
+    figures: Sequence[Figure] = ()
     comparisons: Sequence[Comparison] = ()
     """Replace the rows in HTML, which can show pictures."""
 
@@ -75,7 +83,7 @@ def as_markdown(title: str, sections: Sequence[Section]) -> str:
         if section.rows:
             rows = [section.head, ["---"] * len(section.head), *section.rows]
             lines += [f"| {' | '.join(map(_plain, row))} |" for row in rows] + [""]
-        lines += [f"![{name}]({name.replace(' ', '%20')})" for name in section.figures] + [""]
+        lines += [f"![{one.caption}]({quote(one.file)})" for one in section.figures] + [""]
     return "\n".join(lines)
 
 
@@ -103,14 +111,14 @@ def _section(section: Section) -> str:
     elif section.rows:
         parts.append(_table(section))
     if section.figures:
-        figures = "".join(_figure(*figure) for figure in section.figures.items())
+        figures = "".join(map(_figure, section.figures))
         parts.append(f'<div class="figures">{figures}</div>')
     return "".join([*parts, "</section>"])
 
 
-def _figure(name: str, svg: str) -> str:
-    caption = html.escape(Path(name).stem.replace("-", " "))
-    return f"<figure><figcaption>{caption}</figcaption>{svg[svg.index('<svg') :]}</figure>"
+def _figure(figure: Figure) -> str:
+    svg = figure.svg[figure.svg.index("<svg") :]
+    return f"<figure><figcaption>{html.escape(figure.caption)}</figcaption>{svg}</figure>"
 
 
 def _table(section: Section) -> str:

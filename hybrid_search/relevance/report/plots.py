@@ -47,19 +47,18 @@ def cost_plot(rows: Sequence[tuple[str, float, float, float, float]], measure: s
         axes.errorbar([milliseconds], [mean], yerr=errors, fmt="o", capsize=3, label=name)
     axes.set_xlabel("retrieval time per query, median, ms")
     axes.set_ylabel(measure)
-    axes.set_xlim(left=0.0)
+    axes.set_xlim(0.0, 1.1 * max((row[1] for row in rows), default=1.0))
     axes.legend(fontsize="small")
     return _svg(figure)
 
 
-def wins_plot(own: NDArray[np.float64], base: NDArray[np.float64], measure: str, title: str) -> str:
-    """The difference of every query to the base, in descending order."""
+def differences_plot(differences: NDArray[np.float64], measure: str) -> str:
+    """The difference of every query, in descending order."""
     figure = Figure(figsize=(_WIDTH, _HEIGHT))
     axes = figure.subplots()
-    differences = np.sort(own - base)[::-1]
-    colours = np.where(differences >= 0, "#0f7a6b", "#b3372b")
-    axes.bar(np.arange(len(differences)), differences, width=1.0, color=colours.tolist())
-    axes.set_title(title, fontsize="medium")
+    descending = np.sort(differences)[::-1]
+    colors = np.where(descending >= 0, "#0f7a6b", "#b3372b")
+    axes.bar(np.arange(len(descending)), descending, width=1.0, color=colors.tolist())
     axes.set_xlabel("queries, by descending difference")
     axes.set_ylabel(f"difference in {measure}")
     return _svg(figure)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from PIL import Image
 
 from hybrid_search.images.decode import shrink
 from hybrid_search.relevance.experiment import Value
-from hybrid_search.relevance.report.formats import Ad, Comparison, Section
+from hybrid_search.relevance.report.formats import Ad, Comparison, Figure, Section
 from hybrid_search.relevance.report.settings_snippet import (
     as_challenger,
     as_cut_offs,
     as_settings,
 )
-from hybrid_search.relevance.runner import Compared, Indexed, Results, cost_measure
+from hybrid_search.relevance.runner import Compared, Indexed, Results
 from hybrid_search.relevance.statistics import spread
 from hybrid_search.relevance.tuning.cutoffs import DEPTH
 from hybrid_search.relevance.tuning.tuner import Regression, Tuned
@@ -26,10 +26,12 @@ PictureOf = Callable[[str], bytes | None]
 _THUMBNAIL = 112
 
 
-def report_sections(results: Results, picture_of: PictureOf) -> Iterator[Section]:
+def report_sections(
+    results: Results, picture_of: PictureOf, figures: Mapping[str, Sequence[Figure]]
+) -> Iterator[Section]:
     """The sections in report order; those without content are left out."""
     primary = results.experiment.measures[0]
-    yield _configurations(results)
+    yield _configurations(results, figures.get("configurations", ()))
     types = list(dict.fromkeys(test.type for test in results.queries))
     yield Section(
         f"{primary} by query type",
@@ -37,15 +39,15 @@ def report_sections(results: Results, picture_of: PictureOf) -> Iterator[Section
         rows=[(kind, *(f"{one.by_type[kind]:.3f}" for one in results.compared)) for kind in types],
     )
     if results.indexes:
-        yield _indexes(results)
+        yield _indexes(results, figures.get("indexes", ()))
     if results.tuned is not None:
-        yield _tuning(results, results.tuned)
+        yield _tuning(results, results.tuned, figures.get("tuning", ()))
         yield _regressions(results.tuned, picture_of)
     if results.cut_offs:
         yield _cut_offs(results)
 
 
-def _configurations(results: Results) -> Section:
+def _configurations(results: Results, figures: Sequence[Figure]) -> Section:
     experiment, primary = results.experiment, results.experiment.measures[0]
     counts = f"{len(results.queries)} judged queries, {results.settings_tried:,} settings tried."
     return Section(
@@ -54,7 +56,7 @@ def _configurations(results: Results) -> Section:
         " intervals over queries. p is from a paired randomization test, with Holm's correction.",
         head=("configuration", *experiment.measures, "difference", "p", "better", "worse"),
         rows=[_compared(one, experiment.measures) for one in results.compared],
-        figures=_plots(results),
+        figures=figures,
     )
 
 
@@ -66,7 +68,7 @@ def _compared(one: Compared, measures: Sequence[str]) -> tuple[str, ...]:
     return (one.name, *means, spread(one.difference), f"{one.corrected:.4f}", *counts)
 
 
-def _indexes(results: Results) -> Section:
+def _indexes(results: Results, figures: Sequence[Figure]) -> Section:
     primary = results.experiment.measures[0]
     base = results.indexes[0].name
     return Section(
@@ -77,7 +79,7 @@ def _indexes(results: Results) -> Section:
         " time.",
         head=("index", *results.experiment.measures, "difference", "ms", "p95", "CPU ms"),
         rows=[_index(one, results.experiment.measures) for one in results.indexes],
-        figures=_cost_plot(results),
+        figures=figures,
     )
 
 
@@ -88,7 +90,7 @@ def _index(one: Indexed, measures: Sequence[str]) -> tuple[str, ...]:
     return (one.name, *means, difference, *cost)
 
 
-def _tuning(results: Results, tuned: Tuned) -> Section:
+def _tuning(results: Results, tuned: Tuned, figures: Sequence[Figure]) -> Section:
     primary, difference = results.experiment.measures[0], tuned.difference
     point = ", ".join(f"{name} = {_value(value)}" for name, value in tuned.point.items())
     ready = as_settings(results, tuned) + as_challenger(results, tuned)
@@ -105,7 +107,7 @@ def _tuning(results: Results, tuned: Tuned) -> Section:
             (kind, str(one.queries), spread(one), str(one.wins), str(one.losses))
             for kind, one in tuned.by_type.items()
         ],
-        figures=_tuning_plots(tuned, primary),
+        figures=figures,
     )
 
 
@@ -157,13 +159,15 @@ def _cut_offs(results: Results) -> Section:
     )
     return Section(
         "No good match",
-        "A search reports no good match if no list reaches its cut-off. A list answers a query if"
-        f" one of its first {DEPTH} candidates is relevant. Each cut-off refuses at most {share} of"
-        " the development queries that its list answers. The table has its refusals on the held-out"
-        " half: wrong ones are among the answered queries."
-        f" Refused with all cut-offs together: {overall}.",
+        f"A list answers a query if one of its first {DEPTH} candidates is relevant. Each threshold"
+        f" refuses at most {share} of the development queries that its list answers; the table"
+        " shows what it refuses on the held-out half. A search reports no good match if no list"
+        f" reaches its threshold. Queries refused with all thresholds: {overall}.",
         settings=as_cut_offs(results.cut_offs),
-        head=("list", "by", "cut-off", "answered", "wrongly", "unanswered", "rightly"),
+        head=(
+            *("list", "by", "threshold", "answered", "refused wrongly"),
+            *("unanswered", "refused rightly"),
+        ),
         rows=[
             (
                 *(one.list, one.by, f"{one.value:.4f}", str(one.answered)),
@@ -176,51 +180,3 @@ def _cut_offs(results: Results) -> Section:
 
 def _value(value: Value) -> str:
     return value if isinstance(value, str) else f"{value:g}"
-
-
-def _plots(results: Results) -> dict[str, str]:
-    """No plots without matplotlib; the tables hold the same values."""
-    try:
-        from hybrid_search.relevance.report import plots  # noqa: PLC0415  an extra
-    except ImportError:
-        return {}
-    primary = results.experiment.measures[0]
-    names = [one.name for one in results.compared]
-    means = {one.name: one.means[primary] for one in results.compared}
-    figures = {"configurations.svg": plots.bars_plot(means, primary)}
-    table, base = results.values[primary], names.index(results.experiment.base_name)
-    for at, name in enumerate(names):
-        if at != base:
-            title = f"{name} against {names[base]}"
-            figures[f"wins-{name}.svg"] = plots.wins_plot(table[at], table[base], primary, title)
-    return figures
-
-
-def _cost_plot(results: Results) -> dict[str, str]:
-    try:
-        from hybrid_search.relevance.report import plots  # noqa: PLC0415  an extra
-    except ImportError:
-        return {}
-    measure = cost_measure(results.experiment)
-    rows = [
-        (one.name, one.cost.wall, one.spread.mean, one.spread.low, one.spread.high)
-        for one in results.indexes
-    ]
-    return {f"{measure.replace('@', '')}-over-latency.svg": plots.cost_plot(rows, measure)}
-
-
-def _tuning_plots(tuned: Tuned, primary: str) -> dict[str, str]:
-    try:
-        from hybrid_search.relevance.report import plots  # noqa: PLC0415  an extra
-    except ImportError:
-        return {}
-    figures = {
-        f"over-{name}.svg": plots.axis_plot(name, rows, primary)
-        for name, rows in tuned.axes.items()
-        if len(rows) > 1
-    }
-    figures |= {
-        f"over-{name}.svg": plots.scatter_plot(name, rows, primary)
-        for name, rows in tuned.samples.items()
-    }
-    return figures | ({} if tuned.pair is None else {"pair.svg": plots.heat_map(*tuned.pair)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from hybrid_search.files.atomic_files import write_whole
-from hybrid_search.relevance.report.formats import as_html, as_markdown
+from hybrid_search.relevance.report.formats import Figure, as_html, as_markdown
 from hybrid_search.relevance.report.sections import PictureOf, report_sections
 from hybrid_search.relevance.report.settings_snippet import as_settings
 from hybrid_search.relevance.runner import Compared, Indexed, Results
@@ -24,17 +24,29 @@ def write_report(results: Results, folder: Path, picture_of: PictureOf = lambda 
 
     ``picture_of`` gives the pictures for the hits of regressed queries.
     """
-    sections, name = list(report_sections(results, picture_of)), results.experiment.name
+    sections = list(report_sections(results, picture_of, _figures(results)))
+    name = results.experiment.name
     (folder / "runs").mkdir(parents=True, exist_ok=True)
     for configuration, run in results.runs.items():
         _write(folder / "runs" / f"{configuration}.trec", _trec(configuration, run))
     for section in sections:
-        for file, svg in section.figures.items():
-            _write(folder / file, svg)
+        for figure in section.figures:
+            _write(folder / figure.file, figure.svg)
     _write(folder / "report.md", as_markdown(name, sections))
     _write(folder / "report.html", as_html(name, sections))
     _write(folder / "per_query.csv", _per_query(results))
     _write(folder / "results.json", orjson.dumps(as_json(results), option=orjson.OPT_INDENT_2))
+
+
+def _figures(results: Results) -> Mapping[str, Sequence[Figure]]:
+    """No figures without matplotlib; the tables hold the same values."""
+    try:
+        from hybrid_search.relevance.report.figures import (  # noqa: PLC0415  an extra
+            report_figures,
+        )
+    except ImportError:
+        return {}
+    return report_figures(results)
 
 
 def _write(path: Path, content: str | bytes) -> None:
