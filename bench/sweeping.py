@@ -27,7 +27,7 @@ from hybrid_search.core.candidates import CandidateList, Retrieved
 from hybrid_search.relevance.candidate_cache import Candidates
 from hybrid_search.relevance.evaluation import TestQuery
 from hybrid_search.relevance.metrics import measured
-from hybrid_search.relevance.sweep import grades, rankings
+from hybrid_search.relevance.sweep import Sweep, grades
 
 LISTS: tuple[ListName, ...] = ("lexical", "text_to_image", "copy_semantic")
 WINDOW, ASSETS = 100, 200
@@ -83,7 +83,8 @@ def tried(count: int, method: FusionMethod) -> list[FusionSettings]:
 def seconds(found: list[Candidates], settings: list[FusionSettings]) -> tuple[float, float]:
     """Return the CPU seconds to fuse, and to fuse and evaluate."""
     began = time.process_time()
-    ranked = [rankings(candidates, settings, 10) for candidates in found]
+    sweep = Sweep(settings)
+    ranked = [sweep.rankings(candidates, 10) for candidates in found]
     fused = time.process_time() - began
     for candidates, order in zip(found, ranked, strict=True):
         for name in ("nDCG@10", "R@10"):

@@ -1,4 +1,4 @@
-"""The candidates of one judged query, retrieved once and fused in many ways."""
+"""Cached candidates of judged queries, retrieved once and fused under many settings."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from hybrid_search.search.searcher import Searcher
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The candidates of a query, with their grades."""
+    """The candidates of one judged query with their grades."""
 
     test: TestQuery
     ids: tuple[str, ...]
-    """``(n,)``: the asset of each row."""
+    """``(n,)``: the asset id of each row; empty for an asset deleted since."""
     grades: Floats
     """``(n,)``: the judgment of each row, 0 for rows that are not judged or out of scope."""
     judged: tuple[float, ...]
     """The grades of all judgments of the query."""
     retrieved: Retrieved
     in_scope: Flags
-    """``(n,)``: whether the query asks for assets of that row's source."""
+    """``(n,)``: whether the row's source is in the scope of the query."""
 
     @property
     def lists(self) -> tuple[CandidateList, ...]:
-        """The candidate lists, to the widest window that is tried."""
+        """The candidate lists, to the widest tried window."""
         return self.retrieved.lists
 
 
@@ -40,9 +40,8 @@ def retrieve(searcher: Searcher, test: TestQuery, judgments: Mapping[str, int]) 
     stored = searcher.view().fetch(arrivals)
     assets = [stored[arrival].asset if arrival in stored else None for arrival in arrivals]
     ids = tuple("" if asset is None else str(asset.id) for asset in assets)
-    in_scope = [a is not None and test.scope in {"all", a.source} for a in assets]
+    scope = np.array([a is not None and test.scope in {"all", a.source} for a in assets], np.bool_)
     grades = [max(0, judgments.get(name, 0)) for name in ids]
-    scope = np.array(in_scope, np.bool_)
     return Candidates(
         test=test,
         ids=ids,

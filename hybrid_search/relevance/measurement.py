@@ -14,7 +14,7 @@ from hybrid_search.relevance.evaluation import TestQuery
 from hybrid_search.relevance.experiment import Experiment, Setting
 from hybrid_search.relevance.metrics import measured, parse_measure
 from hybrid_search.relevance.retrieval_runs import IndexRun
-from hybrid_search.relevance.sweep import grades, rankings
+from hybrid_search.relevance.sweep import Sweep, grades
 
 DEPTH = 100
 """Hits of each ranking in a run."""
@@ -74,9 +74,12 @@ def measure(
 ) -> dict[str, Table]:
     """Each measure of every query's candidates under every setting, ``(settings, queries)``."""
     depth = max(parse_measure(name)[1] for name in names)
-    tables = {name: np.zeros((len(settings), len(queries))) for name in names}
+    tables, sweep = (
+        {name: np.zeros((len(settings), len(queries))) for name in names},
+        Sweep(settings),
+    )
     for column, candidates in enumerate(queries):
-        ranked = grades(candidates, rankings(candidates, settings, depth))
+        ranked = grades(candidates, sweep.rankings(candidates, depth))
         for name, table in tables.items():
             table[:, column] = measured(name, ranked, candidates.judged)
     return tables
@@ -84,7 +87,7 @@ def measure(
 
 def ranked_ids(candidates: Candidates, setting: Setting, depth: int) -> list[str]:
     """The ids of the first hits under the setting, best first."""
-    row = rankings(candidates, [setting.fusion], depth)[0].tolist()
+    row = Sweep([setting.fusion]).rankings(candidates, depth)[0].tolist()
     return [candidates.ids[at] for at in row if at >= 0]
 
 

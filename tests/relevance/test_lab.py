@@ -43,7 +43,7 @@ from hybrid_search.relevance.experiment import (
     read_experiment,
 )
 from hybrid_search.relevance.runner import Results, run_experiment
-from hybrid_search.relevance.sweep import rankings
+from hybrid_search.relevance.sweep import Sweep
 from hybrid_search.relevance.tuning.cutoffs import cut_offs, refusals
 from hybrid_search.search.searcher import Searcher
 from hybrid_search.settings.settings import load_settings
@@ -119,7 +119,7 @@ def test_sweep_ranks_like_single_searches(engine: Index) -> None:
     judged = read_judgments(FIXTURES / "qrels.txt")
     for test in list(read_queries(FIXTURES / "queries.jsonl", defaults))[::9]:
         candidates = retrieve(engine.searcher, test, judged.get(test.qid, {}))
-        found = rankings(candidates, tried, 50)
+        found = Sweep(tried).rankings(candidates, 50)
         for row, settings in zip(found, tried, strict=True):
             query = replace(test.query, fusion=settings, size=50)
             hits = engine.searcher.search(query).hits
