@@ -24,7 +24,7 @@ from hybrid_search.core.errors import Overloaded, SearchError
 from hybrid_search.engine.access.audit_log import AUDIT, AuditLog
 from hybrid_search.engine.index import Index
 from hybrid_search.engine.parts import open_query_log
-from hybrid_search.search.query_logger import Feedback
+from hybrid_search.search.query_logger import QueryLogger
 from hybrid_search.settings.settings import Settings
 
 _Result = TypeVar("_Result")
@@ -182,11 +182,11 @@ class Service:
             self._not_ready = None
 
 
-def _feedback(settings: Settings) -> Feedback | None:
+def _feedback(settings: Settings) -> QueryLogger | None:
     wanted = settings.feedback.log and os.access(settings.data_dir, os.W_OK)
     if not wanted:
         return None
-    return Feedback(open_query_log(settings, write=True), settings.feedback.keep_days)
+    return QueryLogger(open_query_log(settings, write=True), settings.feedback.keep_days)
 
 
 def service_of(request: Request) -> Service:

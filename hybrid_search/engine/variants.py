@@ -1,4 +1,4 @@
-"""The index that serves, as other settings would have it: built aside, gone when it was tried."""
+"""Temporary variants of the serving index, built with other settings for experiments."""
 
 from __future__ import annotations
 
@@ -23,72 +23,73 @@ from hybrid_search.stores.embedded.vector_indexes import (
 )
 from hybrid_search.stores.local.log_replay import LexicalReplay
 
-SEARCHED_BY = frozenset({"ef_search", "nprobe", "rerank", "exact_below", "min_recall"})
-"""Settings of vectors that decide how an index is searched, not how it is built."""
+SEARCH_TIME = frozenset({"ef_search", "nprobe", "rerank", "exact_below", "min_recall"})
+"""Settings of ``[vector]`` that apply when searching; changing them needs no other index."""
 
 
 @contextmanager
-def open_variant(engine: Index, changed: Settings) -> Iterator[Searcher]:
-    """A searcher over the same assets, whose index is as the changed settings say.
+def open_variant(index: Index, changed: Settings) -> Iterator[Searcher]:
+    """A searcher over the same assets in a variant with the changed settings.
 
-    What is built alike is taken over from the index that serves; nothing is embedded again. Model
-    and texts in memory are shared. Raises ``InvalidConfig`` and what opening an index raises.
+    Parts with equal build settings are linked from the serving index. Nothing is embedded again;
+    the model and the cache of encoded texts are shared. Raises ``InvalidConfig`` and what opening
+    an index raises.
     """
     with tempfile.TemporaryDirectory(prefix="hybrid-search-") as scratch:
         folder = Path(scratch)
-        data = replace(engine.shared.data, settings=changed, write=False, maintenance="inline")
-        _build(engine, data, folder)
-        shared = replace(engine.shared, data=data)
+        data = replace(index.shared.data, settings=changed, write=False, maintenance="inline")
+        _build(index, data, folder)
+        shared = replace(index.shared, data=data)
         opened = open_generation(
-            shared, folder, engine.serving.embedder, encoder=engine.serving.encoder
+            shared, folder, index.serving.embedder, encoder=index.serving.encoder
         )
-        with closing(opened) as made:
-            yield made.searcher
+        with closing(opened) as variant:
+            yield variant.searcher
 
 
 def openings(
-    engine: Index, changes: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    index: Index, changes: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> Callable[[str], AbstractContextManager[Searcher]]:
-    """What opens the index of a name: one whose settings are changed so, or that which serves.
+    """A function that opens the variant with that name, or the serving index for other names.
 
-    Raises ``InvalidConfig`` for changes that cannot be.
+    ``changes`` are settings by variant and section. Raises ``InvalidConfig`` for invalid ones.
     """
-    changed = {name: with_changes(engine.settings, sections) for name, sections in changes.items()}
+    changed = {name: with_changes(index.settings, sections) for name, sections in changes.items()}
 
     def opening(name: str) -> AbstractContextManager[Searcher]:
-        known = changed.get(name)
-        return nullcontext(engine.searcher) if known is None else open_variant(engine, known)
+        settings = changed.get(name)
+        return nullcontext(index.searcher) if settings is None else open_variant(index, settings)
 
     return opening
 
 
-def _build(engine: Index, data: DataFolder, folder: Path) -> None:
-    """Fill the folder of a generation, as far as it differs from that which serves."""
-    settings, changed, served = engine.settings, data.settings, engine.serving.folder
+def _build(index: Index, data: DataFolder, folder: Path) -> None:
+    """Fill the variant's folder: build what differs, link the rest."""
+    settings, changed, serving = index.settings, data.settings, index.serving.folder
     analyzer = make_analyzer(changed).fingerprint
-    write_manifest(folder, replace(read_manifest(served), analyzer=analyzer))
+    write_manifest(folder, replace(read_manifest(serving), analyzer=analyzer))
     if (changed.lexical, changed.fields) == (settings.lexical, settings.fields):
-        (folder / LEXICAL).symlink_to(served.absolute() / LEXICAL)
+        (folder / LEXICAL).symlink_to(serving.absolute() / LEXICAL)
     else:
         with closing(open_lexical(changed, folder, write=True)) as lexical:
             LexicalReplay(data.catalog, lexical).catch_up()
-    alike = _built_by(settings) == _built_by(changed)
+    same_build = _build_settings(settings) == _build_settings(changed)
     for name in FOLDERS.values():
-        _link(served, folder, f"{name}-background")
-        if alike:
-            _link(served, folder, name)
-    if not alike:
-        # What finds little is to be measured, not refused.
+        _link(serving, folder, f"{name}-background")
+        if same_build:
+            _link(serving, folder, name)
+    if not same_build:
+        # A variant with low recall is to be measured, not refused.
         plan = replace(configured_plan(changed), min_recall=0.0)
         vectors = open_vector_stores(changed, folder, plan)
         for store in vectors.values():
-            store.maintenance(data.catalog, engine.serving.embedder.texts).rebuild()
+            store.maintenance(data.catalog, index.serving.embedder.texts).rebuild()
 
 
-def _built_by(settings: Settings) -> dict[str, object]:
-    return settings.vector.model_dump(exclude=set(SEARCHED_BY))
+def _build_settings(settings: Settings) -> dict[str, object]:
+    return settings.vector.model_dump(exclude=set(SEARCH_TIME))
 
 
-def _link(served: Path, folder: Path, name: str) -> None:
-    if (served / name).exists():
-        (folder / name).symlink_to(served.absolute() / name)
+def _link(serving: Path, folder: Path, name: str) -> None:
+    if (serving / name).exists():
+        (folder / name).symlink_to(serving.absolute() / name)

@@ -1,7 +1,6 @@
-"""Which of two rankings people prefer, told by what they click in both mixed together.
+"""Team-draft interleaving of two rankings, and tests of which one gets more clicks.
 
-Team draft: Radlinski, Kurup and Joachims, How Does Clickthrough Data Reflect Retrieval Quality?,
-CIKM 2008.
+Radlinski, Kurup and Joachims: How Does Clickthrough Data Reflect Retrieval Quality?, CIKM 2008.
 """
 
 from __future__ import annotations
@@ -18,12 +17,13 @@ from hybrid_search.core import Team
 from hybrid_search.search.fusion import Order
 
 LEVEL = 0.05
+"""Significance level."""
 _Hit = TypeVar("_Hit", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed(Generic[_Hit]):
-    """Two rankings in one, and which of them each hit is counted for."""
+class Interleaving(Generic[_Hit]):
+    """Two rankings in one, with the team of each hit."""
 
     hits: tuple[_Hit, ...]
     teams: tuple[Team, ...]
@@ -31,63 +31,64 @@ class Mixed(Generic[_Hit]):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the clicks of many searches say."""
+    """Result of the clicks of many interleaved searches."""
 
     wins_a: int
     wins_b: int
     ties: int
-    """Searches without clicks, or with as many on either side: they say nothing."""
+    """Searches without clicks, or with as many for either team."""
     p: float
-    """Two-sided, of the sign test over the searches that were won: for a number of searches that
-    was decided beforehand."""
+    """Two-sided p-value of the sign test over the won searches; valid only if the number of
+    searches was fixed in advance."""
     p_anytime: float
-    """The same for whoever looks again and again, and stops when it pleases."""
+    """P-value that stays valid under continuous monitoring and optional stopping."""
 
     @property
     def winner(self) -> Team | None:
-        """The better one at a level of .05, whenever it is looked at; ``None`` for neither yet."""
+        """The better ranking if ``p_anytime`` is significant, else ``None``."""
         if self.p_anytime >= LEVEL:
             return None
         return "a" if self.wins_a > self.wins_b else "b"
 
 
 def team_draft(
-    a: Sequence[_Hit], b: Sequence[_Hit], size: int, chance: np.random.Generator
-) -> Mixed[_Hit]:
-    """Both rankings mixed: by turns, who goes first by lot, each takes its best that is left.
+    a: Sequence[_Hit], b: Sequence[_Hit], size: int, rng: np.random.Generator
+) -> Interleaving[_Hit]:
+    """Interleave two rankings: in each round both take their best remaining hit, in random order.
 
-    >>> mixed = team_draft(["x", "y"], ["y", "z"], 3, np.random.default_rng(0))
-    >>> sorted(mixed.hits), len(mixed.teams)
+    >>> drafted = team_draft(["x", "y"], ["y", "z"], 3, np.random.default_rng(0))
+    >>> sorted(drafted.hits), len(drafted.teams)
     (['x', 'y', 'z'], 3)
     """
     taken: dict[_Hit, Team] = {}
-    left = {"a": iter(a), "b": iter(b)}
+    remaining = {"a": iter(a), "b": iter(b)}
     while len(taken) < size:
         before = len(taken)
-        order: tuple[Team, Team] = ("a", "b") if chance.random() < 0.5 else ("b", "a")
+        order: tuple[Team, Team] = ("a", "b") if rng.random() < 0.5 else ("b", "a")
         for team in order:
-            best = next((hit for hit in left[team] if hit not in taken), None)
+            best = next((hit for hit in remaining[team] if hit not in taken), None)
             if best is not None and len(taken) < size:
                 taken[best] = team
         if len(taken) == before:
             break
-    return Mixed(tuple(taken), tuple(taken.values()))
+    return Interleaving(tuple(taken), tuple(taken.values()))
 
 
-def mixed_order(own: Order, other: Order, search_id: str) -> Order:
-    """Two orders of the same candidates in one, each hit as in the order that it came from."""
-    mixed = team_draft(own.arrivals.tolist(), other.arrivals.tolist(), len(own), lots(search_id))
+def interleaved_order(own: Order, other: Order, search_id: str) -> Order:
+    """Two orders of the same candidates interleaved; a hit keeps the score of its own order."""
+    rng = search_rng(search_id)
+    drafted = team_draft(own.arrivals.tolist(), other.arrivals.tolist(), len(own), rng)
     place = {
         team: {arrival: at for at, arrival in enumerate(order.arrivals.tolist())}
         for team, order in (("a", own), ("b", other))
     }
-    drafted = zip(mixed.hits, mixed.teams, strict=True)
-    at = np.array([place[team][a] + len(own) * (team == "b") for a, team in drafted], np.int64)
-    return replace(_joined(own, other).take(at), teams=mixed.teams)
+    hits = zip(drafted.hits, drafted.teams, strict=True)
+    at = np.array([place[team][a] + len(own) * (team == "b") for a, team in hits], np.int64)
+    return replace(_concatenated(own, other).take(at), teams=drafted.teams)
 
 
-def _joined(one: Order, other: Order) -> Order:
-    """The columns of both, one after the other."""
+def _concatenated(one: Order, other: Order) -> Order:
+    """The columns of one order, followed by those of the other."""
     return Order(
         np.concatenate([one.rows, other.rows]),
         np.concatenate([one.arrivals, other.arrivals]),
@@ -97,13 +98,13 @@ def _joined(one: Order, other: Order) -> Order:
     )
 
 
-def lots(search_id: str) -> np.random.Generator:
-    """The lots that are drawn for that search: the same for its every page."""
+def search_rng(search_id: str) -> np.random.Generator:
+    """A generator seeded with the search id, so that every page gets the same interleaving."""
     return np.random.default_rng(int.from_bytes(sha256(search_id.encode()).digest()[:8]))
 
 
-def won(hits: Sequence[_Hit], teams: Sequence[Team], clicked: Set[_Hit]) -> Team | None:
-    """Whose hits were clicked more; ``None`` for a tie."""
+def click_winner(hits: Sequence[_Hit], teams: Sequence[Team], clicked: Set[_Hit]) -> Team | None:
+    """The team with more clicked hits; ``None`` for a tie."""
     counts = {"a": 0, "b": 0}
     for hit, team in zip(hits, teams, strict=True):
         counts[team] += hit in clicked
@@ -113,7 +114,7 @@ def won(hits: Sequence[_Hit], teams: Sequence[Team], clicked: Set[_Hit]) -> Team
 
 
 def verdict(outcomes: Iterable[Team | None]) -> Verdict:
-    """The verdict over the outcomes of many searches, in the order of time.
+    """The verdict over the outcomes of searches in order of time.
 
     >>> verdict(["a"] * 14 + ["b"] + [None]).winner
     'a'
@@ -125,7 +126,7 @@ def verdict(outcomes: Iterable[Team | None]) -> Verdict:
 
 
 def sign_test(one: int, other: int) -> float:
-    """Two-sided p that a fair coin falls so unevenly: exact.
+    """Two-sided p-value of the exact sign test.
 
     >>> sign_test(9, 1)
     0.021484375
@@ -136,24 +137,24 @@ def sign_test(one: int, other: int) -> float:
 
 
 def anytime_test(outcomes: Iterable[Team | None]) -> float:
-    """P that a fair coin ever falls so unevenly, at any of the looks up to now.
+    """P-value of a sequential sign test, valid after every search.
 
-    One over the greatest likelihood ratio so far of a coin of any bias, all alike, to a fair one
-    (Robbins, 1970): by Ville's inequality it falls below .05 for a fair coin in one of twenty runs
-    at most, however often somebody looks.
+    One over the largest likelihood ratio so far, of a uniform mixture over all biases against a
+    fair coin (Robbins, 1970). By Ville's inequality it falls below .05 for a fair coin in at most
+    5 % of all runs, however often it is looked at.
 
     >>> round(anytime_test(["a"] * 8), 4)
     0.0352
     """
-    counts, greatest = {"a": 0, "b": 0}, 0.0
+    counts, largest = {"a": 0, "b": 0}, 0.0
     for team in outcomes:
         if team is not None:
             counts[team] += 1
-            greatest = max(greatest, _log_ratio(counts["a"], counts["b"]))
-    return exp(-greatest)
+            largest = max(largest, _log_ratio(counts["a"], counts["b"]))
+    return exp(-largest)
 
 
 def _log_ratio(one: int, other: int) -> float:
-    """The logarithm of that ratio: the beta function against halves."""
+    """The log likelihood ratio: beta function against 2 ** -n."""
     count = one + other
     return lgamma(one + 1) + lgamma(other + 1) - lgamma(count + 2) + count * log(2.0)

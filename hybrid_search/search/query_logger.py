@@ -16,7 +16,7 @@ from hybrid_search.core import AssetId, Click, LoggedSearch, Query, SearchResult
 from hybrid_search.core.errors import SearchError
 from hybrid_search.core.periodic import Periodic
 from hybrid_search.core.ports import QueryLog
-from hybrid_search.search.interleaving import Verdict, verdict, won
+from hybrid_search.search.interleaving import Verdict, click_winner, verdict
 
 FLUSH_SECONDS = 1.0
 """Seconds between writes."""
@@ -26,7 +26,7 @@ _RETENTION_SECONDS = 3600.0
 _PERSONAL = re.compile(r"[^\s@]+@[^\s@]+\.\w|(?:\d[ ./()-]{0,2}){7,}")
 
 
-class Feedback:
+class QueryLogger:
     """Collects searches and clicks and writes them to the log in a background thread."""
 
     def __init__(self, log: QueryLog, keep_days: int) -> None:
@@ -125,7 +125,7 @@ def interleaved(searches: Iterable[LoggedSearch]) -> list[Interleaved]:
     return [
         Interleaved(
             *(challenger, configuration, len(own), own[0].at),
-            verdict(won(one.shown, one.teams, one.clicked) for one in own),
+            verdict(click_winner(one.shown, one.teams, one.clicked) for one in own),
         )
         for (challenger, configuration), own in pairs.items()
     ]

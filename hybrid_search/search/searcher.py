@@ -29,7 +29,7 @@ from hybrid_search.images.decode import digest_of
 from hybrid_search.search.cursor import RankingKey, hashed, read_cursor, to_cursor
 from hybrid_search.search.facets import facets_of
 from hybrid_search.search.fusion import Order, contributions, fuse
-from hybrid_search.search.interleaving import mixed_order
+from hybrid_search.search.interleaving import interleaved_order
 from hybrid_search.search.ranking import Ranking, RankingCache
 from hybrid_search.search.retriever import Retrieval, Retriever
 from hybrid_search.search.sort import sorted_places
@@ -176,7 +176,9 @@ class Searcher:
         own = fuse(found.candidates, settings)
         if challenger is None:
             return own
-        return mixed_order(own, fuse(found.candidates, challenger.settings), query.search_id or "")
+        return interleaved_order(
+            own, fuse(found.candidates, challenger.settings), query.search_id or ""
+        )
 
     def _interleaved(self, query: Query) -> Challenger | None:
         """The challenger of a named search that uses the configured fusion."""

@@ -6,11 +6,11 @@ import pytest
 from hybrid_search.core import Team
 from hybrid_search.relevance.click_model import Shown, fit
 from hybrid_search.search.interleaving import (
-    Mixed,
+    Interleaving,
+    click_winner,
     sign_test,
     team_draft,
     verdict,
-    won,
 )
 
 LOOKED_AT = (1.0, 0.7, 0.5, 0.4, 0.32, 0.27, 0.23, 0.2, 0.17, 0.15)
@@ -47,7 +47,7 @@ def experiment(noise_a: float, noise_b: float, searches: int, seed: int) -> Team
         grades = grades_of(query)
         a, b = ranked(grades, noise_a, chance), ranked(grades, noise_b, chance)
         mixed = team_draft(a, b, 10, chance)
-        outcomes.append(won(mixed.hits, mixed.teams, clicks(mixed.hits, grades, chance)))
+        outcomes.append(click_winner(mixed.hits, mixed.teams, clicks(mixed.hits, grades, chance)))
     return verdict(outcomes).winner
 
 
@@ -73,7 +73,7 @@ def test_team_draft_alternates() -> None:
         own = [hit for hit, team in zip(mixed.hits, mixed.teams, strict=True) if team == "a"]
         assert own == [hit for hit in ("a1", "a2", "c") if hit in own]
     assert team_draft(["x"], ["x"], 5, chance).hits == ("x",)
-    assert team_draft([], [], 5, chance) == Mixed((), ())
+    assert team_draft([], [], 5, chance) == Interleaving((), ())
     short = team_draft(list("abcdef"), list("ghijkl"), 3, chance)
     assert len(short.hits) == len(short.teams) == 3
 
@@ -81,10 +81,10 @@ def test_team_draft_alternates() -> None:
 def test_clicks_are_credited_to_the_right_team() -> None:
     hits = ("x", "y", "z")
     teams: tuple[Team, ...] = ("a", "b", "a")
-    assert won(hits, teams, {"x"}) == "a"
-    assert won(hits, teams, {"y"}) == "b"
-    assert won(hits, teams, {"x", "y"}) is None
-    assert won(hits, teams, set()) is None
+    assert click_winner(hits, teams, {"x"}) == "a"
+    assert click_winner(hits, teams, {"y"}) == "b"
+    assert click_winner(hits, teams, {"x", "y"}) is None
+    assert click_winner(hits, teams, set()) is None
 
 
 def test_the_sign_test_is_exact() -> None:

@@ -26,8 +26,13 @@ from hybrid_search.engine.parts import open_query_log
 from hybrid_search.relevance.evaluation import TestQuery as Judged
 from hybrid_search.relevance.evaluation import read_judgments, read_queries
 from hybrid_search.search.fusion import Order
-from hybrid_search.search.interleaving import anytime_test, mixed_order, team_draft, won
-from hybrid_search.search.query_logger import Feedback, interleaved, logged, personal
+from hybrid_search.search.interleaving import (
+    anytime_test,
+    click_winner,
+    interleaved_order,
+    team_draft,
+)
+from hybrid_search.search.query_logger import QueryLogger, interleaved, logged, personal
 from hybrid_search.settings.settings import load_settings
 from hybrid_search.stores.memory import MemoryQueryLog
 from tests.relevance.test_users import CLICKED, LOOKED_AT
@@ -123,7 +128,7 @@ class FullDisk(MemoryQueryLog):
 def test_failed_writes_are_retried(engine: Index) -> None:
     log = FullDisk()
     query = Query("shoes", search_id="s" * 8)
-    with closing(Feedback(log, keep_days=90)) as feedback:
+    with closing(QueryLogger(log, keep_days=90)) as feedback:
         feedback.searched(query, engine.searcher.search(query))
         feedback.clicked("s" * 8, "nowhere")  # type: ignore[arg-type]
         feedback.flush()
@@ -135,7 +140,7 @@ def test_failed_writes_are_retried(engine: Index) -> None:
 def test_old_searches_are_removed() -> None:
     log = MemoryQueryLog()
     log.add([replace(search("old"), at="2020-01-01T00:00+00:00")], [])
-    with closing(Feedback(log, keep_days=90)) as feedback:
+    with closing(QueryLogger(log, keep_days=90)) as feedback:
         feedback.flush()
         assert log.count() == 0
 
@@ -186,9 +191,9 @@ def test_phrase_matches_rank_first_when_interleaved(engine: Index) -> None:
 @given(st.permutations(range(12)), st.permutations(range(12)), st.text(min_size=8, max_size=8))
 def test_interleaving_contains_every_hit_once(a: list[int], b: list[int], name: str) -> None:
     one, other = order_of(a, 1.0), order_of(b, 2.0)
-    mixed = hits_of(mixed_order(one, other, name))
+    mixed = hits_of(interleaved_order(one, other, name))
     assert sorted(hit.ordinal for hit in mixed) == list(range(12))
-    assert mixed == hits_of(mixed_order(one, other, name))
+    assert mixed == hits_of(interleaved_order(one, other, name))
     assert {a[0], b[0]} <= {mixed[0].ordinal, mixed[1].ordinal}
     for hit in mixed:
         own = one if hit.team == "a" else other
@@ -218,7 +223,7 @@ def judged() -> list[tuple[Judged, dict[str, int]]]:
 def used(engine: Index, log: Any, searches: int, seed: int) -> None:
     """Simulate users who run judged queries, read from the top, and click relevant hits."""
     chance, tests = np.random.default_rng(seed), judged()[::12]
-    with closing(Feedback(log, keep_days=90)) as feedback:
+    with closing(QueryLogger(log, keep_days=90)) as feedback:
         for number in range(searches):
             test, grades = tests[chance.integers(len(tests))]
             query = Query(test.query.text, search_id=f"{seed:04d}{number:04d}")
@@ -284,7 +289,7 @@ def test_repeated_looks_rarely_give_false_winners() -> None:
 
 def test_click_on_an_old_search_is_ignored() -> None:
     mixed = team_draft(["x", "y"], ["y", "x"], 2, np.random.default_rng(1))
-    assert won(mixed.hits, mixed.teams, {"z"}) is None
+    assert click_winner(mixed.hits, mixed.teams, {"z"}) is None
     log = MemoryQueryLog()
     log.add([], [Click("s", "x", "2026")])  # type: ignore[arg-type]
     assert interleaved(log.searches()) == []
