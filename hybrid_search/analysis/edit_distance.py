@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import chain
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 from hybrid_search.analysis.hangul import keystrokes, other_keyboard
 
 LONG = 8
@@ -42,6 +39,10 @@ class Vocabulary:
         return [near for near in dict.fromkeys(candidates) if keystrokes(near) != typed][:limit]
 
     def _within(self, typed: str) -> list[tuple[str, float]]:
+        # Imported here because only completions and corrections need it.
+        from rapidfuzz import process  # noqa: PLC0415
+        from rapidfuzz.distance import OSA  # noqa: PLC0415
+
         allowed = 2 if len(typed) >= LONG else 1
         hits = process.extract(
             typed, self._typed, scorer=OSA.distance, score_cutoff=allowed, limit=50

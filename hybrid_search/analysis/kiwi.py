@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Sequence
-
-import kiwipiepy
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from hybrid_search.analysis.analyzer import Morpheme
+
+if TYPE_CHECKING:
+    import kiwipiepy
 
 
 class KiwiAnalyzer:
@@ -24,7 +27,7 @@ class KiwiAnalyzer:
     def fingerprint(self) -> str:
         """A text that changes whenever the analyzer's terms may change."""
         words = hashlib.sha256("\n".join(self._user_words).encode()).hexdigest()[:8]
-        return f"kiwi {kiwipiepy.__version__} words {words} terms 5"
+        return f"kiwi {version('kiwipiepy')} words {words} terms 5"
 
     def morphemes(self, normalised: str) -> list[Morpheme]:
         """The morphemes of a normalised text in order, without symbols, numbers and Latin words.
@@ -43,6 +46,8 @@ class KiwiAnalyzer:
     def _ready(self) -> kiwipiepy.Kiwi:
         with self._loading:
             if self._kiwi is None:
+                import kiwipiepy  # noqa: PLC0415  texts without Hangul need none of it
+
                 # Without the dictionary of phrases: half the memory, a third of the time.
                 kiwi = kiwipiepy.Kiwi(num_workers=1, load_multi_dict=False)
                 for word in self._user_words:

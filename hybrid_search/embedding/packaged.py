@@ -81,8 +81,7 @@ class PackagedEmbedder:
 
 def _load_text_tower(choice: ModelChoice) -> ClipTextEmbedder:
     config = orjson.loads((EMBEDDED_FOLDER / CONFIG).read_bytes())["model_cfg"]
-    with torch.device("meta"):
-        tower = TextTower(config)
+    tower = TextTower(config)
     weights: dict[str, torch.Tensor] = {}
     sha256 = hash_weights(_read_weights(keep=weights))
     tower.load_state_dict({name: weights[name] for name in tower.state_dict()}, assign=True)

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from hybrid_search.core.errors import IndexLocked
 from hybrid_search.files.atomic_files import make_folder, storing
 
@@ -15,6 +13,9 @@ from hybrid_search.files.atomic_files import make_folder, storing
 @contextmanager
 def alone(path: Path, refusal: str) -> Iterator[None]:
     """Hold the lock in that file; raises ``IndexLocked``, which says so, while another does."""
+    # Imported here because only writers lock, and it imports asyncio.
+    from filelock import FileLock, Timeout  # noqa: PLC0415
+
     make_folder(path.parent)
     with ExitStack() as stack:
         with storing(path):

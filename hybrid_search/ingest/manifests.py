@@ -15,10 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-import pyarrow as pa
-from pyarrow import parquet
-from pyarrow.lib import ArrowException
-
 from hybrid_search.core import Asset
 from hybrid_search.core.asset_schema import asset_from_json
 from hybrid_search.core.errors import InvalidAsset, InvalidInput
@@ -31,8 +27,6 @@ MAX_NAME = 512
 """Characters of an id in a report; a valid one is no longer."""
 MAX_COLUMNS = 1_000
 """Columns of a CSV or Parquet manifest: every row costs a look at each."""
-_BATCH_BYTES = 64 << 20
-"""About so much of a Parquet file is unpacked at once."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _LISTS = {"tags"}
 
@@ -260,26 +254,10 @@ def _is_list(column: str) -> bool:
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
-    number = 0
-    try:
-        for batch in _batches(path):
-            # A value that many rows share is unpacked for one row at a time.
-            for index in range(batch.num_rows):
-                number += 1
-                yield f"row {number}", batch.slice(index, 1).to_pylist()[0]
-    except (ArrowException, MemoryError, OSError) as failure:
-        yield f"row {number + 1}", InvalidAsset(f"Parquet: {str(failure)[:200]}")
+    # Imported here because pyarrow is slow to import, and searches use this module too.
+    from hybrid_search.ingest.parquet_rows import parquet_rows  # noqa: PLC0415
 
-
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """Rows in batches of about ``_BATCH_BYTES``; values that repeat stay a dictionary."""
-    with parquet.ParquetFile(path) as head:
-        facts, columns = head.metadata, [column.path for column in head.schema]
-        _refuse_columns(path, facts.num_columns)
-    unpacked = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
-    size = _BATCH_BYTES * facts.num_rows // max(1, unpacked)
-    with parquet.ParquetFile(path, read_dictionary=columns, buffer_size=1 << 20) as file:
-        yield from file.iter_batches(batch_size=max(1, min(256, size)))
+    yield from parquet_rows(path, lambda columns: _refuse_columns(path, columns))
 
 
 def _from_folder(folder: Path, max_bytes: int) -> Iterator[Row | Skipped]:

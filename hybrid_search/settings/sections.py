@@ -31,7 +31,7 @@ Weight = Annotated[float, Field(ge=0.0, le=100.0)]
 class Section(BaseModel):
     """A part of the settings: immutable, with unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 Prompt = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$", max_length=200)]

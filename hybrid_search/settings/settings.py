@@ -11,18 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from hybrid_search.core.errors import InvalidConfig
 from hybrid_search.core.field_schema import Fields
-from hybrid_search.settings.environment import check_environment
+from hybrid_search.settings.environment import check_environment, environment_values, merged
 from hybrid_search.settings.sections import (
     EmbeddingSection,
     FeedbackSection,
@@ -42,16 +35,10 @@ CONFIG_NAME = "hybrid_search.toml"
 """The file that is read from the data folder when no other file is given."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings of the package."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data_dir: Path = Path("hybrid-search-data")
     """The folder of the index."""
@@ -85,20 +72,6 @@ class Settings(BaseSettings):
         """The declared fields; raises ``InvalidConfig`` for a rule that a field cannot have."""
         return Fields({name: section.rule(name) for name, section in self.fields.items()})
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The sources in falling priority: arguments, environment, file."""
-        file = cls.model_config.get("toml_file")
-        toml = TomlConfigSettingsSource(settings_cls, toml_file=file)
-        return init_settings, env_settings, toml
-
 
 def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Settings:
     """The settings from ``file``, overridden by the environment, overridden by ``data_dir``.
@@ -110,18 +83,21 @@ def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Set
         file = data_dir / CONFIG_NAME
     if file is not None and not file.is_file():
         raise InvalidConfig(f"config: no file at {file}")
-    given: dict[str, Any] = {} if data_dir is None else {"data_dir": data_dir}
-
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=file)
-
     check_environment(os.environ, _PREFIX, setting_names())
+    values = merged(_from_file(file), environment_values(os.environ, _PREFIX, Settings))
+    if data_dir is not None:
+        values["data_dir"] = data_dir
     try:
-        return FromFile(**given)
+        return Settings(**values)
     except ValidationError as failure:
         raise InvalidConfig(_explain(failure)) from None
-    except SettingsError as failure:
-        raise InvalidConfig(f"config: {failure}; sections in the environment are JSON") from None
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as failure:
         raise InvalidConfig(f"config: {file} cannot be read as TOML: {failure}") from None
 

@@ -167,3 +167,22 @@ def test_file_in_another_encoding_is_rejected_by_name(tmp_path: Path) -> None:
 def test_a_section_as_json_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYBRID_SEARCH_SERVER", '{"port": 77}')
     assert load_settings().server.port == 77
+
+
+def test_environment_values_of_every_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, '[lexical]\nuser_words = ["봄"]\n[fields.price]\ntype = "number"\n')
+    monkeypatch.setenv("HYBRID_SEARCH_SERVER", '{"port": 77, "host": "0.0.0.0"}')
+    monkeypatch.setenv("HYBRID_SEARCH_SERVER__PORT", "78")
+    monkeypatch.setenv("HYBRID_SEARCH_LEXICAL__USER_WORDS", '["여름"]')
+    monkeypatch.setenv("HYBRID_SEARCH_FIELDS", '{"brand": {"facetted": true}}')
+    monkeypatch.setenv("HYBRID_SEARCH_EMBEDDING__PROMPTS", "auto")
+    monkeypatch.setenv("HYBRID_SEARCH_EMBEDDING__EMBED_COPY", "false")
+    monkeypatch.setenv("HYBRID_SEARCH_FUSION__LEXICAL__WINDOW", "9")
+    settings = load_settings(tmp_path)
+    assert (settings.server.host, settings.server.port) == ("0.0.0.0", 78)
+    assert settings.lexical.user_words == ("여름",)
+    assert list(settings.fields) == ["price", "brand"]
+    assert (settings.embedding.prompts, settings.embedding.embed_copy) == ("auto", False)
+    assert settings.fusion.lexical.window == 9
+    monkeypatch.setenv("HYBRID_SEARCH_EMBEDDING__PROMPTS", '["a {}"]')
+    assert load_settings(tmp_path).embedding.prompts == ("a {}",)
