@@ -1,1 +1,1 @@
-"""The command line: one command per public use, over the same engine as the library."""
+"""The command line: one module for each command, over the public Python API."""

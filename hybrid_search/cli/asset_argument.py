@@ -13,9 +13,9 @@ from hybrid_search.engine.index import Index
 AssetArgument = Annotated[str, typer.Argument(help="The id of an ad.")]
 
 
-def find_asset(engine: Index, name: str) -> StoredAsset:
+def find_asset(index: Index, name: str) -> StoredAsset:
     """The live asset with that id; raises ``UnknownAsset``."""
-    stored = engine.catalog.find(AssetId(name))
+    stored = index.catalog.find(AssetId(name))
     if stored is None:
         raise UnknownAsset(f"no asset has the id {name[:100]!r}")
     return stored

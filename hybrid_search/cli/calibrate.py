@@ -8,12 +8,12 @@ from pathlib import Path
 from rich.table import Table
 from typing_extensions import TypedDict
 
+from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json, Qrels, Queries
 from hybrid_search.cli.progress import progress_bar
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.similarity_baseline import LEAST, SimilarityBaseline
-from hybrid_search.engine.factory import open_engine
 from hybrid_search.relevance.statistics import spread
 from hybrid_search.relevance.tuning.list_weights import WeightCheck, check_weights
 from hybrid_search.settings.settings import Settings, load_settings
@@ -76,9 +76,9 @@ def command(
 
 
 def _judged(settings: Settings, queries: Path, qrels: Path) -> WeightCheck:
-    with open_engine(settings) as engine:
+    with open_to_read(settings) as index:
         fusion = settings.fusion.settings()
-        return check_weights(engine.searcher, engine.catalog, queries, qrels, fusion)
+        return check_weights(index.searcher, index.catalog, queries, qrels, fusion)
 
 
 def _as_json(baselines: Baselines, judged: WeightCheck | None) -> CalibratedJson:

@@ -13,13 +13,13 @@ from hybrid_search.api.schemas.results import answer_to_json
 from hybrid_search.cli.hits_table import print_answer
 from hybrid_search.cli.ingest_paths import ingest_paths, print_report
 from hybrid_search.cli.measures_table import print_measures
+from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json, Port
 from hybrid_search.cli.progress import progress_bar
 from hybrid_search.cli.service import serve_folder
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core import AssetId, Example, Query
 from hybrid_search.core.errors import InvalidInput
-from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.relevance.evaluation import evaluate, read_queries
 from hybrid_search.settings.settings import Settings, load_settings
@@ -63,31 +63,31 @@ def _show(settings: Settings, *, json: bool) -> None:
     shown: dict[str, Any] = {"ingest": ingest_report_to_json(report)}
     if not json:
         print_report(report)
-    with open_engine(settings) as engine:
-        engine.warm_up()
+    with open_to_read(settings) as index:
+        index.warm_up()
         shown["searches"] = {
-            title: _search(engine, title, query, json=json) for title, query in SEARCHES.items()
+            title: _search(index, title, query, json=json) for title, query in SEARCHES.items()
         }
-        shown["evaluation"] = _evaluate(engine, folder, json=json)
+        shown["evaluation"] = _evaluate(index, folder, json=json)
     if json:
         print_json(shown)
 
 
-def _search(engine: Index, title: str, query: Query, *, json: bool) -> Any:
-    answer = engine.searcher.search(replace(query, size=SHOWN, explain=True))
+def _search(index: Index, title: str, query: Query, *, json: bool) -> Any:
+    answer = index.search(replace(query, size=SHOWN, explain=True))
     if not json:
         console.rule(title, align="left")
         print_answer(answer, explain=True)
     return answer_to_json(answer)
 
 
-def _evaluate(engine: Index, folder: Path, *, json: bool) -> Any:
-    tests = list(read_queries(folder / "queries.jsonl", engine.settings.fusion.settings()))
+def _evaluate(index: Index, folder: Path, *, json: bool) -> Any:
+    tests = list(read_queries(folder / "queries.jsonl", index.settings.fusion.settings()))
     with progress_bar(quiet=json) as bar:
         task = bar.add_task("judged queries", total=len(tests))
         types = evaluate(
-            engine.searcher,
-            engine.catalog,
+            index.searcher,
+            index.catalog,
             tests,
             folder / "qrels.txt",
             lambda: bar.advance(task),

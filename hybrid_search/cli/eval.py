@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from hybrid_search.cli.measures_table import print_measures
+from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.progress import progress_bar
 from hybrid_search.cli.search_options import FusionOption, ModeOption
 from hybrid_search.cli.terminal import print_json
 from hybrid_search.core import restrict
-from hybrid_search.engine.factory import open_engine
 from hybrid_search.relevance.evaluation import evaluate, read_queries
 from hybrid_search.settings.settings import load_settings
 
@@ -30,10 +30,10 @@ def command(
     """Measure search quality over judged queries."""
     settings = load_settings(data_dir)
     lists = restrict(settings.fusion.settings(), mode)
-    with open_engine(settings) as engine, progress_bar(quiet=json) as bar:
+    with open_to_read(settings) as index, progress_bar(quiet=json) as bar:
         tests = list(read_queries(queries, replace(lists, method=fusion or lists.method)))
         task = bar.add_task("queries", total=len(tests))
-        types = evaluate(engine.searcher, engine.catalog, tests, qrels, lambda: bar.advance(task))
+        types = evaluate(index.searcher, index.catalog, tests, qrels, lambda: bar.advance(task))
     if json:
         by_type = {kind: values for kind, values in types.items() if kind != "all"}
         print_json({"mode": mode, "types": by_type, "all": types["all"]})

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.progress import Progress
 
+from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.progress import progress_bar
-from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.engine.variants import openings
 from hybrid_search.relevance.experiment import Experiment, read_experiment
@@ -22,24 +22,24 @@ from hybrid_search.settings.settings import load_settings
 def experiment_results(
     file: Path, data_dir: Path | None, *, quiet: bool
 ) -> Iterator[tuple[Results, Index]]:
-    """Run the experiment; yield its results and the engine, which is open until the end."""
+    """Run the experiment; yield its results and the index, which is open until the end."""
     experiment, settings = read_experiment(file), load_settings(data_dir)
-    with open_engine(settings) as engine:
+    with open_to_read(settings) as index:
         with progress_bar(quiet=quiet) as bar:
             results = run_experiment(
-                experiment_indexes(engine, experiment),
-                engine.catalog,
+                experiment_indexes(index, experiment),
+                index.catalog,
                 experiment,
                 file.parent,
                 defaults=settings.fusion.settings(),
                 progress=queries_progress(bar),
             )
-        yield results, engine
+        yield results, index
 
 
-def experiment_indexes(engine: Index, experiment: Experiment) -> Opening:
+def experiment_indexes(index: Index, experiment: Experiment) -> Opening:
     """Opens the index of each configuration by name."""
-    return openings(engine, {one.name: one.changes() for one in experiment.indexes})
+    return openings(index, {one.name: one.changes() for one in experiment.indexes})
 
 
 def queries_progress(bar: Progress) -> Callable[[int, int], None]:

@@ -9,12 +9,11 @@ from rich.table import Table
 
 from hybrid_search.api.schemas.explanations import explanation_to_json
 from hybrid_search.api.schemas.parameters import query_from_parameters
-from hybrid_search.cli.asset_argument import AssetArgument, find_asset
+from hybrid_search.cli.asset_argument import AssetArgument
+from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core import Contribution, Explanation
-from hybrid_search.engine.factory import open_engine
-from hybrid_search.search.explain import explain
 from hybrid_search.settings.settings import load_settings
 
 
@@ -32,8 +31,8 @@ def command(
     settings = load_settings(data_dir)
     given = [(key, value) for key, _, value in (p.partition("=") for p in parameter or [])]
     query = query_from_parameters([("q", q), *given], settings.fusion.settings())
-    with open_engine(settings) as engine:
-        explained = explain(engine.searcher, query, find_asset(engine, id))
+    with open_to_read(settings) as index:
+        explained = index.explain(id, query)
     if json:
         print_json(explanation_to_json(explained))
     else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from hybrid_search.cli.opening import open_to_write
 from hybrid_search.cli.progress import progress_bar
 from hybrid_search.cli.terminal import console
-from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
-from hybrid_search.ingest.manifests import estimate_rows, read_assets
+from hybrid_search.ingest.manifests import estimate_rows
 from hybrid_search.ingest.pipeline import IngestReport
 from hybrid_search.settings.settings import Settings
 
@@ -20,9 +20,9 @@ MAX_SKIPPED = 20
 def ingest_paths(settings: Settings, paths: Iterable[Path], *, quiet: bool) -> IngestReport:
     """Index all these manifests and folders; the report on all their rows."""
     total = IngestReport()
-    with open_engine(settings, write=True) as engine:
+    with open_to_write(settings) as index:
         for path in paths:
-            total.add(_ingest(engine, path, quiet=quiet))
+            total.add(_ingest(index, path, quiet=quiet))
     return total
 
 
@@ -43,8 +43,7 @@ def print_report(report: IngestReport) -> None:
         console.print(f"  and {len(report.skipped) - MAX_SKIPPED} more; --json lists all")
 
 
-def _ingest(engine: Index, path: Path, *, quiet: bool) -> IngestReport:
-    rows = read_assets(path, engine.settings.pictures.max_bytes)
+def _ingest(index: Index, path: Path, *, quiet: bool) -> IngestReport:
     with progress_bar("{task.fields[speed]}", quiet=quiet) as bar:
         task = bar.add_task(path.name, total=estimate_rows(path), speed="")
 
@@ -52,4 +51,4 @@ def _ingest(engine: Index, path: Path, *, quiet: bool) -> IngestReport:
             speed = f"{report.pictures_per_second:.1f} images/s" if report.pictures else ""
             bar.update(task, completed=report.total, speed=speed)
 
-        return engine.writer().ingest(rows, show)
+        return index.ingest(path, show)

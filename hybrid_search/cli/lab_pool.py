@@ -8,10 +8,10 @@ from urllib.parse import quote
 import typer
 
 from hybrid_search.cli.experiments import experiment_indexes, queries_progress
+from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, ExperimentFile, Json
 from hybrid_search.cli.progress import progress_bar
 from hybrid_search.cli.terminal import console, print_json
-from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.judgment_pools import Pools, check_name
 from hybrid_search.relevance.experiment import read_experiment
 from hybrid_search.relevance.pool_builder import pooled
@@ -33,10 +33,10 @@ def command(
     experiment, settings = read_experiment(file), load_settings(data_dir)
     # A name that cannot be used is refused before the work.
     check_name(file.stem)
-    with open_engine(settings) as engine, progress_bar(quiet=json) as bar:
+    with open_to_read(settings) as index, progress_bar(quiet=json) as bar:
         found = pooled(
-            experiment_indexes(engine, experiment),
-            engine.catalog,
+            experiment_indexes(index, experiment),
+            index.catalog,
             experiment,
             file.parent,
             defaults=settings.fusion.settings(),

@@ -33,8 +33,8 @@ def command(
     Settings are tuned where the experiment asks for it.
     """
     folder = out or file.parent / f"{file.stem}-results"
-    with experiment_results(file, data_dir, quiet=json) as (results, engine):
-        write_report(results, folder, lambda name: _thumbnail(engine, name))
+    with experiment_results(file, data_dir, quiet=json) as (results, index):
+        write_report(results, folder, lambda name: _thumbnail(index, name))
     if json:
         print_json({**as_json(results), "report": str(folder / "report.html")})
     else:
@@ -42,13 +42,13 @@ def command(
         console.print(f"report: {folder / 'report.html'}", style="dim", soft_wrap=True)
 
 
-def _thumbnail(engine: Index, name: str) -> bytes | None:
+def _thumbnail(index: Index, name: str) -> bytes | None:
     """The thumbnail of the asset's picture."""
-    stored = engine.catalog.find(AssetId(name))
+    stored = index.catalog.find(AssetId(name))
     if stored is None or stored.picture is None:
         return None
-    return engine.shared.data.pictures.thumbnail(
-        stored.picture.digest, engine.settings.pictures.thumbnail
+    return index.shared.data.pictures.thumbnail(
+        stored.picture.digest, index.settings.pictures.thumbnail
     )
 
 

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the index.")]
+
+def _folder(address: str) -> Path:
+    # Imported here because --help opens no index.
+    from hybrid_search.engine.factory import folder_of  # noqa: PLC0415
+
+    return folder_of(address)
+
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--index", "--data-dir", parser=_folder, help="Address of the index: a folder."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Queries = Annotated[Path | None, typer.Option("--queries", help="Judged queries, JSONL.")]
 Qrels = Annotated[

@@ -8,10 +8,10 @@ from pathlib import Path
 from hybrid_search.api.schemas.parameters import query_from_parameters
 from hybrid_search.api.schemas.results import answer_to_json
 from hybrid_search.cli.hits_table import print_answer
+from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.terminal import print_json
 from hybrid_search.core import Example
 from hybrid_search.core.errors import InvalidInput
-from hybrid_search.engine.factory import open_engine
 from hybrid_search.settings.settings import load_settings
 
 
@@ -43,8 +43,8 @@ def answer(
     settings = load_settings(data_dir)
     examples = [Example(picture=picture) for picture in pictures]
     query = query_from_parameters(given, settings.fusion.settings(), examples)
-    with open_engine(settings) as engine:
-        found = engine.searcher.search(query)
+    with open_to_read(settings) as index:
+        found = index.search(query)
     if json:
         print_json(answer_to_json(found))
     else:

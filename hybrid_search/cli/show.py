@@ -7,11 +7,11 @@ from rich.table import Table
 
 from hybrid_search.api.schemas.assets import duplicate_to_json, stored_to_json
 from hybrid_search.cli.asset_argument import AssetArgument, find_asset
+from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core import StoredAsset
 from hybrid_search.core.asset_schema import asset_to_json
-from hybrid_search.engine.factory import open_engine
 from hybrid_search.images.near_duplicates import Duplicate
 from hybrid_search.settings.settings import load_settings
 
@@ -24,10 +24,10 @@ def command(
     json: Json = False,
 ) -> None:
     """Show an ad, its earlier versions and the duplicates of its picture."""
-    with open_engine(load_settings(data_dir)) as engine:
-        stored = find_asset(engine, id)
-        versions = engine.catalog.versions(stored.asset.id, _VERSIONS)
-        duplicates = engine.copies_of(stored)
+    with open_to_read(load_settings(data_dir)) as index:
+        stored = find_asset(index, id)
+        versions = index.catalog.versions(stored.asset.id, _VERSIONS)
+        duplicates = index.copies_of(stored)
     if json:
         shown = {**stored_to_json(stored), "versions": [stored_to_json(one) for one in versions]}
         print_json({**shown, "duplicates": [duplicate_to_json(one) for one in duplicates]})

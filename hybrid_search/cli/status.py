@@ -5,17 +5,17 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
+from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.terminal import console, print_json
-from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.status import StatusJson, engine_status
 from hybrid_search.settings.settings import load_settings
 
 
 def command(data_dir: DataDir = None, json: Json = False) -> None:
     """Show the state of the index."""
-    with open_engine(load_settings(data_dir)) as engine:
-        facts = engine_status(engine)
+    with open_to_read(load_settings(data_dir)) as index:
+        facts = engine_status(index)
     if json:
         print_json(facts)
     else:

@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from hybrid_search.api.schemas.suggestions import suggestions_to_json
+from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.terminal import console, print_json
-from hybrid_search.engine.factory import open_engine
 from hybrid_search.search.searcher import Suggested
 from hybrid_search.settings.settings import load_settings
 
@@ -25,8 +25,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Complete a partly typed query, and correct it."""
-    with open_engine(load_settings(data_dir)) as engine:
-        found = engine.searcher.suggest(typed, size)
+    with open_to_read(load_settings(data_dir)) as index:
+        found = index.suggest(typed, size)
     if json:
         print_json(suggestions_to_json(found))
     else:

@@ -31,7 +31,7 @@ def open_index(
     it (open it with ``read_only=True``), ``IndexMismatch`` when analyzer or model are not those of
     the index, and ``InvalidConfig`` for an address or settings that are not valid.
     """
-    folder = _folder_of(address)
+    folder = folder_of(address)
     found = load_settings(folder) if settings is None else settings
     found = found.model_copy(update={"data_dir": folder})
     if not create and not (folder / CATALOG).is_file():
@@ -42,7 +42,8 @@ def open_index(
         raise IndexLocked(f"{failure}; or open it with read_only=True") from None
 
 
-def _folder_of(address: str | Path) -> Path:
+def folder_of(address: str | Path) -> Path:
+    """The data folder at that address; raises ``InvalidConfig`` for any other kind of address."""
     scheme, separator, _ = str(address).partition("://")
     if separator:
         raise InvalidConfig(

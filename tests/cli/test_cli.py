@@ -65,6 +65,9 @@ def test_errors_are_one_line_and_an_exit_code(tmp_path: Path) -> None:
     assert (missing.returncode, missing.stdout) == (3, "")
     assert "hybrid-search ingest" in missing.stderr
     assert "Traceback" not in missing.stderr
+    elsewhere = here("status", "--index", "opensearch://localhost/ads")
+    assert elsewhere.returncode == 2
+    assert "opensearch:// is not supported; give a folder" in elsewhere.stderr
     wrong = run("ingest", str(tmp_path / "nothing.xyz"), "--data-dir", str(tmp_path / "d"))
     assert wrong.returncode == 2
     assert "neither a folder nor a manifest" in wrong.stderr
