@@ -78,7 +78,7 @@ def command(
 def _judged(settings: Settings, queries: Path, qrels: Path) -> WeightCheck:
     with open_to_read(settings) as index:
         fusion = settings.fusion.settings()
-        return check_weights(index.searcher, index.catalog, queries, qrels, fusion)
+        return check_weights(index.searcher, queries, qrels, fusion)
 
 
 def _as_json(baselines: Baselines, judged: WeightCheck | None) -> CalibratedJson:

@@ -87,7 +87,6 @@ def _evaluate(index: Index, folder: Path, *, json: bool) -> Any:
         task = bar.add_task("judged queries", total=len(tests))
         types = evaluate(
             index.searcher,
-            index.catalog,
             tests,
             folder / "qrels.txt",
             lambda: bar.advance(task),

@@ -33,7 +33,7 @@ def command(
     with open_to_read(settings) as index, progress_bar(quiet=json) as bar:
         tests = list(read_queries(queries, replace(lists, method=fusion or lists.method)))
         task = bar.add_task("queries", total=len(tests))
-        types = evaluate(index.searcher, index.catalog, tests, qrels, lambda: bar.advance(task))
+        types = evaluate(index.searcher, tests, qrels, lambda: bar.advance(task))
     if json:
         by_type = {kind: values for kind, values in types.items() if kind != "all"}
         print_json({"mode": mode, "types": by_type, "all": types["all"]})

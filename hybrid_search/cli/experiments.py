@@ -28,7 +28,6 @@ def experiment_results(
         with progress_bar(quiet=quiet) as bar:
             results = run_experiment(
                 experiment_indexes(index, experiment),
-                index.catalog,
                 experiment,
                 file.parent,
                 defaults=settings.fusion.settings(),

@@ -36,7 +36,6 @@ def command(
     with open_to_read(settings) as index, progress_bar(quiet=json) as bar:
         found = pooled(
             experiment_indexes(index, experiment),
-            index.catalog,
             experiment,
             file.parent,
             defaults=settings.fusion.settings(),

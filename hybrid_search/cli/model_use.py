@@ -54,6 +54,6 @@ def _gate(
     tests = list(read_queries(queries, settings.fusion.settings()))
 
     def measure(searcher: Searcher, catalog: SqliteCatalog) -> float:
-        return evaluate(searcher, catalog, tests, qrels)["all"]["nDCG@10"]
+        return evaluate(searcher, tests, qrels)["all"]["nDCG@10"]
 
     return Gate(generation_measure(measure), margin)

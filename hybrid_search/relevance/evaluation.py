@@ -18,7 +18,6 @@ from pydantic import BaseModel, Field
 from hybrid_search.core import Asset, Example, FusionSettings, Query
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.json_input import parse_model, read_json
-from hybrid_search.core.ports import Catalog
 from hybrid_search.search.searcher import Searcher
 
 CUTS = (1, 5, 10)
@@ -74,7 +73,6 @@ def _test_query(line: QueryLine, folder: Path, settings: FusionSettings) -> Test
 
 def evaluate(
     searcher: Searcher,
-    catalog: Catalog,
     queries: list[TestQuery],
     qrels: Path,
     progress: Callable[[], None] | None = None,

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hybrid_search.core import FusionSettings
-from hybrid_search.core.ports import Catalog
 from hybrid_search.engine.judgment_pools import PooledQuery
 from hybrid_search.relevance.evaluation import read_judgments, read_queries
 from hybrid_search.relevance.experiment import Experiment
@@ -17,7 +16,6 @@ from hybrid_search.relevance.runner import widest
 
 def pooled(
     opening: Opening,
-    catalog: Catalog,
     experiment: Experiment,
     folder: Path,
     *,

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from hybrid_search.core import FusionSettings
-from hybrid_search.core.ports import Catalog
 from hybrid_search.relevance.evaluation import TestQuery, read_judgments, read_queries
 from hybrid_search.relevance.experiment import Experiment, Setting
 from hybrid_search.relevance.measurement import Lab, Table, places_by_type
@@ -69,7 +68,6 @@ class Results:
 
 def run_experiment(
     opening: Opening,
-    catalog: Catalog,
     experiment: Experiment,
     folder: Path,
     *,

@@ -81,7 +81,7 @@ def searched(engine: Index, mode: Mode) -> ByType:
     """Run a search per query; return the measures by query type."""
     folder, lists = shared("data/dev"), restrict(engine.settings.fusion.settings(), mode)
     queries = list(read_queries(folder / "queries.jsonl", lists))
-    return evaluate(engine.searcher, engine.catalog, queries, folder / "qrels.txt")
+    return evaluate(engine.searcher, queries, folder / "qrels.txt")
 
 
 def measured_by(candidates: list[Candidates], settings: FusionSettings) -> ByType:

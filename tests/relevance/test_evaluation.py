@@ -38,7 +38,7 @@ def measured(
     (folder / "q.jsonl").write_text("\n".join(json.dumps(query) for query in queries))
     (folder / "q.txt").write_text(qrels)
     tests = list(read_queries(folder / "q.jsonl", WORDS))
-    return evaluate(engine.searcher, engine.catalog, tests, folder / "q.txt")
+    return evaluate(engine.searcher, tests, folder / "q.txt")
 
 
 def ranked(engine: Index, folder: Path) -> list[str]:
@@ -91,7 +91,7 @@ def test_other_fusion_settings_change_the_measures(engine: Index, tmp_path: Path
     (tmp_path / "q.txt").write_text(f"q 0 {best[0]} 1\nq 0 {best[1]} 1\n")
     first = FusionSettings(60.0, {"lexical": ListSettings(1, 1.0)})
     tests = list(read_queries(tmp_path / "one.jsonl", first))
-    found = evaluate(engine.searcher, engine.catalog, tests, tmp_path / "q.txt")
+    found = evaluate(engine.searcher, tests, tmp_path / "q.txt")
     assert (found["t"]["R@1"], found["t"]["R@5"]) == (1.0, 0.5)
 
 
@@ -109,7 +109,7 @@ def test_missing_files_are_named(engine: Index, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no file at"):
         next(read_queries(tmp_path / "none", engine.settings.fusion.settings()))
     with pytest.raises(InvalidInput, match="qrels: no file"):
-        evaluate(engine.searcher, engine.catalog, [], tmp_path / "none")
+        evaluate(engine.searcher, [], tmp_path / "none")
     (tmp_path / "bad").write_text("q 0 a\n")
     with pytest.raises(InvalidInput, match="not TREC qrels"):
-        evaluate(engine.searcher, engine.catalog, [], tmp_path / "bad")
+        evaluate(engine.searcher, [], tmp_path / "bad")

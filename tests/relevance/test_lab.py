@@ -99,9 +99,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(engine: Index, folder: Path) -> Results:
     experiment = read_experiment(folder / "ads.toml")
     defaults = engine.settings.fusion.settings()
-    return run_experiment(
-        openings(engine, {}), engine.catalog, experiment, folder, defaults=defaults
-    )
+    return run_experiment(openings(engine, {}), experiment, folder, defaults=defaults)
 
 
 def by_chance(chance: np.random.Generator, defaults: FusionSettings) -> FusionSettings:
@@ -153,7 +151,7 @@ def test_sweep_cuts_each_list_to_its_window(engine: Index) -> None:
 def test_configuration_measures_equal_eval(engine: Index, results: Results) -> None:
     defaults = engine.settings.fusion.settings()
     tests = list(read_queries(FIXTURES / "queries.jsonl", defaults))
-    types = evaluate(engine.searcher, engine.catalog, tests, FIXTURES / "qrels.txt")
+    types = evaluate(engine.searcher, tests, FIXTURES / "qrels.txt")
     (own,) = [one for one in results.compared if one.name == "as configured"]
     assert own.means["nDCG@10"] == pytest.approx(types["all"]["nDCG@10"], abs=1e-4)
     for kind, value in own.by_type.items():
@@ -185,7 +183,6 @@ def test_report_says_when_nothing_is_better(engine: Index, folder: Path) -> None
     defaults = engine.settings.fusion.settings()
     found = run_experiment(
         openings(engine, {}),
-        engine.catalog,
         read_experiment(folder / "worse.toml"),
         folder,
         defaults=defaults,
@@ -201,9 +198,7 @@ def test_settings_can_be_sampled_at_random(engine: Index, folder: Path) -> None:
     defaults = engine.settings.fusion.settings()
     path = folder / "sampled.toml"
     ran = [
-        run_experiment(
-            openings(engine, {}), engine.catalog, read_experiment(path), folder, defaults=defaults
-        )
+        run_experiment(openings(engine, {}), read_experiment(path), folder, defaults=defaults)
         for _ in range(2)
     ]
     assert [found.settings_tried for found in ran] == [13, 13]
@@ -310,7 +305,7 @@ def test_demonstration_measures_equal_expected_values(engine: Index) -> None:
     path = FIXTURES.parent / "bench/experiments/demonstration.toml"
     defaults = engine.settings.fusion.settings()
     found = run_experiment(
-        openings(engine, {}), engine.catalog, read_experiment(path), path.parent, defaults=defaults
+        openings(engine, {}), read_experiment(path), path.parent, defaults=defaults
     )
     assert len(found.queries) == 102
     assert misses(found) == []

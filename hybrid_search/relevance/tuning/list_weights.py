@@ -10,7 +10,6 @@ import numpy as np
 
 from hybrid_search.core import FusionSettings, ListName
 from hybrid_search.core.errors import InvalidInput
-from hybrid_search.core.ports import Catalog
 from hybrid_search.relevance.candidate_cache import retrieve
 from hybrid_search.relevance.evaluation import read_judgments, read_queries
 from hybrid_search.relevance.measurement import measure
@@ -46,7 +45,7 @@ class WeightCheck:
 
 
 def check_weights(
-    searcher: Searcher, catalog: Catalog, queries: Path, qrels: Path, settings: FusionSettings
+    searcher: Searcher, queries: Path, qrels: Path, settings: FusionSettings
 ) -> WeightCheck:
     """Cross-validate the list weights over the judged queries; each is retrieved once.
 
