@@ -22,6 +22,7 @@ from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.settings.sections import ServerSection
 from hybrid_search.settings.settings import load_settings
+from hybrid_search.stores.local.view import LocalView
 from tests.clock import MovedClock
 
 
@@ -160,16 +161,15 @@ def test_search_stops_before_a_stage_past_the_deadline(
         asked.append("words")
         return ()
 
-    retriever = engine.searcher._retriever
-    monkeypatch.setattr(retriever, "_query_vectors", slow)
-    monkeypatch.setattr(retriever, "_word_lists", never)
+    monkeypatch.setattr(engine.searcher._retriever, "_query_vectors", slow)
+    monkeypatch.setattr(LocalView, "_find", never)
 
     async def check() -> None:
         async with client_of(app) as client:
             answer = await client.get("/v1/search", params={"q": "late"})
             assert answer.status_code == 503
             assert answer.json()["title"] == "Overloaded"
-            assert "before words; the limit is" in answer.json()["detail"]
+            assert "before filter; the limit is" in answer.json()["detail"]
             assert answer.headers["retry-after"] == "1"
             metrics = (await client.get("/metrics")).text
             assert 'hybrid_search_stage_seconds_count{stage="encode"} 1.0' in metrics

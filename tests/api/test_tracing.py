@@ -72,7 +72,7 @@ def test_failure_is_a_failed_span_without_query_text(
     def broken(*_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("hybrid_search.api.search.query_from_parameters", broken)
+    monkeypatch.setattr("hybrid_search.api.query_requests.query_from_parameters", broken)
     (request,) = spans_of(tmp_path, "/v1/search?q=any", {})
     assert request.status.status_code is StatusCode.ERROR
     assert attributes_of(request)["http.response.status_code"] == 500

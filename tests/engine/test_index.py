@@ -286,7 +286,8 @@ def test_changed_declaration_is_rejected_until_a_rebuild_that_embeds_nothing(
     monkeypatch.setattr(ClipEmbedder, "pictures", embeds)
     rebuild(settings_in(folder))
     with open_engine(settings_in(folder)) as opened:
-        assert opened.searcher.search(Query("하늘 -bogus")).hits == ()
+        found = {part.name: part for part in opened.retrieve("하늘").candidates.lists}
+        assert found["lexical"].total == 0
         assert opened.serving.store.picture_vectors.count() == 3
         with pytest.raises(InvalidQuery, match="'price' is not facetted"):
             opened.searcher.search(Query(facets=("price",)))
