@@ -262,7 +262,7 @@ def test_better_configuration_is_found_by_clicks(engine: Index, data: Path, tmp_
     assert json.loads(gone.stdout) == {"removed": 300}
     assert "no interleaved searches" in CliRunner().invoke(app, command).stdout
     refused = CliRunner().invoke(app, clicks)
-    assert "no search for words" in str(refused.exception)
+    assert "the log has no text search" in str(refused.exception)
 
 
 def test_configuration_does_not_beat_itself(data: Path) -> None:
