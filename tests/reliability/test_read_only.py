@@ -64,6 +64,8 @@ def test_writes_only_in_the_sqlite_log_are_visible(data: Path, tmp_path: Path) -
         shutil.copy(data / "catalog.sqlite-wal", tmp_path / "data")
     log = tmp_path / "data" / "catalog.sqlite-wal"
     log.write_bytes(log.read_bytes() or b"not taken over yet")
-    refused = pytest.raises(IndexUnusable, match="has writes that cannot be read on a read-only volume")
+    refused = pytest.raises(
+        IndexUnusable, match="has writes that cannot be read on a read-only volume"
+    )
     with read_only(tmp_path / "data"), refused:
         SqliteCatalog(tmp_path / "data" / "catalog.sqlite", read_only=True)
