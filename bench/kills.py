@@ -271,7 +271,7 @@ def is_found(engine: Index, name: str, title: str, picture: str) -> bool:
 
 def sets_differ(engine: Index) -> int:
     """Count versions that are only in an index or only in the catalog."""
-    living, seen = (
+    live, embedded = (
         engine.catalog.live_ordinals(),
         engine.catalog.vector_ordinals(engine.serving.model),
     )
@@ -279,7 +279,7 @@ def sets_differ(engine: Index) -> int:
         engine.serving.store.lexical.snapshot().ordinals(),
         engine.serving.store.picture_vectors.ordinals(),
     )
-    return len(np.setxor1d(living, lexical)) + len(np.setxor1d(seen, vectors))
+    return len(np.setxor1d(live, lexical)) + len(np.setxor1d(embedded, vectors))
 
 
 if __name__ == "__main__":

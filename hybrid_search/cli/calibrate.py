@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.table import Table
 from typing_extensions import TypedDict
 
-from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json, Qrels, Queries
 from hybrid_search.cli.progress import progress_bar
+from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core.errors import InvalidInput
 from hybrid_search.core.similarity_baseline import LEAST, SimilarityBaseline

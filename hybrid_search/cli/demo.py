@@ -13,9 +13,9 @@ from hybrid_search.api.schemas.results import answer_to_json
 from hybrid_search.cli.hits_table import print_answer
 from hybrid_search.cli.ingest_paths import ingest_paths, print_report
 from hybrid_search.cli.measures_table import print_measures
-from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json, Port
 from hybrid_search.cli.progress import progress_bar
+from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.cli.service import serve_folder
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core import AssetId, Example, Query

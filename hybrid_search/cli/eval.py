@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from hybrid_search.cli.measures_table import print_measures
-from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.progress import progress_bar
+from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.cli.search_options import FusionOption, ModeOption
 from hybrid_search.cli.terminal import print_json
 from hybrid_search.core import restrict

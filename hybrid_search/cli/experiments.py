@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.progress import progress_bar
+from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.engine.index import Index
 from hybrid_search.engine.variants import openings
 from hybrid_search.relevance.experiment import Experiment, read_experiment

@@ -10,8 +10,8 @@ from rich.table import Table
 from hybrid_search.api.schemas.explanations import explanation_to_json
 from hybrid_search.api.schemas.parameters import query_from_parameters
 from hybrid_search.cli.asset_argument import AssetArgument
-from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json
+from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core import Contribution, Explanation
 from hybrid_search.settings.settings import load_settings

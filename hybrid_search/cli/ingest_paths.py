@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from hybrid_search.cli.opening import open_to_write
 from hybrid_search.cli.progress import progress_bar
+from hybrid_search.cli.read_only_index import open_to_write
 from hybrid_search.cli.terminal import console
 from hybrid_search.engine.index import Index
 from hybrid_search.ingest.manifests import estimate_rows

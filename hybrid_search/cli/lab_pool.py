@@ -8,9 +8,9 @@ from urllib.parse import quote
 import typer
 
 from hybrid_search.cli.experiments import experiment_indexes, queries_progress
-from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, ExperimentFile, Json
 from hybrid_search.cli.progress import progress_bar
+from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.engine.judgment_pools import Pools, check_name
 from hybrid_search.relevance.experiment import read_experiment

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from hybrid_search.cli.options import DataDir, Json
+from hybrid_search.cli.search_answer import answer, named_values, pairs, read_picture
 from hybrid_search.cli.search_options import Explain, Filters, FusionOption, ModeOption, Size
-from hybrid_search.cli.searching import answer, named_values, pairs, read_picture
 
 
 def command(

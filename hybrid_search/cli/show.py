@@ -7,8 +7,8 @@ from rich.table import Table
 
 from hybrid_search.api.schemas.assets import duplicate_to_json, stored_to_json
 from hybrid_search.cli.asset_argument import AssetArgument, find_asset
-from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json
+from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.core import StoredAsset
 from hybrid_search.core.asset_schema import asset_to_json

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from hybrid_search.cli.options import DataDir, Json
+from hybrid_search.cli.search_answer import answer, pairs, read_picture
 from hybrid_search.cli.search_options import Explain, Filters, Size
-from hybrid_search.cli.searching import answer, pairs, read_picture
 
 
 def command(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
-from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json
+from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.engine.status import StatusJson, engine_status
 from hybrid_search.settings.settings import load_settings

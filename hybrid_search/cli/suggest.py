@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from hybrid_search.api.schemas.suggestions import suggestions_to_json
-from hybrid_search.cli.opening import open_to_read
 from hybrid_search.cli.options import DataDir, Json
+from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.cli.terminal import console, print_json
 from hybrid_search.search.searcher import Suggested
 from hybrid_search.settings.settings import load_settings

@@ -65,10 +65,9 @@ class EncodingStatusJson(TypedDict):
 class StatusJson(TypedDict):
     """The state of an engine.
 
-    ``vector`` is the index of pictures, ``copy`` that of copy, ``null`` where it is not embedded;
-    ``lacking`` says which lists of a search are absent, and what brings them; ``repaired`` what was
-    found damaged at start-up and repaired; ``trouble`` why the latest generation could not be
-    taken over.
+    ``vector`` is the index of pictures, ``copy`` that of text, ``null`` where text is not embedded.
+    ``lacking`` has the unavailable candidate lists and how to enable each, ``repaired`` the damage
+    that was repaired at start-up, ``trouble`` why the latest generation could not be opened.
     """
 
     version: str
@@ -108,9 +107,7 @@ def engine_status(engine: Index) -> StatusJson:
         "copy": None
         if engine.serving.store.text_vectors is None
         else _vectors(engine, engine.serving.store.text_vectors, "copy"),
-        "lacking": {
-            name: note.text for name, note in engine.serving.store.view().unavailable.items()
-        },
+        "lacking": {name: note.text for name, note in engine.serving.store.unavailable.items()},
         "encoding": _encoding(engine),
         "repaired": list(engine.repairs),
         "trouble": engine.trouble,

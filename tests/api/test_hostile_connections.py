@@ -171,6 +171,7 @@ def test_client_that_does_not_read_is_disconnected(server: tuple[httpx.Client, i
             for _ in range(2_000):
                 link.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
         until(lambda: port not in peers_of(process))
+        assert port not in peers_of(process)
 
 
 def peers_of(process: int) -> set[int]:

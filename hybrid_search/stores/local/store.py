@@ -41,6 +41,11 @@ class LocalStore:
     def embeddings(self) -> Catalog:
         return self._indexes.catalog
 
+    @property
+    def unavailable(self) -> Mapping[ListName, Note]:
+        """The candidate lists that this index cannot answer; reads nothing."""
+        return self._indexes.unavailable
+
     def view(self) -> LocalView:
         self._refresh()
         parts = self._indexes

@@ -8,7 +8,7 @@ from pathlib import Path
 from hybrid_search.api.schemas.parameters import query_from_parameters
 from hybrid_search.api.schemas.results import answer_to_json
 from hybrid_search.cli.hits_table import print_answer
-from hybrid_search.cli.opening import open_to_read
+from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.cli.terminal import print_json
 from hybrid_search.core import Example
 from hybrid_search.core.errors import InvalidInput
