@@ -186,7 +186,7 @@ def settings_in(data: Path) -> Settings:
 
 def ingest_logged(manifest: Path, data: Path, log: Path) -> None:
     """Ingest in the child process, and log embedded pictures and acknowledged counts."""
-    from hybrid_search.embedding.clip import ClipEmbedder  # noqa: PLC0415
+    from hybrid_search.embedding.clip import ClipEmbedder
 
     embed: Any = ClipEmbedder.pixels
 

@@ -20,7 +20,8 @@ from hybrid_search.core import (
     ListSettings,
     Ordinal,
 )
-from hybrid_search.core.candidates import LISTS, CandidateList, Retrieved
+from hybrid_search.core.candidate_lists import LISTS
+from hybrid_search.core.candidates import CandidateList, Retrieved
 from hybrid_search.relevance.evaluation import TestQuery
 from hybrid_search.search.fusion import fuse
 from hybrid_search.search.retriever import Retrieval

@@ -259,7 +259,7 @@ def is_found(engine: Index, name: str, title: str, picture: str) -> bool:
     assert stored is not None
     digest = Digest(picture)
     kept = engine.catalog.embeddings(engine.serving.model, [digest])[digest]
-    indexed = engine.serving.store.picture_vectors.vector(stored.ordinal)
+    indexed = engine.serving.store.picture_vectors.vector(stored.arrival)
     hits = engine.searcher.search(Query(title.split()[1], size=3)).hits
     return (
         digest_of(engine.shared.data.pictures.read(digest)) == picture

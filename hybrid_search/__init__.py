@@ -82,7 +82,7 @@ def __getattr__(name: str) -> object:
         return getattr(import_module(_MODULES[name]), name)
     if name == "__version__":
         # This import takes a tenth of a second on a slow machine, and most commands need none.
-        from importlib.metadata import version  # noqa: PLC0415
+        from importlib.metadata import version
 
         return version(__name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

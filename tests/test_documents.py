@@ -13,7 +13,7 @@ from hybrid_search.api.operations import Operation, Parameter
 from hybrid_search.api.query_requests import search_parameters
 from hybrid_search.api.schemas.queries import SearchBody
 from hybrid_search.cli.main import app
-from hybrid_search.core import NOTE_CODES
+from hybrid_search.core import LISTS, NOTE_CODES, ListSpec
 from hybrid_search.embedding.model_folder import EMBEDDED_FOLDER
 from hybrid_search.files.atomic_files import sha256_of
 from hybrid_search.settings.settings import setting_names
@@ -74,6 +74,14 @@ def test_every_limit_names_its_test() -> None:
 @pytest.mark.parametrize("code", NOTE_CODES)
 def test_note(code: str) -> None:
     assert f"| `{code}` |" in (ROOT / "docs/api.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("spec", LISTS.values(), ids=lambda spec: spec.name)
+def test_candidate_list(spec: ListSpec) -> None:
+    page = ROOT / "hybrid_search/api/page"
+    assert f"| `{spec.name}` | {spec.description} |" in (ROOT / "docs/search.md").read_text("utf-8")
+    assert f"  list_{spec.name}: [" in (page / "words.js").read_text("utf-8")
+    assert f".list-{spec.name} " in (page / "page.css").read_text("utf-8")
 
 
 def test_field_of_a_search() -> None:

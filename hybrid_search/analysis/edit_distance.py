@@ -40,8 +40,8 @@ class Vocabulary:
 
     def _within(self, typed: str) -> list[tuple[str, float]]:
         # Imported here because only completions and corrections need it.
-        from rapidfuzz import process  # noqa: PLC0415
-        from rapidfuzz.distance import OSA  # noqa: PLC0415
+        from rapidfuzz import process
+        from rapidfuzz.distance import OSA
 
         allowed = 2 if len(typed) >= LONG else 1
         hits = process.extract(

@@ -46,7 +46,7 @@ class KiwiAnalyzer:
     def _ready(self) -> kiwipiepy.Kiwi:
         with self._loading:
             if self._kiwi is None:
-                import kiwipiepy  # noqa: PLC0415  texts without Hangul need none of it
+                import kiwipiepy  # texts without Hangul need none of it
 
                 # Without the dictionary of phrases: half the memory, a third of the time.
                 kiwi = kiwipiepy.Kiwi(num_workers=1, load_multi_dict=False)

@@ -103,7 +103,7 @@ async def _forwarding(app: ASGIApp, service: Service, socket: Path | None) -> As
 def _enable_traces(service: Service) -> None:
     try:
         # OpenTelemetry is an optional dependency.
-        from hybrid_search.api.tracing import exporting, trace_requests  # noqa: PLC0415
+        from hybrid_search.api.tracing import exporting, trace_requests
     except ImportError:
         raise InvalidConfig(
             "server.traces = true needs OpenTelemetry; run: pip install 'hybrid_search[otel]'"

@@ -19,8 +19,8 @@ from hybrid_search.api.schemas.assets import (
     stored_to_json,
 )
 from hybrid_search.api.service import service_of
-from hybrid_search.core import AssetId, Ordinal, PictureFacts, StoredAsset
-from hybrid_search.core.errors import InvalidQuery, UnknownAsset
+from hybrid_search.core import AssetId, PictureFacts, StoredAsset
+from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.engine.index import Index
 
 ONE = "/v1/assets/{id:path}"
@@ -87,7 +87,7 @@ def operations() -> list[Operation]:
 
 async def read_asset(request: Request) -> Response:
     """The live version of an asset."""
-    stored = await _read(request, find_asset)
+    stored = await _read(request, Index.find)
     return json_response(stored_to_json(stored))
 
 
@@ -95,10 +95,10 @@ async def versions(request: Request) -> Response:
     """The versions of an asset."""
 
     def work(index: Index, asset_id: AssetId) -> VersionsJson:
-        known = index.catalog.versions(asset_id, MAX_VERSIONS)
+        known = index.versions(asset_id, MAX_VERSIONS)
         if not known:
-            raise unknown(asset_id)
-        live = bool(index.catalog.live([known[0].ordinal]))
+            index.find(asset_id)
+        live = index.get(asset_id) is not None
         return {"live": live, "versions": [stored_to_json(one) for one in known]}
 
     return json_response(await _read(request, work))
@@ -108,7 +108,7 @@ async def duplicates(request: Request) -> Response:
     """Duplicates of the picture of an asset."""
 
     def work(index: Index, asset_id: AssetId) -> DuplicatesJson:
-        copies = index.copies_of(find_asset(index, asset_id))
+        copies = index.duplicates(index.find(asset_id))
         return {"duplicates": [duplicate_to_json(copy) for copy in copies]}
 
     return json_response(await _read(request, work))
@@ -116,28 +116,30 @@ async def duplicates(request: Request) -> Response:
 
 async def image(request: Request) -> Response:
     """The original bytes."""
-    wanted = _ordinal(request)
-
-    def work(index: Index, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
-        facts = _picture(index, asset_id, wanted)
-        return index.shared.data.pictures.read(facts.digest), facts
-
-    data, facts = await _read(request, work)
-    return cached(request, data, f"image/{facts.format.lower()}", facts.digest)
+    return await _picture(request, Index.picture, lambda facts: f"image/{facts.format.lower()}")
 
 
 async def thumbnail(request: Request) -> Response:
     """A thumbnail, created on the first request."""
+    return await _picture(request, Index.thumbnail, lambda _: "image/webp")
+
+
+async def _picture(
+    request: Request,
+    read: Callable[[Index, StoredAsset], bytes],
+    media: Callable[[PictureFacts], str],
+) -> Response:
+    """The picture of the requested version, which never changes."""
     wanted = _ordinal(request)
 
     def work(index: Index, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
-        facts = _picture(index, asset_id, wanted)
-        return index.shared.data.pictures.thumbnail(
-            facts.digest, index.settings.pictures.thumbnail
-        ), facts
+        stored = index.find(asset_id, wanted)
+        data = read(index, stored)
+        assert stored.picture is not None  # else reading it raises
+        return data, stored.picture
 
     data, facts = await _read(request, work)
-    return cached(request, data, "image/webp", facts.digest)
+    return cached(request, data, media(facts), facts.digest)
 
 
 async def _read(request: Request, work: Callable[[Index, AssetId], Any]) -> Any:
@@ -145,40 +147,11 @@ async def _read(request: Request, work: Callable[[Index, AssetId], Any]) -> Any:
     return await service.read(lambda: work(service.index, asset_id), request)
 
 
-def find_asset(index: Index, asset_id: AssetId) -> StoredAsset:
-    """The live version of an asset; raises ``UnknownAsset``."""
-    stored = index.catalog.find(asset_id)
-    if stored is None:
-        raise unknown(asset_id)
-    return stored
-
-
-def _ordinal(request: Request) -> Ordinal | None:
+def _ordinal(request: Request) -> int | None:
     """The requested earlier version, if any."""
     given = request.query_params.get("ordinal")
     if given is None:
         return None
     if not re.fullmatch(r"[0-9]{1,18}", given):
         raise InvalidQuery(f"ordinal: {given[:60]!r} is not an ordinal")
-    return Ordinal(int(given))
-
-
-def _picture(index: Index, asset_id: AssetId, wanted: Ordinal | None = None) -> PictureFacts:
-    facts = _version(index, asset_id, wanted).picture
-    if facts is None:
-        raise UnknownAsset(f"the asset {asset_id[:100]!r} has no picture")
-    return facts
-
-
-def _version(index: Index, asset_id: AssetId, wanted: Ordinal | None) -> StoredAsset:
-    if wanted is None:
-        return find_asset(index, asset_id)
-    stored = index.catalog.fetch([wanted]).get(wanted)
-    if stored is None or stored.asset.id != asset_id:
-        raise UnknownAsset(f"the asset {asset_id[:100]!r} has no version {wanted}")
-    return stored
-
-
-def unknown(asset_id: AssetId) -> UnknownAsset:
-    """The error for an id without an asset."""
-    return UnknownAsset(f"no asset has the id {asset_id[:100]!r}")
+    return int(given)

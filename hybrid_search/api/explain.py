@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hybrid_search.api.assets import ONE, find_asset
+from hybrid_search.api.assets import ONE
 from hybrid_search.api.operations import Operation
 from hybrid_search.api.query_requests import (
     QUERY_BODIES,
@@ -66,7 +66,6 @@ async def _explain(request: Request, to_query: ToQuery) -> Response:
     service, asset_id = service_of(request), AssetId(request.path_params["id"])
 
     def work() -> Response:
-        find_asset(service.index, asset_id)
         explained = service.index.explain(asset_id, to_query(service))
         return json_response(explanation_to_json(explained))
 

@@ -10,12 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from hybrid_search.api.assets import find_asset
 from hybrid_search.api.operations import Operation, parameters_of
 from hybrid_search.api.request_bodies import json_body
 from hybrid_search.api.responses import json_response
 from hybrid_search.api.service import Service, service_of
-from hybrid_search.core import AssetId
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.core.json_input import parse_model
 from hybrid_search.engine.judgments import GRADES, Agreement, Judgment, Judgments, agreements, now
@@ -132,7 +130,7 @@ async def judge(request: Request) -> Response:
     def work() -> None:
         if service.index.indexer is None:
             raise HTTPException(403, "this service is read-only")
-        find_asset(service.index, AssetId(body.asset))
+        service.index.find(body.asset)
         settings = service.index.settings
         check_room(settings.data_dir, settings.storage.reserve_mb)
         _judgments(service).add([made])

@@ -5,30 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
+from operator import itemgetter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from hybrid_search.core.ports import VectorStatus
 from hybrid_search.engine.index import Index
+from hybrid_search.engine.status import StatusJson, VectorStatusJson, engine_status
 
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which the Prometheus client shares counts between processes."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STAGE_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-_VECTOR_GAUGES: dict[str, tuple[str, Callable[[VectorStatus], float]]] = {
-    "sealed": ("Vectors in the segment.", lambda v: v.segment),
-    "tail": ("Vectors in the write buffer, which is scanned exactly.", lambda v: v.write_buffer),
-    "tombstones": ("Deleted vectors that were not removed yet.", lambda v: v.tombstones),
-    "inserted": ("Vectors inserted after the index was built.", lambda v: v.inserted),
-    "bytes": ("Bytes that a vector search reads from memory.", lambda v: v.bytes),
-    "disk_bytes": ("Bytes of the vector index on disk.", lambda v: v.disk),
+_VECTOR_GAUGES: dict[str, tuple[str, Callable[[VectorStatusJson], float]]] = {
+    "sealed": ("Vectors in the segment.", itemgetter("sealed")),
+    "tail": ("Vectors in the write buffer, which is scanned exactly.", itemgetter("tail")),
+    "tombstones": ("Deleted vectors that were not removed yet.", itemgetter("tombstones")),
+    "inserted": ("Vectors inserted after the index was built.", itemgetter("inserted")),
+    "bytes": ("Bytes that a vector search reads from memory.", itemgetter("bytes")),
+    "disk_bytes": ("Bytes of the vector index on disk.", itemgetter("disk_bytes")),
     "drift": (
         "Drift of the vector index: the largest of its measures, as a share.",
-        lambda v: max(v.drift.values(), default=0.0),
+        lambda vectors: max(vectors["drift"].values(), default=0.0),
     ),
 }
 
@@ -106,44 +107,46 @@ class _IndexCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Sizes and counts of the index."""
-        counts = self._index.serving.encoder.counts()
+        status = engine_status(self._index)
         gauges = {
-            "assets": ("Live assets.", self._index.catalog.count()),
-            "writable": ("1 in the process that writes, else 0.", self._index.indexer is not None),
+            "assets": ("Live assets.", status["assets"]),
+            "writable": ("1 in the process that writes, else 0.", status["writable"]),
             "troubled": (
                 "1 when the latest generation could not be opened, else 0.",
-                bool(self._index.trouble),
+                bool(status["trouble"]),
             ),
-            "repairs": ("Repairs made at the start.", len(self._index.repairs)),
+            "repairs": ("Repairs made at the start.", len(status["repaired"])),
             "sequence": (
                 "The sequence number of the last write in the catalog.",
-                self._index.catalog.last_sequence(),
+                status["sequence"],
             ),
             "lexical_watermark": (
                 "The sequence number of the last write in the inverted index.",
-                self._index.serving.store.lexical.snapshot().watermark,
+                status["lexical"]["watermark"],
             ),
         }
         for name, (text, value) in gauges.items():
             yield GaugeMetricFamily(f"hybrid_search_{name}", text, value)
-        yield from self._vectors()
+        yield from _vectors(status)
+        encoding = status["encoding"]
         totals = {
-            "query_cache_hits": ("Query embeddings found in the cache.", counts.hits),
-            "query_cache_misses": ("Query embeddings not found in the cache.", counts.misses),
-            "encode_batches": ("Forward passes for query texts.", counts.batches),
+            "query_cache_hits": ("Query embeddings found in the cache.", encoding["cache_hits"]),
+            "query_cache_misses": (
+                "Query embeddings not found in the cache.",
+                encoding["cache_misses"],
+            ),
+            "encode_batches": ("Forward passes for query texts.", encoding["batches"]),
         }
         for name, (text, value) in totals.items():
             yield CounterMetricFamily(f"hybrid_search_{name}", text, value)
 
-    def _vectors(self) -> Iterator[Metric]:
-        """The gauges of each vector index, with a label for what its vectors describe."""
-        indexes = {
-            "picture": self._index.serving.store.picture_vectors,
-            "copy": self._index.serving.store.text_vectors,
-        }
-        facts = {subject: index.describe() for subject, index in indexes.items() if index}
-        for name, (text, measure) in _VECTOR_GAUGES.items():
-            family = GaugeMetricFamily(f"hybrid_search_vectors_{name}", text, labels=("subject",))
-            for subject, status in facts.items():
-                family.add_metric((subject,), measure(status))
-            yield family
+
+def _vectors(status: StatusJson) -> Iterator[Metric]:
+    """The gauges of each vector index, with a label for what its vectors describe."""
+    indexes = {"picture": status["vector"], "copy": status["copy"]}
+    for name, (text, measure) in _VECTOR_GAUGES.items():
+        family = GaugeMetricFamily(f"hybrid_search_vectors_{name}", text, labels=("subject",))
+        for subject, vectors in indexes.items():
+            if vectors is not None:
+                family.add_metric((subject,), measure(vectors))
+        yield family

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from hybrid_search.api.assets import ONE, unknown
+from hybrid_search.api.assets import ONE
 from hybrid_search.api.operations import Operation, closing_error
 from hybrid_search.api.request_bodies import media_type
 from hybrid_search.api.responses import json_response
@@ -22,7 +22,7 @@ from hybrid_search.api.schemas.ingest import IngestReportJson, ingest_report_to_
 from hybrid_search.api.service import Service, service_of
 from hybrid_search.core import AssetId
 from hybrid_search.core.asset_schema import AssetBody
-from hybrid_search.core.errors import InvalidAsset
+from hybrid_search.core.errors import InvalidAsset, UnknownAsset
 from hybrid_search.core.json_input import read_json
 from hybrid_search.ingest.manifests import Row, Skipped, read_stream, row_from_json
 from hybrid_search.ingest.pipeline import Indexer, IngestReport
@@ -40,10 +40,10 @@ class UploadBody(AssetBody):
 
 
 class WrittenJson(TypedDict):
-    """The result of storing an asset; ``stored`` is null when it was deleted in the meantime."""
+    """The result of storing an asset; ``stored`` is its newest version."""
 
     result: Literal["indexed", "updated", "unchanged"]
-    stored: StoredAssetJson | None
+    stored: StoredAssetJson
 
 
 def operations(max_body: int) -> list[Operation]:
@@ -99,11 +99,8 @@ async def put_asset(request: Request) -> Response:
         report = _indexer(service).ingest([row_from_json(fields, None, most)])
         if report.skipped:
             raise InvalidAsset(report.skipped[0].reason)
-        stored = service.index.catalog.find(AssetId(asset_id))
-        written: WrittenJson = {
-            "result": _result(report),
-            "stored": None if stored is None else stored_to_json(stored),
-        }
+        (stored,) = service.index.versions(asset_id, 1)
+        written: WrittenJson = {"result": _result(report), "stored": stored_to_json(stored)}
         return json_response(written, 201 if report.indexed else 200)
 
     return await service.write(work, request)
@@ -119,7 +116,7 @@ async def delete_asset(request: Request) -> Response:
     """Delete one asset."""
     service, asset_id = service_of(request), AssetId(request.path_params["id"])
     if not await service.write(lambda: _indexer(service).delete([asset_id]), request):
-        raise unknown(asset_id)
+        raise UnknownAsset(f"no asset has the id {asset_id[:100]!r}")
     return Response(status_code=204)
 
 

@@ -14,8 +14,8 @@ def errors_as_exit_codes() -> Iterator[None]:
         yield
     except Exception as failure:
         # Imported here because --help needs neither.
-        from hybrid_search.cli.terminal import errors  # noqa: PLC0415
-        from hybrid_search.core.errors import SearchError  # noqa: PLC0415
+        from hybrid_search.cli.terminal import errors
+        from hybrid_search.core.errors import SearchError
 
         if not isinstance(failure, SearchError):
             raise
@@ -24,7 +24,7 @@ def errors_as_exit_codes() -> Iterator[None]:
 
 
 def _exit_code(failure: Exception) -> int:
-    from hybrid_search.core.errors import (  # noqa: PLC0415
+    from hybrid_search.core.errors import (
         IndexUnusable,
         InvalidInput,
         UnknownAsset,

@@ -8,15 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hybrid_search.cli.terminal import console
-from hybrid_search.core import Contribution, Hit, ListName, ListReport, SearchResult
-
-_SHORT: dict[ListName, str] = {
-    "phrase": "phrase",
-    "lexical": "words",
-    "text_to_image": "meaning",
-    "copy_semantic": "text",
-    "image_to_image": "likeness",
-}
+from hybrid_search.core import LISTS, Contribution, Hit, ListReport, SearchResult
 
 
 def print_answer(answer: SearchResult, *, explain: bool) -> None:
@@ -35,7 +27,7 @@ def print_answer(answer: SearchResult, *, explain: bool) -> None:
         console.print(f"note: {escape(note.text)}")
     for report in answer.lists if explain else ():
         console.print(escape(_evidence(report)), style="dim")
-    found = ", ".join(f"{_SHORT[r.name]} {r.found} ({r.plan})" for r in answer.lists)
+    found = ", ".join(f"{LISTS[r.name].label} {r.found} ({r.plan})" for r in answer.lists)
     console.print(
         f"{answer.candidates} candidates in {answer.took_ms:.1f} ms: {found}", style="dim"
     )
@@ -56,7 +48,7 @@ def _table(answer: SearchResult, *, explain: bool) -> Table:
         )
     if explain:
         for report in answer.lists:
-            table.add_column(_SHORT[report.name], justify="right", no_wrap=True, min_width=7)
+            table.add_column(LISTS[report.name].label, justify="right", no_wrap=True, min_width=7)
         table.add_column("matched in", no_wrap=True, max_width=11)
     for hit in answer.hits:
         table.add_row(*_cells(hit, answer, explain=explain))
@@ -78,7 +70,7 @@ def _cells(hit: Hit, answer: SearchResult, *, explain: bool) -> list[str]:
 def _evidence(report: ListReport) -> str:
     """The list's weight and confidence, and why."""
     why = f": {report.evidence}" if report.evidence else ""
-    return f"{_SHORT[report.name]}: weight {report.weight:g} x {report.confidence:.2f}{why}"
+    return f"{LISTS[report.name].label}: weight {report.weight:g} x {report.confidence:.2f}{why}"
 
 
 def _rank(part: Contribution, window: int) -> str:

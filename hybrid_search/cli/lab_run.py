@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from rich.table import Table
 from hybrid_search.cli.experiments import experiment_results
 from hybrid_search.cli.options import DataDir, ExperimentFile, Json
 from hybrid_search.cli.terminal import console, print_json
-from hybrid_search.core import AssetId
+from hybrid_search.core.errors import UnknownAsset
 from hybrid_search.engine.index import Index
 from hybrid_search.relevance.report.settings_snippet import as_settings
 from hybrid_search.relevance.report.writer import as_json, write_report
@@ -43,13 +44,10 @@ def command(
 
 
 def _thumbnail(index: Index, name: str) -> bytes | None:
-    """The thumbnail of the asset's picture."""
-    stored = index.catalog.find(AssetId(name))
-    if stored is None or stored.picture is None:
-        return None
-    return index.shared.data.pictures.thumbnail(
-        stored.picture.digest, index.settings.pictures.thumbnail
-    )
+    """The thumbnail of the asset's picture, if it has one."""
+    with suppress(UnknownAsset):
+        return index.thumbnail(index.find(name))
+    return None
 
 
 def _print(results: Results) -> None:

@@ -10,7 +10,7 @@ import typer
 
 def _folder(address: str) -> Path:
     # Imported here because --help opens no index.
-    from hybrid_search.engine.factory import folder_of  # noqa: PLC0415
+    from hybrid_search.engine.factory import folder_of
 
     return folder_of(address)
 

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hybrid_search.api.schemas.assets import duplicate_to_json, stored_to_json
-from hybrid_search.cli.asset_argument import AssetArgument, find_asset
+from hybrid_search.cli.asset_argument import AssetArgument
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.read_only_index import open_to_read
 from hybrid_search.cli.terminal import console, print_json
@@ -14,8 +14,6 @@ from hybrid_search.core import StoredAsset
 from hybrid_search.core.asset_schema import asset_to_json
 from hybrid_search.images.near_duplicates import Duplicate
 from hybrid_search.settings.settings import load_settings
-
-_VERSIONS = 50
 
 
 def command(
@@ -25,9 +23,9 @@ def command(
 ) -> None:
     """Show an ad, its earlier versions and the duplicates of its picture."""
     with open_to_read(load_settings(data_dir)) as index:
-        stored = find_asset(index, id)
-        versions = index.catalog.versions(stored.asset.id, _VERSIONS)
-        duplicates = index.copies_of(stored)
+        stored = index.find(id)
+        versions = index.versions(id)
+        duplicates = index.duplicates(stored)
     if json:
         shown = {**stored_to_json(stored), "versions": [stored_to_json(one) for one in versions]}
         print_json({**shown, "duplicates": [duplicate_to_json(one) for one in duplicates]})
@@ -44,7 +42,7 @@ def _print(stored: StoredAsset, versions: list[StoredAsset], duplicates: list[Du
         table.add_row("picture", f"{facts.format}, {facts.width} x {facts.height}")
     console.print(table)
     for version in versions:
-        console.print(f"version {version.ordinal} of {version.updated_at}", style="dim")
+        console.print(f"version {version.arrival} of {version.updated_at}", style="dim")
     for one in duplicates:
         line = f"{one.band}: {one.stored.asset.id} ({one.distance} of 256 bits differ)"
         console.print(line, markup=False)

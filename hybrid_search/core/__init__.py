@@ -14,6 +14,7 @@ from hybrid_search.core.assets import (
     StoredAsset,
     TextField,
 )
+from hybrid_search.core.candidate_lists import LIST_NAMES, LISTS, ListName, ListSpec, Mode
 from hybrid_search.core.filters import (
     AllOf,
     AnyOf,
@@ -27,14 +28,11 @@ from hybrid_search.core.filters import (
 from hybrid_search.core.notes import NOTE_CODES, Note, NoteCode
 from hybrid_search.core.queries import (
     FUSION_METHODS,
-    LIST_NAMES,
     NO_MATCH,
     Example,
     FusionMethod,
     FusionSettings,
-    ListName,
     ListSettings,
-    Mode,
     Query,
     Sort,
     restrict,
@@ -55,6 +53,7 @@ from hybrid_search.core.results import (
 
 __all__ = [
     "FUSION_METHODS",
+    "LISTS",
     "LIST_NAMES",
     "NOTE_CODES",
     "NO_MATCH",
@@ -81,6 +80,7 @@ __all__ = [
     "ListName",
     "ListReport",
     "ListSettings",
+    "ListSpec",
     "LoggedSearch",
     "Mode",
     "Not",

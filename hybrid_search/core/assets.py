@@ -10,7 +10,8 @@ AssetId = NewType("AssetId", str)
 """The caller's id of an asset, the same for all its versions."""
 
 Ordinal = NewType("Ordinal", int)
-"""The number of one version of one asset: 1 or more, below 2**63, never reused."""
+"""The number of one version of one asset: 1 or more, below 2**63, growing with each version that is
+stored, never reused."""
 
 Digest = NewType("Digest", str)
 """A SHA-256 as 64 lower-case hexadecimal digits."""
@@ -102,9 +103,10 @@ class PictureFacts:
 
 @dataclass(frozen=True, slots=True)
 class StoredAsset:
-    """One version of an asset, as the catalog stores it."""
+    """One version of an asset, as it is stored."""
 
-    ordinal: Ordinal
+    arrival: Ordinal
+    """Breaks the last tie; stands in JSON as ``ordinal``."""
     asset: Asset
     picture: PictureFacts | None
     updated_at: str

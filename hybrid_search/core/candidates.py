@@ -4,45 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_search.core.queries import LIST_NAMES, ListName
+from hybrid_search.core.candidate_lists import ListName
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class ListSpec:
-    """One kind of candidate list. A new list is a row of ``LISTS``."""
-
-    name: ListName
-    source: Literal["phrases", "words", "picture_vectors", "text_vectors"]
-    """What of the store it is retrieved from."""
-    asked_by: Literal["text", "examples"]
-    """Which part of a query it answers."""
-    modality: Literal["text", "picture"]
-    """What an asset must have to be found by it."""
-    evidence: Literal["certain", "information", "similarity"]
-    """What its confidence comes from: nothing (always 1), the share of the query's information, or
-    the similarity against the baseline of the index."""
-
-
-LISTS: Mapping[ListName, ListSpec] = {
-    spec.name: spec
-    for spec in (
-        ListSpec("phrase", "phrases", "text", "text", "certain"),
-        ListSpec("lexical", "words", "text", "text", "information"),
-        ListSpec("text_to_image", "picture_vectors", "text", "picture", "similarity"),
-        ListSpec("copy_semantic", "text_vectors", "text", "text", "similarity"),
-        ListSpec("image_to_image", "picture_vectors", "examples", "picture", "certain"),
-    )
-}
-"""Every candidate list, in the order that breaks ties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +129,6 @@ class Retrieved:
 def _columns(part: CandidateList) -> list[NDArray[np.generic]]:
     found = (part.rows, part.scores, part.shares, part.named, part.confidences)
     return [column for column in found if column is not None]
-
-
-def list_rank(name: ListName) -> int:
-    """The place of a list in the order that breaks ties."""
-    return LIST_NAMES.index(name)
 
 
 NO_ROWS = Retrieved.of((), ())

@@ -7,13 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from hybrid_search.core.assets import AssetId
+from hybrid_search.core.candidate_lists import ListName, Mode, lists_of
 from hybrid_search.core.filters import Filter
-
-ListName = Literal["phrase", "lexical", "text_to_image", "copy_semantic", "image_to_image"]
-"""The ranked lists that a query can be answered from."""
-
-LIST_NAMES: tuple[ListName, ...] = get_args(ListName)
-"""All of them, in the order that settles ties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +71,9 @@ class FusionSettings:
         return f"{self.method} k={self.rank_constant:g} {' '.join(weights)}"
 
 
-Mode = Literal["hybrid", "text", "vector"]
-"""Which candidate lists a search uses: all, those of words, or those of vectors."""
-
-_MODE_LISTS: dict[Mode, tuple[ListName, ...]] = {
-    "hybrid": LIST_NAMES,
-    "text": ("phrase", "lexical"),
-    "vector": ("text_to_image", "copy_semantic", "image_to_image"),
-}
-
-
 def restrict(settings: FusionSettings, mode: Mode) -> FusionSettings:
     """The settings with only the lists of that mode."""
-    kept = {name: one for name, one in settings.lists.items() if name in _MODE_LISTS[mode]}
+    kept = {name: one for name, one in settings.lists.items() if name in lists_of(mode)}
     return replace(settings, lists=kept)
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from hybrid_search.core.assets import Asset, AssetId, Ordinal, StoredAsset
+from hybrid_search.core.candidate_lists import ListName
 from hybrid_search.core.notes import Note
-from hybrid_search.core.queries import FusionMethod, ListName
+from hybrid_search.core.queries import FusionMethod
 from hybrid_search.core.query_log import Team
 
 Absence = Literal["not_matched", "below_window"]
@@ -34,7 +35,7 @@ class Contribution:
 class FusedHit(NamedTuple):
     """One asset in the fused order."""
 
-    ordinal: Ordinal
+    arrival: Ordinal
     score: float
     phrases: int
     """How many of the query's quoted phrases the hit contains: the strict tier it stands in."""

@@ -15,10 +15,10 @@ def load_embedder(section: EmbeddingSection) -> Embedder:
     choice = section.choice()
     # Torch takes seconds to import, and most commands embed nothing.
     if choice.source == "embedded" and choice.precision != "bf16":
-        from hybrid_search.embedding.packaged import PackagedEmbedder  # noqa: PLC0415
+        from hybrid_search.embedding.packaged import PackagedEmbedder
 
         return PackagedEmbedder(choice)
-    from hybrid_search.embedding.clip import ClipEmbedder  # noqa: PLC0415
+    from hybrid_search.embedding.clip import ClipEmbedder
 
     return ClipEmbedder(choice)
 
@@ -26,6 +26,6 @@ def load_embedder(section: EmbeddingSection) -> Embedder:
 def weights_cached(repository: str) -> bool:
     """Whether the weights of that repository on the hub are on this machine."""
     # The hub's library is slow to import, and only one command asks.
-    from hybrid_search.embedding.hub_cache import is_cached  # noqa: PLC0415
+    from hybrid_search.embedding.hub_cache import is_cached
 
     return is_cached(repository)

@@ -22,7 +22,7 @@ _keeping = False
 
 def keep_freed() -> None:
     """Keep up to half a gigabyte of freed memory; no effect without glibc."""
-    global _keeping  # noqa: PLW0603  there is one heap in a process
+    global _keeping  # noqa: PLW0603  one allocator a process  there is one heap in a process
     with _changing:
         if not _keeping and (library := _glibc()) is not None:
             _set(library, _KEEP)
@@ -31,7 +31,7 @@ def keep_freed() -> None:
 
 def give_back() -> None:
     """Return kept memory to the system and restore the thresholds."""
-    global _keeping  # noqa: PLW0603
+    global _keeping  # noqa: PLW0603  one allocator a process
     with _changing:
         if _keeping and (library := _glibc()) is not None:
             _set(library, _DEFAULT)

@@ -72,7 +72,7 @@ class PackagedEmbedder:
         with self._loading:
             if self._whole is None:
                 # This is the import that takes seconds.
-                from hybrid_search.embedding.clip import ClipEmbedder  # noqa: PLC0415
+                from hybrid_search.embedding.clip import ClipEmbedder
 
                 # It has a text tower too, so the first one is dropped.
                 self._texts = self._whole = ClipEmbedder(self._choice)

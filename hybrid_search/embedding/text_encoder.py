@@ -114,7 +114,7 @@ class CopyVectors:
         stored = self._catalog.find(asset.id)
         if stored is None or text_key(stored.asset, self._fields) != text_key(asset, self._fields):
             return None
-        digests = self._catalog.digests([stored.ordinal], key, "copy")
+        digests = self._catalog.digests([stored.arrival], key, "copy")
         return next(iter(self._catalog.embeddings(key, [*digests.values()]).values()), None)
 
     def embed(self, assets: Mapping[Digest, Asset]) -> None:

@@ -13,8 +13,10 @@ from typing import Any, Unpack
 from hybrid_search.core import (
     Asset,
     AssetId,
+    Digest,
     Explanation,
     FacetValue,
+    Ordinal,
     Query,
     SearchResult,
     StoredAsset,
@@ -127,10 +129,7 @@ class Index:
 
         Raises ``InvalidQuery``, and ``UnknownAsset`` for an id that is not indexed.
         """
-        stored = self.catalog.find(AssetId(asset_id))
-        if stored is None:
-            raise UnknownAsset(f"no asset has the id {asset_id!r}")
-        return explain(self.searcher, make_query(query, fields), stored)
+        return explain(self.searcher, make_query(query, fields), self.find(asset_id))
 
     def retrieve(self, query: str | Query = "", **fields: Unpack[QueryFields]) -> Retrieval:
         """The candidate lists before fusion, as columns: what fusion settings are compared on."""
@@ -140,6 +139,39 @@ class Index:
         """The asset with that id; ``None`` when there is none."""
         stored = self.catalog.find(AssetId(asset_id))
         return None if stored is None else stored.asset
+
+    def find(self, asset_id: str, version: int | None = None) -> StoredAsset:
+        """The live version of the asset, or the one with that number; raises ``UnknownAsset``."""
+        if version is not None:
+            return self._version(asset_id, Ordinal(version))
+        stored = self.catalog.find(AssetId(asset_id))
+        if stored is None:
+            raise UnknownAsset(f"no asset has the id {asset_id[:100]!r}")
+        return stored
+
+    def _version(self, asset_id: str, version: Ordinal) -> StoredAsset:
+        stored = self.catalog.fetch([version]).get(version)
+        if stored is None or stored.asset.id != asset_id:
+            raise UnknownAsset(f"the asset {asset_id[:100]!r} has no version {version}")
+        return stored
+
+    def versions(self, asset_id: str, limit: int = 50) -> list[StoredAsset]:
+        """The stored versions of the asset, newest first; none of an id that was never used."""
+        return self.catalog.versions(AssetId(asset_id), limit)
+
+    def picture(self, stored: StoredAsset) -> bytes:
+        """The picture of the version, as it was given; raises ``UnknownAsset`` without one."""
+        return self.shared.data.pictures.read(_digest(stored))
+
+    def thumbnail(self, stored: StoredAsset) -> bytes:
+        """The picture of the version as a small WebP; raises ``UnknownAsset`` without one."""
+        return self.shared.data.pictures.thumbnail(
+            _digest(stored), self.settings.pictures.thumbnail
+        )
+
+    def duplicates(self, stored: StoredAsset) -> list[Duplicate]:
+        """Live assets with a copy of its picture: identical ones first, then the nearest."""
+        return self._duplicates.of(stored, self._serving.store.picture_vectors)
 
     # ------------------------------------------------------------------------------- write
 
@@ -169,10 +201,6 @@ class Index:
         return self.writer().delete([AssetId(one) for one in ids])
 
     # ------------------------------------------------------------------------------ inside
-
-    def copies_of(self, stored: StoredAsset) -> list[Duplicate]:
-        """Live assets with a copy of its picture: identical ones first, then the nearest."""
-        return self._duplicates.of(stored, self._serving.store.picture_vectors)
 
     def writer(self) -> Indexer:
         """The indexing pipeline; raises ``IndexUnusable`` when opened for reading."""
@@ -264,3 +292,9 @@ class Index:
         with suppress(SearchError):
             if self.indexer is not None:
                 self.indexer.recover()
+
+
+def _digest(stored: StoredAsset) -> Digest:
+    if stored.picture is None:
+        raise UnknownAsset(f"the asset {stored.asset.id[:100]!r} has no picture")
+    return stored.picture.digest

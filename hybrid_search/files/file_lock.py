@@ -14,7 +14,7 @@ from hybrid_search.files.atomic_files import make_folder, storing
 def alone(path: Path, refusal: str) -> Iterator[None]:
     """Hold the lock in that file; raises ``IndexLocked``, which says so, while another does."""
     # Imported here because only writers lock, and it imports asyncio.
-    from filelock import FileLock, Timeout  # noqa: PLC0415
+    from filelock import FileLock, Timeout
 
     make_folder(path.parent)
     with ExitStack() as stack:

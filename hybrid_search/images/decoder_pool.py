@@ -211,7 +211,7 @@ def _too_slow(limits: PictureLimits) -> str:
 def _limit_this_process(memory_mb: int) -> None:
     """Limit memory and forbid writing files, in case a picture exploits the decoder."""
     # Not available on every system; the other limits still apply.
-    import resource  # noqa: PLC0415
+    import resource
 
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))

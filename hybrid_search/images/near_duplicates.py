@@ -56,11 +56,11 @@ class Duplicates:
         Identical ones come first, then by rising distance, then by falling similarity. ``index``
         is the vector index of pictures.
         """
-        vector = index.vector(stored.ordinal)
+        vector = index.vector(stored.arrival)
         if stored.picture is None or vector is None:
             return []
         near = index.search(vector, NEIGHBOURS + 1)
-        live = self._catalog.live(near.ordinals) - {stored.ordinal}
+        live = self._catalog.live(near.ordinals) - {stored.arrival}
         assets = self._catalog.fetch([o for o in near.ordinals if o in live])
         similarity = dict(zip(near.ordinals, near.scores, strict=True))
         found = [self._compared(stored, one, similarity[o]) for o, one in assets.items()]

@@ -255,7 +255,7 @@ def _is_list(column: str) -> bool:
 
 def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
     # Imported here because pyarrow is slow to import, and searches use this module too.
-    from hybrid_search.ingest.parquet_rows import parquet_rows  # noqa: PLC0415
+    from hybrid_search.ingest.parquet_rows import parquet_rows
 
     yield from parquet_rows(path, lambda columns: _refuse_columns(path, columns))
 

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 from hybrid_search.analysis.query_parser import ParsedQuery
 from hybrid_search.core import ListName
 from hybrid_search.core.arrays import Vectors
-from hybrid_search.core.candidates import LISTS, CandidateList, Floats, Retrieved
+from hybrid_search.core.candidate_lists import LISTS
+from hybrid_search.core.candidates import CandidateList, Floats, Retrieved
 from hybrid_search.core.ports.store import IndexStatistics, ListStatistics
 from hybrid_search.core.similarity_baseline import expected_best, script_of
 

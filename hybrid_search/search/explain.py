@@ -35,9 +35,9 @@ def explain(searcher: Searcher, query: Query, stored: StoredAsset) -> Explanatio
     """
     view = searcher.view()
     ranking = searcher.rank(query, view)
-    rank = ranking.order.rank(stored.ordinal)
+    rank = ranking.order.rank(stored.arrival)
     with stage("explain"):
-        admitted = view.score(ranking.retrieval.plan, [stored.ordinal]).admitted
+        admitted = view.score(ranking.retrieval.plan, [stored.arrival]).admitted
         return Explanation(
             rank=rank,
             hit=_hit(searcher, view, ranking, stored, rank),
@@ -47,14 +47,14 @@ def explain(searcher: Searcher, query: Query, stored: StoredAsset) -> Explanatio
             rank_constant=ranking.settings.rank_constant,
             fusion=ranking.settings.method,
             # A sorted answer is in the order of a field, whatever the weights.
-            otherwise=() if query.sort else tuple(_alternatives(ranking, stored.ordinal)),
+            otherwise=() if query.sort else tuple(_alternatives(ranking, stored.arrival)),
         )
 
 
 def _hit(
     searcher: Searcher, view: View, ranking: Ranking, stored: StoredAsset, rank: int | None
 ) -> Hit:
-    fused = FusedHit(stored.ordinal, 0.0, 0) if rank is None else ranking.order.hit(rank - 1)
+    fused = FusedHit(stored.arrival, 0.0, 0) if rank is None else ranking.order.hit(rank - 1)
     (parts,) = explained(view, ranking, [fused])
     hit = Hit(rank or 0, fused.score, stored, fused.phrases, contributions=parts, lift=fused.lift)
     return searcher.highlighted(ranking, hit)

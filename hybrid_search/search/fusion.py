@@ -25,15 +25,8 @@ from hybrid_search.core import (
     Ordinal,
     Team,
 )
-from hybrid_search.core.candidates import (
-    LISTS,
-    CandidateList,
-    Flags,
-    Floats,
-    Integers,
-    Retrieved,
-    list_rank,
-)
+from hybrid_search.core.candidate_lists import LISTS, list_rank
+from hybrid_search.core.candidates import CandidateList, Flags, Floats, Integers, Retrieved
 from hybrid_search.search.score_normalization import gains
 
 UNSEEN = 1 / 3

@@ -17,7 +17,8 @@ from hybrid_search.core import (
     Query,
 )
 from hybrid_search.core.arrays import Vectors
-from hybrid_search.core.candidates import LISTS, CandidateList, Retrieved
+from hybrid_search.core.candidate_lists import LISTS
+from hybrid_search.core.candidates import CandidateList, Retrieved
 from hybrid_search.core.deadline import stage
 from hybrid_search.core.errors import InvalidQuery, UnknownAsset
 from hybrid_search.core.field_schema import Fields

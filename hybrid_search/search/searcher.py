@@ -274,11 +274,11 @@ def _page(view: View, ranking: Ranking, start: int, size: int) -> _Page:
     while len(hits) < size and position < len(ranking.order):
         step = range(position, min(position + size - len(hits), len(ranking.order)))
         fused = [ranking.order.hit(place) for place in step]
-        stored = view.fetch([hit.ordinal for hit in fused])
+        stored = view.fetch([hit.arrival for hit in fused])
         hits += [
-            (place + 1, hit, stored[hit.ordinal])
+            (place + 1, hit, stored[hit.arrival])
             for place, hit in zip(step, fused, strict=True)
-            if hit.ordinal in stored
+            if hit.arrival in stored
         ]
         position = step.stop
     return _Page(hits, position)
@@ -288,7 +288,7 @@ def explained(
     view: View, ranking: Ranking, hits: Sequence[FusedHit]
 ) -> list[tuple[Contribution, ...]]:
     """The contributions of each hit; for lists without it, its score there and why it is absent."""
-    found, arrivals = ranking.retrieval, [hit.ordinal for hit in hits]
+    found, arrivals = ranking.retrieval, [hit.arrival for hit in hits]
     rows = [found.candidates.row(arrival) for arrival in arrivals]
     parts = contributions(
         [-1 if row is None else row for row in rows],

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from hybrid_search.core import (
-    LIST_NAMES,
+    LISTS,
     NO_MATCH,
     Challenger,
     FusionMethod,
     FusionSettings,
     ListName,
     ListSettings,
+    ListSpec,
 )
 from hybrid_search.core.field_schema import MAX_BOOST, STANDARD, FieldRule, FieldType
 from hybrid_search.core.model_choice import AS_TYPED, ModelChoice, Precision
@@ -165,21 +166,24 @@ class ListSection(Section):
     ``image_to_image`` it is a cosine."""
 
 
-class PhraseListSection(ListSection):
-    """How the list of exact phrases takes part. It is longer: its hits rank above all others."""
-
-    window: Window = 200
-    """Maximum number of candidates of the list."""
-
-
-class LexicalListSection(ListSection):
-    """How the list of word matches takes part. Written words weigh more than similar meaning."""
-
-    weight: Weight = 2.0
-    """Weight of the list in fusion, relative to the other lists."""
+def _list_section(spec: ListSpec) -> Any:
+    """The setting of one list: a section with the defaults of the list."""
+    section = create_model(
+        f"{spec.name}_section",
+        __base__=ListSection,
+        window=(Window, spec.window),
+        weight=(Weight, spec.weight),
+    )
+    return section, Field(section(), description=spec.description)
 
 
-class FusionSection(Section):
+_ListSections = create_model(
+    "_ListSections", __base__=Section, **{name: _list_section(spec) for name, spec in LISTS.items()}
+)
+"""A section for each list of the table."""
+
+
+class FusionSection(_ListSections):  # type: ignore[misc, valid-type]  # made from the table
     """Fusion of the candidate lists.
 
     In reciprocal rank fusion each list adds weight / (rank_constant + rank).
@@ -190,20 +194,10 @@ class FusionSection(Section):
     candidate's confidence."""
     rank_constant: Annotated[float, Field(gt=0.0, le=10_000.0)] = 30.0
     """A large value makes ranks count alike, a small one favours the top ranks."""
-    phrase: PhraseListSection = PhraseListSection()
-    """Assets that contain a quoted phrase."""
-    lexical: LexicalListSection = LexicalListSection()
-    """Assets that match the words, ranked by BM25."""
-    text_to_image: ListSection = ListSection()
-    """Pictures similar in meaning to the words."""
-    copy_semantic: ListSection = ListSection()
-    """Texts similar in meaning to the words."""
-    image_to_image: ListSection = ListSection()
-    """Pictures similar to the example pictures."""
 
     def settings(self) -> FusionSettings:
-        """The configured fusion, with all five lists."""
-        sections: dict[ListName, ListSection] = {n: getattr(self, n) for n in LIST_NAMES}
+        """The configured fusion, with every list."""
+        sections: dict[ListName, ListSection] = {n: getattr(self, n) for n in LISTS}
         return FusionSettings(
             method=self.method,
             rank_constant=self.rank_constant,

@@ -71,7 +71,7 @@ def test_a_new_version_replaces_the_earlier_one(catalog: Catalog) -> None:
     assert catalog.live([old, new]) == {new}
     found = catalog.find(AssetId("a"))
     assert found is not None
-    assert (found.ordinal, found.asset.title) == (new, "new")
+    assert (found.arrival, found.asset.title) == (new, "new")
     assert catalog.fetch([old])[old].asset.title == "old"
 
 
@@ -80,9 +80,9 @@ def test_versions_come_newest_first_and_outlive_the_asset(catalog: Catalog) -> N
     catalog.put([draft("a", "둘", "p1")])
     catalog.delete([AssetId("a")])
     found = catalog.versions(AssetId("a"), 10)
-    assert [(one.ordinal, one.asset.title) for one in found] == [(3, "둘"), (1, "하나")]
+    assert [(one.arrival, one.asset.title) for one in found] == [(3, "둘"), (1, "하나")]
     assert found[0].picture == facts("p1")
-    assert [one.ordinal for one in catalog.versions(AssetId("a"), 1)] == [3]
+    assert [one.arrival for one in catalog.versions(AssetId("a"), 1)] == [3]
     assert catalog.versions(AssetId("none"), 10) == []
 
 

@@ -309,7 +309,7 @@ def test_any_query_text_is_accepted(index: TypedIndex, text: str) -> None:
 @given(st.lists(st.sampled_from(["여름", "신발", "특가", "모음", "shoes"]), min_size=1, max_size=3))
 def test_phrase_matches_equal_a_naive_scan(index: TypedIndex, wanted: list[str]) -> None:
     phrase = "".join(wanted)
-    runs = {a.ordinal: [run.text for run in a.asset.text_fields()] for a in ASSETS}
+    runs = {a.arrival: [run.text for run in a.asset.text_fields()] for a in ASSETS}
     holders = {
         ordinal
         for ordinal, texts in runs.items()

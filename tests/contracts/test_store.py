@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from hybrid_search.core import (
     PictureFacts,
 )
 from hybrid_search.core.arrays import Vectors
-from hybrid_search.core.candidates import LISTS, CandidateList, Retrieved
+from hybrid_search.core.candidate_lists import LISTS
+from hybrid_search.core.candidates import CandidateList, Retrieved
 from hybrid_search.core.field_schema import UNDECLARED
 from hybrid_search.core.ports import Draft, ListPlan, Plan, Store, View
 from hybrid_search.core.query_tree import SHARE_UNITS, Term
@@ -30,9 +32,9 @@ from hybrid_search.search.query_tree import QueryCompiler
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.lexical.index import TantivyIndex
 from hybrid_search.stores.embedded.vector.index import FaissIndex
+from hybrid_search.stores.local.list_retriever import VectorSource
 from hybrid_search.stores.local.log_replay import LexicalReplay, VectorReplay
 from hybrid_search.stores.local.store import Indexes, LocalStore
-from hybrid_search.stores.local.view import VectorSource
 from hybrid_search.stores.memory import memory_store
 
 RULES = RulesAnalyzer()
@@ -172,7 +174,7 @@ def test_a_write_is_seen_by_the_next_view_and_no_earlier_one(store: Store) -> No
     assert set(best(after, plan_of(after, "", NEAR_RED))[:2]) == {"red", "rose"}
     stored = after.find(AssetId("rose"))
     assert stored is not None
-    assert stored.ordinal == ordinals[0]
+    assert stored.arrival == ordinals[0]
 
 
 def test_a_replaced_and_a_deleted_asset_are_found_no_more(store: Store) -> None:
@@ -186,7 +188,7 @@ def test_a_replaced_and_a_deleted_asset_are_found_no_more(store: Store) -> None:
     assert best(now, plan_of(now, "코트")) == ["phrase"]
     # Whoever still holds the earlier view is not shown what is deleted.
     assert best(view, plan_of(view, "특가")) == []
-    assert view.fetch([old.ordinal]) == {}
+    assert view.fetch([old.arrival]) == {}
 
 
 def test_the_same_content_is_known(store: Store) -> None:
@@ -298,7 +300,7 @@ def test_given_assets_have_the_scores_that_a_list_gives(store: Store) -> None:
 def view_ordinal(view: View, name: str) -> int:
     stored = view.find(AssetId(name))
     assert stored is not None
-    return stored.ordinal
+    return stored.arrival
 
 
 def test_facets_count_matches_and_candidates_as_they_are_spelled(store: Store) -> None:
@@ -389,6 +391,6 @@ def matches_of(view: View, text: str) -> tuple[object, dict[str, float]]:
 
 
 def test_every_list_has_a_specification() -> None:
-    assert [spec.name for spec in LISTS.values()] == list(LISTS)
+    assert [spec.name for spec in LISTS.values()] == list(LISTS) == list(get_args(ListName))
     asked = {(spec.source, spec.asked_by) for spec in LISTS.values()}
     assert len(asked) == len(LISTS)

@@ -56,4 +56,4 @@ def test_all_known_copies_of_the_judged_set_are_found(tmp_path: Path) -> None:
         for one, other in pairs:
             stored = engine.catalog.find(AssetId(one))
             assert stored is not None
-            assert other in {copy.stored.asset.id for copy in engine.copies_of(stored)}, one
+            assert other in {copy.stored.asset.id for copy in engine.duplicates(stored)}, one

@@ -22,9 +22,9 @@ from hybrid_search.images.decode import digest_of
 from hybrid_search.images.decoder_pool import Decoders
 from hybrid_search.ingest.manifests import Row
 from hybrid_search.ingest.pipeline import Indexer, IngestReport, Target
+from hybrid_search.stores.local.list_retriever import VectorSource
 from hybrid_search.stores.local.log_replay import LexicalReplay, VectorReplay
 from hybrid_search.stores.local.store import Indexes, LocalStore
-from hybrid_search.stores.local.view import VectorSource
 from hybrid_search.stores.memory import (
     HashEmbedder,
     MemoryCatalog,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hybrid_search.core import FusionSettings, ListName, ListSettings, Query
-from hybrid_search.core.queries import Mode, restrict
+from hybrid_search.core.candidate_lists import Mode
+from hybrid_search.core.queries import restrict
 from hybrid_search.embedding.clip import ClipEmbedder
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index

@@ -234,7 +234,7 @@ def _reopened(scene: Scene, phase: str) -> list[str]:
 def _lost(engine: Index, acknowledged: set[str]) -> list[str]:
     """Return acknowledged assets that are missing from the catalog or an index."""
     found = {name: engine.catalog.find(AssetId(name)) for name in acknowledged}
-    ordinals = {name: stored.ordinal for name, stored in found.items() if stored is not None}
+    ordinals = {name: stored.arrival for name, stored in found.items() if stored is not None}
     words, vectors = (
         set(engine.serving.store.lexical.snapshot().ordinals()),
         set(engine.serving.store.picture_vectors.ordinals()),

@@ -133,5 +133,5 @@ def check_copy(data: Path, acknowledged: list[str]) -> None:
             assert stored is not None
             assert stored.picture is not None
             engine.shared.data.pictures.read(stored.picture.digest)
-            assert engine.serving.store.picture_vectors.vector(stored.ordinal) is not None
+            assert engine.serving.store.picture_vectors.vector(stored.arrival) is not None
     assert [check for check in verify(settings) if check.problems] == []

@@ -67,6 +67,6 @@ def parts_of(
 ) -> tuple[Contribution, ...]:
     """What each list gave to the hit."""
     rows = retrieved(lists)
-    row = rows.row(hit.ordinal)
+    row = rows.row(hit.arrival)
     (parts,) = contributions([-1 if row is None else row], [hit.lift], rows, settings)
     return parts

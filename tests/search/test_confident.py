@@ -11,7 +11,8 @@ import pytest
 
 from hybrid_search.api.schemas.results import answer_to_json
 from hybrid_search.core import FusionSettings, Query
-from hybrid_search.core.queries import Mode, restrict
+from hybrid_search.core.candidate_lists import Mode
+from hybrid_search.core.queries import restrict
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.engine.status import engine_status

@@ -125,7 +125,7 @@ def test_missing_asset_is_explained(engine: Index) -> None:
 def test_copies_are_found_and_similar_pictures_are_not(engine: Index) -> None:
     red = engine.catalog.find(AssetId("red"))
     assert red is not None
-    (copy,) = engine.copies_of(red)
+    (copy,) = engine.duplicates(red)
     assert (copy.stored.asset.id, copy.band, copy.distance) == ("red-again", "identical", 0)
     assert copy.similarity == pytest.approx(1.0, abs=1e-3)
-    assert engine.copies_of(replace(red, picture=None)) == []
+    assert engine.duplicates(replace(red, picture=None)) == []

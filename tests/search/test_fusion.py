@@ -51,17 +51,17 @@ def test_elasticsearch_worked_example() -> None:
 
 def test_ties_break_by_best_rank_list_and_ordinal() -> None:
     lists = [ranked("text_to_image", 9, 3), ranked("lexical", 7, 2)]
-    assert [hit.ordinal for hit in fused(lists, plain())] == [7, 9, 2, 3]
+    assert [hit.arrival for hit in fused(lists, plain())] == [7, 9, 2, 3]
 
 
 def test_phrase_matches_rank_above_every_score() -> None:
     lists = [ranked("lexical", *range(1, 50)), ranked("text_to_image", *range(1, 50))]
-    assert fused(lists, plain(), {49: 1})[0].ordinal == 49
+    assert fused(lists, plain(), {49: 1})[0].arrival == 49
 
 
 def test_candidates_below_the_window_do_not_count() -> None:
     hits = fused([ranked("lexical", 1, 2, 3, window=2)], plain())
-    assert [hit.ordinal for hit in hits] == [1, 2]
+    assert [hit.arrival for hit in hits] == [1, 2]
 
 
 def test_absent_hit_has_a_reason() -> None:
@@ -79,7 +79,7 @@ def test_laws(a: list[int], b: list[int], c: list[int], rank_constant: float) ->
     lists = [ranked("lexical", *a), ranked("text_to_image", *b), ranked("image_to_image", *c)]
     settings = plain(rank_constant, lexical=1.3)
     hits = fused(lists, settings)
-    assert sorted(hit.ordinal for hit in hits) == sorted({*a, *b, *c})
+    assert sorted(hit.arrival for hit in hits) == sorted({*a, *b, *c})
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     assert fused(lists[::-1], settings) == hits
     for hit in hits[:5]:
@@ -91,7 +91,7 @@ def test_laws(a: list[int], b: list[int], c: list[int], rank_constant: float) ->
 def test_better_rank_never_lowers_a_hit(a: list[int], b: list[int]) -> None:
     def place(ordinals: list[int]) -> int:
         hits = fused([ranked("lexical", *ordinals), ranked("text_to_image", *b)], plain())
-        return [hit.ordinal for hit in hits].index(Ordinal(a[-1]))
+        return [hit.arrival for hit in hits].index(Ordinal(a[-1]))
 
     assert place([a[-1], *a[:-1]]) <= place(a)
 
@@ -99,7 +99,7 @@ def test_better_rank_never_lowers_a_hit(a: list[int], b: list[int]) -> None:
 def test_weights_multiply() -> None:
     lists = [ranked("lexical", 1), ranked("text_to_image", 2)]
     hits = fused(lists, plain(60.0, text_to_image=2.0))
-    assert hits[0].ordinal == 2
+    assert hits[0].arrival == 2
     assert hits[0].score == pytest.approx(2 / 61)
 
 
@@ -113,7 +113,7 @@ def test_contribution_is_scaled_by_confidence() -> None:
         ranked("lexical", 1, 2, confidences=(0.5, 0.1)),
         ranked("text_to_image", 3, 1, confidences=(0.9, 0.2)),
     ]
-    scores = {hit.ordinal: hit.score for hit in fused(lists, CONFIDENT)}
+    scores = {hit.arrival: hit.score for hit in fused(lists, CONFIDENT)}
     assert scores == {
         1: pytest.approx(2 * 0.5 / 61 + 0.2 / 62),
         2: pytest.approx(2 * 0.1 / 62),
@@ -130,7 +130,7 @@ def test_plain_rrf_ignores_confidence() -> None:
 def test_list_without_confidence_changes_nothing() -> None:
     words = ranked("lexical", 5, 3, 1, confidences=(1.0, 0.7, 0.7))
     noise = ranked("text_to_image", 9, 1, 8, confidences=(0.0, 0.0, 0.0))
-    hits = [hit.ordinal for hit in fused([words, noise], CONFIDENT)]
+    hits = [hit.arrival for hit in fused([words, noise], CONFIDENT)]
     assert hits[:3] == [5, 3, 1]
 
 
@@ -139,7 +139,7 @@ def test_lift_compensates_for_impossible_lists() -> None:
     words = ranked("lexical", 7, confidences=(1.0,))
     pictures = ranked("text_to_image", 1, 2, confidences=(0.8, 0.8))
     found = fused([words, pictures], CONFIDENT, without_text={2})
-    hits = {hit.ordinal: hit for hit in found}
+    hits = {hit.arrival: hit for hit in found}
     lift = 2.8 / (2.8 - 2 / 3 * 2.0)
     assert hits[Ordinal(2)].lift == pytest.approx(lift)
     assert hits[Ordinal(2)].score == pytest.approx(0.8 / 62 * lift)
@@ -173,7 +173,7 @@ def test_properties_of_confident_fusion(
     no_text = without_text - {*lists[0].ordinals, *lists[2].ordinals}
     no_picture = without_picture - no_text - set(lists[1].ordinals)
     hits = fused(lists, CONFIDENT, None, no_text, no_picture)
-    assert sorted(hit.ordinal for hit in hits) == sorted({o for x in lists for o in x.ordinals})
+    assert sorted(hit.arrival for hit in hits) == sorted({o for x in lists for o in x.ordinals})
     assert fused(lists[::-1], CONFIDENT, None, no_text, no_picture) == hits
     assert all(1.0 <= hit.lift <= 3.0 + 1e-9 for hit in hits)
     for hit in hits[:5]:
@@ -191,7 +191,7 @@ def test_better_rank_with_equal_confidence_never_lowers_a_hit(
     def place(pairs: list[tuple[int, float]]) -> int:
         lists = lists_of(pairs, b, c)
         hits = fused(lists, CONFIDENT, None, (), without - set(lists[1].ordinals))
-        return [hit.ordinal for hit in hits].index(Ordinal(a[-1][0]))
+        return [hit.arrival for hit in hits].index(Ordinal(a[-1][0]))
 
     assert place([a[-1], *a[:-1]]) <= place(a)
 
@@ -210,7 +210,7 @@ def test_more_confidence_never_lowers_a_hit(
     raised = [(o, max(before, more)) if o == ordinal else (o, x) for o, x in a]
 
     def place(pairs: list[tuple[int, float]]) -> int:
-        return [hit.ordinal for hit in fused(lists_of(pairs, b, c), CONFIDENT)].index(
+        return [hit.arrival for hit in fused(lists_of(pairs, b, c), CONFIDENT)].index(
             Ordinal(ordinal)
         )
 

@@ -152,14 +152,14 @@ def test_interleaved_ranking_is_paged_consistently(engine: Index) -> None:
     named = Query("할인 sale", search_id="abcdefgh", size=40)
     whole = engine.searcher.search(named)
     first = engine.searcher.search(replace(named, size=10))
-    rest = [hit.stored.ordinal for hit in first.hits]
+    rest = [hit.stored.arrival for hit in first.hits]
     cursor = first.cursor
     while cursor and len(rest) < 40:
         # The cursor contains the id, for clients that page without it.
         page = engine.searcher.search(Query("할인 sale", size=10, cursor=cursor))
-        rest += [hit.stored.ordinal for hit in page.hits]
+        rest += [hit.stored.arrival for hit in page.hits]
         cursor = page.cursor
-    assert rest == [hit.stored.ordinal for hit in whole.hits]
+    assert rest == [hit.stored.arrival for hit in whole.hits]
     assert len(set(rest)) == len(rest)
 
 
@@ -192,12 +192,12 @@ def test_phrase_matches_rank_first_when_interleaved(engine: Index) -> None:
 def test_interleaving_contains_every_hit_once(a: list[int], b: list[int], name: str) -> None:
     one, other = order_of(a, 1.0), order_of(b, 2.0)
     mixed = hits_of(interleaved_order(one, other, name))
-    assert sorted(hit.ordinal for hit in mixed) == list(range(12))
+    assert sorted(hit.arrival for hit in mixed) == list(range(12))
     assert mixed == hits_of(interleaved_order(one, other, name))
-    assert {a[0], b[0]} <= {mixed[0].ordinal, mixed[1].ordinal}
+    assert {a[0], b[0]} <= {mixed[0].arrival, mixed[1].arrival}
     for hit in mixed:
         own = one if hit.team == "a" else other
-        assert hit.score == next(h.score for h in hits_of(own) if h.ordinal == hit.ordinal)
+        assert hit.score == next(h.score for h in hits_of(own) if h.arrival == hit.arrival)
 
 
 def order_of(ordinals: list[int], best: float) -> Order:

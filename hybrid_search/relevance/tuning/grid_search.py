@@ -36,7 +36,7 @@ def tried_points(experiment: Experiment, means: Means) -> list[Point]:
 
 def _proposed(axes: dict[str, list[Value]], trials: int, seed: int, means: Means) -> list[Point]:
     try:
-        import optuna  # noqa: PLC0415  an extra
+        import optuna  # an extra
     except ImportError:
         raise InvalidConfig(
             "grid.optuna needs Optuna; run: pip install 'hybrid_search[lab]'"

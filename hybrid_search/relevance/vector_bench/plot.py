@@ -17,7 +17,7 @@ def plot(results: Sequence[Measurement], folder: Path) -> list[Path]:
     Raises ``InvalidConfig`` without matplotlib.
     """
     try:
-        from matplotlib.figure import Figure  # noqa: PLC0415  an extra
+        from matplotlib.figure import Figure  # an extra
     except ImportError:
         raise InvalidConfig(
             "plots need matplotlib; run: pip install 'hybrid_search[lab]'"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybrid_search.core import ListName, Note
-from hybrid_search.core.candidates import LISTS
+from hybrid_search.core.candidate_lists import LISTS
 from hybrid_search.core.ports import Catalog, Subject, Vectors
 from hybrid_search.files.quarantine import Repairs
 from hybrid_search.settings.settings import Settings
@@ -17,8 +17,8 @@ from hybrid_search.stores.embedded.maintenance import IndexMaintenance, Maintena
 from hybrid_search.stores.embedded.manifest import read_manifest
 from hybrid_search.stores.embedded.vector.index import FaissIndex
 from hybrid_search.stores.embedded.vector.index_spec import VectorPlan
+from hybrid_search.stores.local.list_retriever import VectorSource
 from hybrid_search.stores.local.log_replay import VectorReplay
-from hybrid_search.stores.local.view import VectorSource
 
 FOLDERS: dict[Subject, str] = {"picture": "vectors", "copy": "copy"}
 """The folder of each subject's index in that of a generation."""

@@ -9,8 +9,9 @@ from hybrid_search.core import AssetId, Digest, ListName, Note, Ordinal
 from hybrid_search.core.field_schema import Fields
 from hybrid_search.core.ports.catalog import Catalog, Draft
 from hybrid_search.core.ports.lexical_index import LexicalIndex
+from hybrid_search.stores.local.list_retriever import VectorSource
 from hybrid_search.stores.local.log_replay import LexicalReplay, VectorReplay
-from hybrid_search.stores.local.view import LocalView, VectorSource
+from hybrid_search.stores.local.view import LocalView
 
 
 @dataclass(frozen=True, slots=True)

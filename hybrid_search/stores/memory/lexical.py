@@ -231,7 +231,7 @@ class MemoryLexical:
         for stored in entries:
             entry = self._analysed(stored)
             with self._guard:
-                self._pending[stored.ordinal] = entry
+                self._pending[stored.arrival] = entry
 
     def _analysed(self, stored: StoredAsset) -> _Entry:
         copy = self._fields.searched_texts(stored.asset)

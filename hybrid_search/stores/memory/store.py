@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from hybrid_search.analysis.analyzer import Analyzer
 from hybrid_search.core import ListName
-from hybrid_search.core.candidates import LISTS
+from hybrid_search.core.candidate_lists import LISTS
 from hybrid_search.core.field_schema import UNDECLARED, Fields
 from hybrid_search.core.ports.catalog import Subject
+from hybrid_search.stores.local.list_retriever import VectorSource
 from hybrid_search.stores.local.log_replay import LexicalReplay, VectorReplay
 from hybrid_search.stores.local.store import Indexes, LocalStore
-from hybrid_search.stores.local.view import VectorSource
 from hybrid_search.stores.memory.catalog import MemoryCatalog
 from hybrid_search.stores.memory.lexical import MemoryLexical
 from hybrid_search.stores.memory.vectors import MemoryVectors

@@ -73,7 +73,7 @@ class SqliteCatalog:
 
     def fetch(self, ordinals: Sequence[Ordinal]) -> dict[Ordinal, StoredAsset]:
         rows = self._over.many(STORED + "WHERE ordinal IN ({})", ordinals)
-        return {stored.ordinal: stored for stored in map(stored_asset, rows)}
+        return {stored.arrival: stored for stored in map(stored_asset, rows)}
 
     def find(self, asset_id: AssetId) -> StoredAsset | None:
         rows = self._over.many(STORED + "WHERE live AND id IN ({})", [asset_id])

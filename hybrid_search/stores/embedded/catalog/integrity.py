@@ -56,7 +56,7 @@ class CatalogHealth:
     def rows(self) -> int:
         """The number of rows with a checksum."""
         tables = ("assets", "pictures", "operations", "embeddings")
-        return sum(self._over.single(f"SELECT count(*) FROM {name}") for name in tables)  # noqa: S608
+        return sum(self._over.single(f"SELECT count(*) FROM {name}") for name in tables)  # noqa: S608  constant names
 
     def remove(self, rows: Sequence[DamagedRow]) -> None:
         """Delete these rows; versions among them are logged as dropped."""
@@ -134,7 +134,7 @@ def _remove_damaged(connection: sqlite3.Connection, rows: Sequence[DamagedRow]) 
     """Delete damaged rows, and log what agrees with the remaining ones."""
     for damaged in rows:
         if damaged.table != "history":
-            sql = f"DELETE FROM {damaged.table} WHERE rowid = ?"  # noqa: S608  one of four names
+            sql = f"DELETE FROM {damaged.table} WHERE rowid = ?"  # noqa: S608  constant names  one of four names
             connection.execute(sql, (damaged.row,))
         if damaged.table == "assets":
             log_operation(connection, "drop", Ordinal(damaged.row))

@@ -35,7 +35,7 @@ def new_schema() -> tantivy.Schema:
 def new_document(stored: StoredAsset, analyzer: Analyzer, fields: Fields) -> tantivy.Document:
     """The asset with all views of its copy, its filter terms and its suggestions."""
     document = tantivy.Document()
-    document.add_unsigned("ordinal", stored.ordinal)
+    document.add_unsigned("ordinal", stored.arrival)
     for term in facet_terms(fields.values_of(stored)):
         document.add_text("facets", term)
     runs = fields.searched_texts(stored.asset)

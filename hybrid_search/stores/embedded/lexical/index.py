@@ -71,7 +71,7 @@ class TantivyIndex:
 
     def add(self, entries: Iterable[StoredAsset]) -> None:
         fresh = list(entries)
-        self.remove(stored.ordinal for stored in fresh)
+        self.remove(stored.arrival for stored in fresh)
         for stored in fresh:
             document = new_document(stored, self._analyzer, self._fields)
             with self._writing() as writer:
