@@ -32,7 +32,7 @@ from rich.table import Table
 from hybrid_search.core import Asset, AssetId, PictureFacts
 from hybrid_search.core.ports import Draft
 from hybrid_search.embedding.loader import load_embedder
-from hybrid_search.embedding.text_encoder import copy_key
+from hybrid_search.embedding.text_encoder import text_model_key
 from hybrid_search.images.decode import digest_of
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.data_folder import open_catalog
@@ -73,7 +73,7 @@ def measured(count: int) -> list[dict[str, Any]]:
 def store(settings: Settings, numbers: range, chance: np.random.Generator) -> None:
     """Store assets and their vectors in the catalog, but in no index."""
     embedder, fields = load_embedder(settings.embedding), settings.declared_fields()
-    keys = embedder.facts.key, copy_key(embedder.facts.key, fields)
+    keys = embedder.facts.key, text_model_key(embedder.facts.key, fields)
     with closing(open_catalog(settings, write=True)) as catalog:
         for start in range(numbers.start, numbers.stop, STEP):
             drafts = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 
 from hybrid_search.engine.judgments import Judgment, as_qrels, qid_of
-from hybrid_search.files.atomic_files import make_folder, write_whole
+from hybrid_search.files.atomic_files import make_folder, write_atomically
 
 
 def write_judgments(folder: Path, judgments: list[Judgment], kind: str) -> int:
@@ -15,6 +15,8 @@ def write_judgments(folder: Path, judgments: list[Judgment], kind: str) -> int:
     make_folder(folder)
     queries = list(dict.fromkeys(one.query for one in judgments))
     lines = [{"qid": qid_of(query), "type": kind, "text": query} for query in queries]
-    write_whole(folder / "queries.jsonl", b"".join(orjson.dumps(line) + b"\n" for line in lines))
-    write_whole(folder / "qrels.txt", as_qrels(judgments).encode())
+    write_atomically(
+        folder / "queries.jsonl", b"".join(orjson.dumps(line) + b"\n" for line in lines)
+    )
+    write_atomically(folder / "qrels.txt", as_qrels(judgments).encode())
     return len(queries)

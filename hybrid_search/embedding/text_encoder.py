@@ -25,10 +25,10 @@ _BATCH = 256
 """Assets whose texts are embedded together."""
 
 
-def copy_key(model: str, fields: Fields) -> str:
+def text_model_key(model: str, fields: Fields) -> str:
     """The key of the text vectors of a model: the model's key and the searched fields.
 
-    >>> copy_key("clip@0/512", Fields({"slogan": FieldRule(searched=True)}))
+    >>> text_model_key("clip@0/512", Fields({"slogan": FieldRule(searched=True)}))
     'copy(+slogan):clip@0/512'
     """
     return f"{_searched(fields)}:{model}"
@@ -78,7 +78,7 @@ def _lines(words: Sequence[str], size: int) -> Iterator[str]:
         yield line
 
 
-class CopyVectors:
+class TextEncoder:
     """Embeds the texts of assets and stores the vectors in the catalog."""
 
     def __init__(self, catalog: Catalog, embedder: Embedder, fields: Fields) -> None:
@@ -94,7 +94,7 @@ class CopyVectors:
         assets = {
             draft.text.digest if draft.text else draft.content: draft.asset for draft in drafts
         }
-        key = copy_key(self._embedder.facts.key, self._fields)
+        key = text_model_key(self._embedder.facts.key, self._fields)
         known = self._catalog.embeddings(key, list(assets))
         missing = {digest: asset for digest, asset in assets.items() if digest not in known}
         kept = {
@@ -124,7 +124,7 @@ class CopyVectors:
         """
         if not assets:
             return
-        key = copy_key(self._embedder.facts.key, self._fields)
+        key = text_model_key(self._embedder.facts.key, self._fields)
         known = self._catalog.embeddings(key, list(assets))
         length = self._embedder.facts.context_length
         texts = {
@@ -137,7 +137,7 @@ class CopyVectors:
 
     def embed_missing(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Embed all live texts without a vector, calling ``progress(done, all)``."""
-        key = copy_key(self._embedder.facts.key, self._fields)
+        key = text_model_key(self._embedder.facts.key, self._fields)
         missing = list(self._catalog.unembedded(key, "copy").items())
         for start in range(0, len(missing), _BATCH):
             batch = dict(missing[start : start + _BATCH])

@@ -12,7 +12,7 @@ from hybrid_search.analysis.highlighter import Highlighter
 from hybrid_search.core import Query
 from hybrid_search.embedding.image_encoder import PictureEncoder
 from hybrid_search.embedding.query_encoder import LazyEmbedder, QueryEncoder
-from hybrid_search.embedding.text_encoder import CopyVectors
+from hybrid_search.embedding.text_encoder import TextEncoder
 from hybrid_search.files.versioned_dirs import Hold
 from hybrid_search.ingest.pipeline import Target
 from hybrid_search.search.query_tree import QueryCompiler
@@ -46,7 +46,7 @@ class Generation:
     def target(self, shared: Shared) -> Target:
         """Where writes go."""
         catalog = shared.data.catalog
-        text = CopyVectors(catalog, self.embedder, shared.settings.declared_fields())
+        text = TextEncoder(catalog, self.embedder, shared.settings.declared_fields())
         return Target(
             store=self.store,
             images=PictureEncoder(catalog, self.embedder, shared.decoders),

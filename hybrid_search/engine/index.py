@@ -29,7 +29,7 @@ from hybrid_search.core.errors import (
 from hybrid_search.core.periodic import Periodic
 from hybrid_search.embedding.query_encoder import LazyEmbedder
 from hybrid_search.engine.generation import Generation, open_generation
-from hybrid_search.files.versioned_dirs import GenerationFolders, Hold
+from hybrid_search.files.versioned_dirs import Hold, VersionedDirs
 from hybrid_search.images.near_duplicates import Duplicate, Duplicates
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.ingest.pipeline import Indexer, IngestReport, Target
@@ -226,7 +226,7 @@ class Index:
         reads waits for that.
         """
         with self._switching:
-            held = GenerationFolders(self.settings.data_dir / "generations").hold()
+            held = VersionedDirs(self.settings.data_dir / "generations").hold()
             if held is None or held[0] == self._serving.folder:
                 return False
             folder, hold = held

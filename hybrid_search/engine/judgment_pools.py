@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from hybrid_search.core.errors import InvalidInput
-from hybrid_search.files.atomic_files import make_folder, write_whole
+from hybrid_search.files.atomic_files import make_folder, write_atomically
 
 POOLS = "pools"
 """Folder name in the data folder."""
@@ -46,7 +46,9 @@ class Pools:
         """Store a pool, replacing one with the same name; raises ``InvalidInput``."""
         check_name(name)
         make_folder(self._folder)
-        write_whole(self._folder / f"{name}.json", orjson.dumps([asdict(one) for one in queries]))
+        write_atomically(
+            self._folder / f"{name}.json", orjson.dumps([asdict(one) for one in queries])
+        )
 
     def names(self) -> list[str]:
         """The names of all pools, in alphabetical order."""

@@ -43,7 +43,7 @@ def make_folder(path: Path) -> None:
         sync(path.parent)
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     """Write the bytes to ``path``; readers see the old content or the new, never a part.
 
     Raises ``StorageFull`` and ``EngineFailure``; the file then has its old or its new content.
@@ -106,16 +106,16 @@ def without_checksum(content: bytes) -> bytes:
     return data
 
 
-def write_twice(path: Path, data: bytes) -> None:
+def write_two_copies(path: Path, data: bytes) -> None:
     """Write a small important file in two copies with a checksum each, durably.
 
     The second copy of ``NAME`` is ``NAME.copy``.
     """
     for copy in _copies(path):
-        write_whole(copy, with_checksum(data))
+        write_atomically(copy, with_checksum(data))
 
 
-def read_either(path: Path) -> bytes | None:
+def read_two_copies(path: Path) -> bytes | None:
     """The data of the first intact copy; ``None`` if there is no copy.
 
     Raises ``IndexCorrupt`` if no copy is intact.
@@ -134,19 +134,19 @@ def mend(path: Path) -> bool:
 
     Raises ``IndexCorrupt`` if no copy is intact.
     """
-    data = read_either(path)
+    data = read_two_copies(path)
     if data is None:
         return False
     damaged = damaged_copies(path)
     for copy in damaged:
-        write_whole(copy, with_checksum(data))
+        write_atomically(copy, with_checksum(data))
     return bool(damaged)
 
 
 def damaged_copies(path: Path) -> list[Path]:
     """The copies that are missing or differ from the first intact one; both if none is intact."""
     try:
-        data = read_either(path)
+        data = read_two_copies(path)
     except IndexCorrupt:
         return list(_copies(path))
     expected = with_checksum(data or b"")

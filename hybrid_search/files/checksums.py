@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from hybrid_search.files.atomic_files import sha256_of, write_whole
+from hybrid_search.files.atomic_files import sha256_of, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def write_facts(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON object atomically, with its own hash under ``sha256``."""
     plain = {key: value for key, value in content.items() if key != "sha256"}
     checked = {**plain, "sha256": _hash(plain)}
-    write_whole(path, orjson.dumps(checked, option=orjson.OPT_INDENT_2))
+    write_atomically(path, orjson.dumps(checked, option=orjson.OPT_INDENT_2))
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hybrid_search.files.atomic_files import make_folder, storing
 
 
 @contextmanager
-def alone(path: Path, refusal: str) -> Iterator[None]:
+def exclusive_lock(path: Path, refusal: str) -> Iterator[None]:
     """Hold the lock in that file; raises ``IndexLocked``, which says so, while another does."""
     # Imported here because only writers lock, and it imports asyncio.
     from filelock import FileLock, Timeout

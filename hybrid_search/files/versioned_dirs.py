@@ -21,10 +21,10 @@ from hybrid_search.files.atomic_files import (
     forget,
     mend,
     publish,
-    read_either,
+    read_two_copies,
     storing,
     sync,
-    write_twice,
+    write_two_copies,
 )
 from hybrid_search.files.quarantine import Repairs
 
@@ -43,7 +43,7 @@ class Hold:
         self._close()
 
 
-class GenerationFolders:
+class VersionedDirs:
     """The generations below one folder, and the pointer to the current one."""
 
     def __init__(self, root: Path) -> None:
@@ -55,7 +55,7 @@ class GenerationFolders:
         If the pointer cannot be read, the last published one.
         """
         try:
-            named = read_either(self._root / _POINTER)
+            named = read_two_copies(self._root / _POINTER)
         except IndexCorrupt:
             return max(self._published(), default=None)
         return None if named is None else self._root / named.decode("ascii")
@@ -105,7 +105,7 @@ class GenerationFolders:
     def point_to(self, folder: Path) -> None:
         """Make a published generation the current one, durably."""
         current = self.current()
-        write_twice(self._root / _POINTER, folder.name.encode())
+        write_two_copies(self._root / _POINTER, folder.name.encode())
         self._collect(keep={folder, current})
 
     def set_aside(self, repairs: Repairs) -> None:
@@ -133,7 +133,7 @@ class GenerationFolders:
             if current is None:
                 forget(pointer)
                 return f"{pointer} was damaged and there is no generation; it was removed"
-            write_twice(pointer, current.name.encode())
+            write_two_copies(pointer, current.name.encode())
             return f"{pointer} was damaged; it names the last generation now, {current.name}"
 
     def _published(self) -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hybrid_search.core import Digest
 from hybrid_search.core.errors import EngineFailure, IndexCorrupt, StorageFull
 from hybrid_search.core.picture_limits import PictureLimits
-from hybrid_search.files.atomic_files import make_folder, write_whole
+from hybrid_search.files.atomic_files import make_folder, write_atomically
 from hybrid_search.images.decode import check_picture, digest_of, shrink
 
 
@@ -25,7 +25,7 @@ class FolderPictures:
         if path.exists():
             return
         make_folder(path.parent)
-        write_whole(path, data)
+        write_atomically(path, data)
 
     def read(self, digest: Digest) -> bytes:
         """See ``PictureStore.read``."""
@@ -55,7 +55,7 @@ class FolderPictures:
         data = shrink(check_picture(self.read(digest), self._limits).rgb, side)
         try:
             make_folder(path.parent)
-            write_whole(path, data)
+            write_atomically(path, data)
         except (EngineFailure, StorageFull):
             # On a read-only volume the thumbnail is created each time.
             return data

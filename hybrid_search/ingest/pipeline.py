@@ -24,7 +24,7 @@ from hybrid_search.core.ports import Draft, PictureStore, Store
 from hybrid_search.core.stages import batches, map_overlapped, prefetch
 from hybrid_search.embedding.image_encoder import BATCHES_AHEAD, Decoding, PictureEncoder
 from hybrid_search.embedding.malloc import give_back
-from hybrid_search.embedding.text_encoder import CopyVectors, text_key
+from hybrid_search.embedding.text_encoder import TextEncoder, text_key
 from hybrid_search.images.decode import digest_of
 from hybrid_search.ingest.manifests import Row, Skipped
 
@@ -74,7 +74,7 @@ class Target:
 
     store: Store
     images: PictureEncoder
-    text: CopyVectors | None
+    text: TextEncoder | None
     """Embeds the text of new assets; ``None`` where it is not embedded."""
 
 

@@ -13,7 +13,7 @@ from hybrid_search.api.metrics import Metrics
 from hybrid_search.core import Asset, AssetId, Digest, Hit, ListSettings, Ordinal, Query
 from hybrid_search.core.field_schema import UNDECLARED, FieldRule, Fields
 from hybrid_search.core.ports import Draft, Vectors
-from hybrid_search.embedding.text_encoder import CopyVectors, copy_key, segments, text_key
+from hybrid_search.embedding.text_encoder import TextEncoder, segments, text_key, text_model_key
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.engine.status import engine_status
@@ -102,8 +102,10 @@ def test_unsearched_fields_are_not_embedded() -> None:
     )
     assert segments(asset, UNDECLARED, 32) == ("Shoes", "Light")
     assert segments(asset, declared, 32) == ("Shoes", "Run free")
-    assert copy_key("m@0/4", UNDECLARED) == copy_key("m@0/4", Fields({"price": FieldRule()}))
-    assert copy_key("m@0/4", declared) == "copy(-body,+slogan):m@0/4"
+    assert text_model_key("m@0/4", UNDECLARED) == text_model_key(
+        "m@0/4", Fields({"price": FieldRule()})
+    )
+    assert text_model_key("m@0/4", declared) == "copy(-body,+slogan):m@0/4"
 
 
 class CountingEmbedder(HashEmbedder):
@@ -118,13 +120,13 @@ class CountingEmbedder(HashEmbedder):
 
 def test_vector_is_the_mean_and_equal_texts_are_embedded_once() -> None:
     catalog, embedder = MemoryCatalog(), CountingEmbedder()
-    key = copy_key(embedder.facts.key, UNDECLARED)
+    key = text_model_key(embedder.facts.key, UNDECLARED)
     assets = {
         Digest("1"): Asset(AssetId("a"), title="Shoes", body="Light"),
         Digest("2"): Asset(AssetId("b"), title="Shoes"),
         Digest("3"): Asset(AssetId("c")),
     }
-    copy = CopyVectors(catalog, embedder, UNDECLARED)
+    copy = TextEncoder(catalog, embedder, UNDECLARED)
     copy.embed(assets)
     copy.embed(assets)
     assert sorted(embedder.seen) == ["Light", "Shoes"]
@@ -145,7 +147,7 @@ def test_a_text_key_depends_on_the_searched_text_alone() -> None:
     assert text_key(replace(asset, title="Shoe"), UNDECLARED).digest != key.digest
     declared = Fields({"slogan": FieldRule(searched=True)})
     assert text_key(asset, declared).fields == "copy(+slogan)"
-    assert copy_key("m", declared) == f"{text_key(asset, declared).fields}:m"
+    assert text_model_key("m", declared) == f"{text_key(asset, declared).fields}:m"
     changed = replace(asset, attributes={"slogan": "Run"})
     assert text_key(changed, declared) != text_key(asset, declared)
 
@@ -154,7 +156,7 @@ def test_a_text_key_depends_on_the_searched_text_alone() -> None:
 def test_a_draft_whose_text_did_not_change_is_not_embedded(keyed: bool) -> None:
     """Also where the stored version is keyed by its content hash."""
     catalog, embedder = MemoryCatalog(), CountingEmbedder()
-    copy = CopyVectors(catalog, embedder, UNDECLARED)
+    copy = TextEncoder(catalog, embedder, UNDECLARED)
     old = Asset(AssetId("a"), title="Shoes", attributes={"price": 1})
     first = Draft(old, None, Digest("1"), text_key(old, UNDECLARED) if keyed else None)
     copy.embed_drafts([first])
@@ -166,7 +168,7 @@ def test_a_draft_whose_text_did_not_change_is_not_embedded(keyed: bool) -> None:
         copy.embed_drafts([draft])
         catalog.put([draft])
     assert embedder.seen == ["Shoes", "Boots"]
-    key = copy_key(embedder.facts.key, UNDECLARED)
+    key = text_model_key(embedder.facts.key, UNDECLARED)
     assert catalog.vector_ordinals(key, "copy").tolist() == [3]
 
 
@@ -174,12 +176,12 @@ def test_missing_vectors_are_embedded_and_counted() -> None:
     catalog, embedder = MemoryCatalog(), HashEmbedder(8)
     drafts = [Draft(Asset(AssetId(n), title=n), None, Digest(n)) for n in "abc"]
     catalog.put(drafts)
-    copy = CopyVectors(catalog, embedder, UNDECLARED)
+    copy = TextEncoder(catalog, embedder, UNDECLARED)
     copy.embed({drafts[0].content: drafts[0].asset})
     told: list[tuple[int, int]] = []
     copy.embed_missing(lambda done, total: told.append((done, total)))
     assert told == [(2, 2)]
-    assert catalog.unembedded(copy_key(embedder.facts.key, UNDECLARED), "copy") == {}
+    assert catalog.unembedded(text_model_key(embedder.facts.key, UNDECLARED), "copy") == {}
 
 
 # ------------------------------------------------------------------------ what is found
@@ -263,7 +265,9 @@ def test_when_off_nothing_is_embedded_and_a_note_says_so(tmp_path: Path) -> None
         (note,) = engine.searcher.search(Query("dog", fusion=asked)).notes
         assert note.code == "list_disabled"
         assert "embedding.embed_copy" in note.text
-        missing = engine.catalog.unembedded(copy_key(engine.serving.model, UNDECLARED), "copy")
+        missing = engine.catalog.unembedded(
+            text_model_key(engine.serving.model, UNDECLARED), "copy"
+        )
         assert len(missing) == len(ROWS)
         assert 'subject="copy"' not in Metrics(engine).text().decode()
 

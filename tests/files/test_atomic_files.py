@@ -10,8 +10,8 @@ from hybrid_search.files.atomic_files import (
     damaged_copies,
     forget,
     mend,
-    read_either,
-    write_twice,
+    read_two_copies,
+    write_two_copies,
 )
 
 
@@ -22,7 +22,7 @@ def truncate(path: Path) -> None:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "CURRENT"
-    write_twice(path, b"000001")
+    write_two_copies(path, b"000001")
     return path
 
 
@@ -32,7 +32,7 @@ def test_one_intact_copy_is_enough_and_repairs_the_other(
     path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
     damage(path.with_name(name))
-    assert read_either(path) == b"000001"
+    assert read_two_copies(path) == b"000001"
     assert damaged_copies(path) == [path.with_name(name)]
     assert mend(path)
     assert damaged_copies(path) == []
@@ -42,7 +42,7 @@ def test_one_intact_copy_is_enough_and_repairs_the_other(
 def test_without_an_intact_copy_reading_fails(path: Path) -> None:
     truncate(path)
     truncate(path.with_name("CURRENT.copy"))
-    for read in (read_either, mend):
+    for read in (read_two_copies, mend):
         with pytest.raises(IndexCorrupt, match="CURRENT and its copy are damaged"):
             read(path)
     assert len(damaged_copies(path)) == 2
@@ -51,5 +51,5 @@ def test_without_an_intact_copy_reading_fails(path: Path) -> None:
 def test_a_removed_file_is_absent(path: Path) -> None:
     forget(path)
     assert list(path.parent.iterdir()) == []
-    assert read_either(path) is None
+    assert read_two_copies(path) is None
     assert not mend(path)

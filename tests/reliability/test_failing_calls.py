@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_search.core.errors import EngineFailure, StorageFull
-from hybrid_search.files.atomic_files import storing, write_whole
+from hybrid_search.files.atomic_files import storing, write_atomically
 from tests.reliability.failing_calls import (
     KINDS,
     PHASES,
@@ -74,7 +74,7 @@ def test_a_call_of_a_library_fails() -> None:
 
 def test_error_names_what_could_not_be_written(tmp_path: Path) -> None:
     with failing("fsync", 1, tmp_path), pytest.raises(EngineFailure) as told:
-        write_whole(tmp_path / "file", b"data")
+        write_atomically(tmp_path / "file", b"data")
     assert str(told.value).endswith("cannot be written: Input/output error")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(StorageFull, match="no space left for"), storing(tmp_path):

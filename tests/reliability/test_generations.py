@@ -7,13 +7,13 @@ import pytest
 
 from hybrid_search.core.errors import IndexCorrupt
 from hybrid_search.engine.factory import open_engine
-from hybrid_search.files.atomic_files import damaged_copies, read_either, write_twice
+from hybrid_search.files.atomic_files import damaged_copies, read_two_copies, write_two_copies
 from hybrid_search.files.quarantine import KEPT, Repairs
-from hybrid_search.files.versioned_dirs import GenerationFolders
+from hybrid_search.files.versioned_dirs import VersionedDirs
 from tests.reliability.swapping import Asking, prepared, swap
 
 
-def made(folders: GenerationFolders, text: str = "x") -> Path:
+def made(folders: VersionedDirs, text: str = "x") -> Path:
     folder = folders.begin()
     (folder / "file").write_text(text)
     return folders.publish(folder)
@@ -24,7 +24,7 @@ def names(root: Path) -> list[str]:
 
 
 def test_previous_generation_is_kept_and_older_ones_removed(tmp_path: Path) -> None:
-    folders = GenerationFolders(tmp_path)
+    folders = VersionedDirs(tmp_path)
     assert folders.current() is None
     assert folders.hold() is None
     for _ in range(4):
@@ -38,18 +38,18 @@ def test_previous_generation_is_kept_and_older_ones_removed(tmp_path: Path) -> N
 
 
 def test_generation_being_written_is_invisible(tmp_path: Path) -> None:
-    folders = GenerationFolders(tmp_path)
+    folders = VersionedDirs(tmp_path)
     first = made(folders)
     aside = folders.begin()
     assert (folders.current(), folders.previous()) == (first, None)
     assert aside.name == ".000002"
-    assert GenerationFolders(tmp_path).begin() == aside, "what a crash left is begun anew"
+    assert VersionedDirs(tmp_path).begin() == aside, "what a crash left is begun anew"
 
 
 def test_held_generation_is_not_collected(tmp_path: Path) -> None:
-    folders = GenerationFolders(tmp_path)
+    folders = VersionedDirs(tmp_path)
     made(folders)
-    held = GenerationFolders(tmp_path).hold()
+    held = VersionedDirs(tmp_path).hold()
     assert held is not None
     for _ in range(3):
         made(folders)
@@ -61,7 +61,7 @@ def test_held_generation_is_not_collected(tmp_path: Path) -> None:
 
 
 def test_forgotten_hold_is_released(tmp_path: Path) -> None:
-    folders = GenerationFolders(tmp_path)
+    folders = VersionedDirs(tmp_path)
     made(folders)
     held = folders.hold()
     del held
@@ -71,13 +71,13 @@ def test_forgotten_hold_is_released(tmp_path: Path) -> None:
 
 
 def test_readers_always_find_a_complete_generation(tmp_path: Path) -> None:
-    folders, ending, wrong = GenerationFolders(tmp_path), threading.Event(), list[str]()
+    folders, ending, wrong = VersionedDirs(tmp_path), threading.Event(), list[str]()
     made(folders)
     reads = [0] * 3
 
     def read(place: int) -> None:
         while not ending.is_set():
-            held = GenerationFolders(tmp_path).hold()
+            held = VersionedDirs(tmp_path).hold()
             if held is None:
                 wrong.append("none")
             else:
@@ -100,19 +100,19 @@ def test_readers_always_find_a_complete_generation(tmp_path: Path) -> None:
 
 def test_small_files_are_kept_twice(tmp_path: Path) -> None:
     path = tmp_path / "FACTS"
-    assert read_either(path) is None
-    write_twice(path, b"some facts")
+    assert read_two_copies(path) is None
+    write_two_copies(path, b"some facts")
     assert damaged_copies(path) == []
     copies = (path, path.with_name("FACTS.copy"))
     for damaged in copies:
-        write_twice(path, b"some facts")
+        write_two_copies(path, b"some facts")
         damaged.write_bytes(damaged.read_bytes()[:-1])
-        assert read_either(path) == b"some facts"
+        assert read_two_copies(path) == b"some facts"
         assert damaged_copies(path) == [damaged]
     for copy in copies:
         copy.write_bytes(b"")
     with pytest.raises(IndexCorrupt, match="and its copy are damaged"):
-        read_either(path)
+        read_two_copies(path)
 
 
 def test_few_damaged_files_are_kept(tmp_path: Path) -> None:

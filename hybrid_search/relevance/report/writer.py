@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from hybrid_search.files.atomic_files import write_whole
+from hybrid_search.files.atomic_files import write_atomically
 from hybrid_search.relevance.report.formats import Figure, as_html, as_markdown
 from hybrid_search.relevance.report.sections import PictureOf, report_sections
 from hybrid_search.relevance.report.settings_snippet import as_settings
@@ -50,7 +50,7 @@ def _figures(results: Results) -> Mapping[str, Sequence[Figure]]:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    write_whole(path, content.encode() if isinstance(content, str) else content)
+    write_atomically(path, content.encode() if isinstance(content, str) else content)
 
 
 def as_json(results: Results) -> dict[str, Any]:

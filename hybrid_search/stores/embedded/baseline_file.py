@@ -20,7 +20,7 @@ from hybrid_search.files.atomic_files import (
     make_folder,
     with_checksum,
     without_checksum,
-    write_whole,
+    write_atomically,
 )
 from hybrid_search.files.quarantine import Repairs
 
@@ -62,7 +62,7 @@ class BaselineFile:
     def write(self, baseline: SimilarityBaseline) -> None:
         """Write the baseline atomically."""
         make_folder(self.path.parent)
-        write_whole(self.path, with_checksum(baseline.packed()))
+        write_atomically(self.path, with_checksum(baseline.packed()))
         self._refresh()
 
     def is_damaged(self) -> bool:

@@ -13,10 +13,10 @@ from hybrid_search.core.ports import Embedder
 from hybrid_search.embedding.image_encoder import PictureEncoder
 from hybrid_search.embedding.loader import load_embedder
 from hybrid_search.embedding.query_encoder import LazyEmbedder
-from hybrid_search.embedding.text_encoder import CopyVectors
-from hybrid_search.files.file_lock import alone
+from hybrid_search.embedding.text_encoder import TextEncoder
+from hybrid_search.files.file_lock import exclusive_lock
 from hybrid_search.files.quarantine import Repairs
-from hybrid_search.files.versioned_dirs import GenerationFolders, Hold
+from hybrid_search.files.versioned_dirs import Hold, VersionedDirs
 from hybrid_search.images.decoder_pool import Decoders
 from hybrid_search.images.store import FolderPictures
 from hybrid_search.settings.sections import EmbeddingSection
@@ -85,7 +85,7 @@ class Shared:
         PictureEncoder(catalog, embedder, self.decoders).embed_missing(self.data.pictures, progress)
         if text:
             fields = self.settings.declared_fields()
-            CopyVectors(catalog, embedder, fields).embed_missing(progress)
+            TextEncoder(catalog, embedder, fields).embed_missing(progress)
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def lock_writing(settings: Settings, stack: ExitStack) -> None:
 
 def lock(path: Path, stack: ExitStack, does: str) -> None:
     """Hold the lock until the stack ends; raises ``IndexLocked`` while another process does."""
-    stack.enter_context(alone(path, f"another process {does}"))
+    stack.enter_context(exclusive_lock(path, f"another process {does}"))
 
 
 def _check_catalog(data: DataFolder) -> None:
@@ -160,7 +160,7 @@ def serving_folder(data: DataFolder) -> tuple[Path, Hold]:
     A writer moves generations without a readable manifest away. Raises ``IndexMissing``.
     """
     settings = data.settings
-    folders = GenerationFolders(settings.data_dir / "generations")
+    folders = VersionedDirs(settings.data_dir / "generations")
     held = _mended(folders, data.repairs) if data.write else folders.hold()
     if held is None:
         if not data.write:
@@ -174,7 +174,7 @@ def serving_folder(data: DataFolder) -> tuple[Path, Hold]:
     return held
 
 
-def _mended(folders: GenerationFolders, repairs: Repairs) -> tuple[Path, Hold] | None:
+def _mended(folders: VersionedDirs, repairs: Repairs) -> tuple[Path, Hold] | None:
     """The newest generation with a readable manifest; others are moved away."""
     repairs.note(folders.mend())
     while (held := folders.hold()) is not None:

@@ -10,8 +10,8 @@ import orjson
 
 from hybrid_search.core.errors import IndexCorrupt
 from hybrid_search.core.field_schema import Fields
-from hybrid_search.embedding.text_encoder import copy_key
-from hybrid_search.files.atomic_files import damaged_copies, mend, read_either, write_twice
+from hybrid_search.embedding.text_encoder import text_model_key
+from hybrid_search.files.atomic_files import damaged_copies, mend, read_two_copies, write_two_copies
 from hybrid_search.settings.sections import EmbeddingSection
 
 FORMAT = 1
@@ -38,7 +38,7 @@ def new_manifest(analyzer: str, model: str, fields: Fields, section: EmbeddingSe
     return Manifest(
         analyzer=analyzer,
         model=model,
-        copy=copy_key(model, fields) if section.embed_copy else "",
+        copy=text_model_key(model, fields) if section.embed_copy else "",
         embedding={"model": section.model, "pretrained": section.pretrained},
     )
 
@@ -52,13 +52,13 @@ def forget_copy(folder: Path) -> None:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest and its copy into a generation's folder, each atomically."""
-    write_twice(folder / _MANIFEST, orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
+    write_two_copies(folder / _MANIFEST, orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
 
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of the generation; raises ``IndexCorrupt`` if it cannot be read."""
     try:
-        return Manifest(**orjson.loads(read_either(folder / _MANIFEST) or b"nothing"))
+        return Manifest(**orjson.loads(read_two_copies(folder / _MANIFEST) or b"nothing"))
     except (OSError, ValueError, TypeError, IndexCorrupt) as failure:
         raise IndexCorrupt(
             f"generation {folder.name}: its manifest cannot be read, {failure};"

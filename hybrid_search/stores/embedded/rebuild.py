@@ -20,7 +20,7 @@ from hybrid_search.core.similarity_baseline import SimilarityBaseline
 from hybrid_search.embedding.loader import load_embedder
 from hybrid_search.embedding.query_encoder import LazyEmbedder
 from hybrid_search.files.quarantine import Repairs
-from hybrid_search.files.versioned_dirs import GenerationFolders
+from hybrid_search.files.versioned_dirs import VersionedDirs
 from hybrid_search.images.decoder_pool import Decoders
 from hybrid_search.settings.sections import EmbeddingSection
 from hybrid_search.settings.settings import Settings
@@ -264,7 +264,7 @@ def _asked(settings: Settings, model: str, pretrained: str | None) -> EmbeddingS
 
 
 @contextmanager
-def _building(settings: Settings) -> Iterator[tuple[Shared, GenerationFolders]]:
+def _building(settings: Settings) -> Iterator[tuple[Shared, VersionedDirs]]:
     """The open data folder and its generations, locked against other builders."""
     root = settings.data_dir / "generations"
     if not (settings.data_dir / CATALOG).is_file():
@@ -277,11 +277,11 @@ def _building(settings: Settings) -> Iterator[tuple[Shared, GenerationFolders]]:
         decoders = stack.enter_context(closing(Decoders(limits, workers)))
         repairs = Repairs(settings.data_dir / "damaged")
         data = DataFolder(settings, catalog, open_pictures(settings), repairs)
-        yield Shared(data, decoders), GenerationFolders(root)
+        yield Shared(data, decoders), VersionedDirs(root)
 
 
 @contextmanager
-def _aside(generations: GenerationFolders) -> Iterator[Path]:
+def _aside(generations: VersionedDirs) -> Iterator[Path]:
     """A folder for a new generation, removed at the end unless it was published."""
     folder = generations.begin()
     try:
@@ -295,12 +295,12 @@ def _aside(generations: GenerationFolders) -> Iterator[Path]:
 def _reading(settings: Settings) -> Iterator[tuple[SqliteCatalog, Path, LazyEmbedder]]:
     """The catalog, the folder of the serving generation, and its model."""
     with closing(open_catalog(settings, write=False)) as catalog:
-        folder = GenerationFolders(settings.data_dir / "generations").current()
+        folder = VersionedDirs(settings.data_dir / "generations").current()
         if folder is None:
             raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
         yield catalog, folder, embedder_of(settings, folder)
 
 
-def _served(generations: GenerationFolders) -> Manifest | None:
+def _served(generations: VersionedDirs) -> Manifest | None:
     folder = generations.current()
     return None if folder is None else read_manifest(folder)

@@ -26,7 +26,7 @@ from hybrid_search.files.checksums import (
     to_json,
     write_facts,
 )
-from hybrid_search.files.versioned_dirs import GenerationFolders
+from hybrid_search.files.versioned_dirs import VersionedDirs
 from hybrid_search.settings.settings import CONFIG_NAME, Settings
 from hybrid_search.stores.embedded.data_folder import CATALOG, LEXICAL, open_catalog
 from hybrid_search.stores.embedded.lexical.integrity import copy_index
@@ -180,7 +180,7 @@ def _write_facts(settings: Settings, aside: Path, target: Path, generation: str)
 
 def _copy_generation(settings: Settings, aside: Path, copy: _Copy) -> str:
     """Copy one version of the serving generation; returns its name."""
-    held = GenerationFolders(settings.data_dir / "generations").hold()
+    held = VersionedDirs(settings.data_dir / "generations").hold()
     if held is None:
         raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search ingest PATH")
     folder, hold = held
@@ -191,7 +191,7 @@ def _copy_generation(settings: Settings, aside: Path, copy: _Copy) -> str:
             copy(path, target / path.name)
         elif path.name != LEXICAL:
             _copy_segment(path, target / path.name, copy)
-    GenerationFolders(aside / "generations").point_to(target)
+    VersionedDirs(aside / "generations").point_to(target)
     hold.release()
     return folder.name
 
@@ -199,13 +199,13 @@ def _copy_generation(settings: Settings, aside: Path, copy: _Copy) -> str:
 def _copy_segment(folder: Path, target: Path, copy: _Copy) -> None:
     """Copy the newest segment of a vector index."""
     target.mkdir()
-    if (held := GenerationFolders(folder).hold()) is None:
+    if (held := VersionedDirs(folder).hold()) is None:
         return
     segment, hold = held
     (target / segment.name).mkdir()
     for path in segment.iterdir():
         copy(path, target / segment.name / path.name)
-    GenerationFolders(target).point_to(target / segment.name)
+    VersionedDirs(target).point_to(target / segment.name)
     hold.release()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from hybrid_search.core.errors import IndexMissing, SearchError
 from hybrid_search.core.ports import Ordinals
-from hybrid_search.files.versioned_dirs import GenerationFolders
+from hybrid_search.files.versioned_dirs import VersionedDirs
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.data_folder import (
@@ -94,7 +94,7 @@ def _pictures(settings: Settings, catalog: SqliteCatalog, tell: Progress) -> Che
 
 def _generation(settings: Settings) -> Iterator[Check]:
     """Checks of the files of the serving generation."""
-    folders = GenerationFolders(settings.data_dir / "generations")
+    folders = VersionedDirs(settings.data_dir / "generations")
     if (held := folders.hold()) is None:
         raise IndexMissing(f"no index in {settings.data_dir}; run: hybrid-search repair")
     folder, hold = held
@@ -109,7 +109,7 @@ def _generation(settings: Settings) -> Iterator[Check]:
 
 
 def _sealed(folder: Path) -> str:
-    held = GenerationFolders(folder).hold()
+    held = VersionedDirs(folder).hold()
     if held is not None:
         open_segment(*held, hashes=True)
     return ""

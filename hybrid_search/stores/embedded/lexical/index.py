@@ -21,7 +21,7 @@ from hybrid_search.core.errors import (
     StorageFull,
 )
 from hybrid_search.core.field_schema import UNDECLARED, Fields, changes, read_fields
-from hybrid_search.files.atomic_files import check_room, make_folder, sync, write_whole
+from hybrid_search.files.atomic_files import check_room, make_folder, sync, write_atomically
 from hybrid_search.stores.embedded.lexical.documents import new_document, new_schema
 from hybrid_search.stores.embedded.lexical.integrity import check_files, forget, write_down
 from hybrid_search.stores.embedded.lexical.snapshot import TantivySnapshot
@@ -168,8 +168,8 @@ class TantivyIndex:
             raise IndexMissing(f"no lexical index at {self._folder}")
         else:
             make_folder(self._folder)
-            write_whole(self._folder / _FIELDS, self._fields.fingerprint.encode())
-            write_whole(self._folder / _ANALYZER, self._analyzer.fingerprint.encode())
+            write_atomically(self._folder / _FIELDS, self._fields.fingerprint.encode())
+            write_atomically(self._folder / _ANALYZER, self._analyzer.fingerprint.encode())
 
     def _check_analyzer(self, built_by: str) -> None:
         if built_by != self._analyzer.fingerprint:

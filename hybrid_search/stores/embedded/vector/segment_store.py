@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hybrid_search.core.errors import IndexCorrupt
-from hybrid_search.files.file_lock import alone
+from hybrid_search.files.file_lock import exclusive_lock
 from hybrid_search.files.quarantine import Repairs
-from hybrid_search.files.versioned_dirs import GenerationFolders
+from hybrid_search.files.versioned_dirs import VersionedDirs
 from hybrid_search.stores.embedded.vector.segment import Segment, open_segment
 
 _LOOK_EVERY = 0.2
@@ -23,7 +23,7 @@ class SegmentStore:
     def __init__(self, folder: Path) -> None:
         refusal = "vectors: another process builds an index; try again"
         self._lock = folder / "sealing.lock", refusal
-        self._generations = GenerationFolders(folder)
+        self._generations = VersionedDirs(folder)
         self._looked = 0.0
         self.trouble = ""
         """What is damaged in the newest segment; empty without damage."""
@@ -60,7 +60,7 @@ class SegmentStore:
             repairs.note(self._generations.mend())
         segment = self.newest(hashes=hashes)
         while repairs is not None and self.trouble:
-            with alone(*self._lock):
+            with exclusive_lock(*self._lock):
                 repairs.note(f"{self.trouble}; moved away, its vectors are read from the catalog")
                 self._generations.set_aside(repairs)
             segment = self.newest(hashes=hashes)
@@ -69,7 +69,7 @@ class SegmentStore:
     @contextmanager
     def writing(self) -> Iterator[Path]:
         """A folder for a new segment; raises ``IndexLocked`` while another process writes one."""
-        with alone(*self._lock):
+        with exclusive_lock(*self._lock):
             yield self._generations.begin()
 
     def publish(self, folder: Path) -> Segment:
