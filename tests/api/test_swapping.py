@@ -30,7 +30,7 @@ def test_switch_under_load_fails_no_request_and_mixes_no_models(
                     answer = own.get("/v1/search", params=QUERY)
                     answers.append((answer.status_code, cosines(answer)))
 
-        threads = [threading.Thread(target=search) for _ in range(4)]
+        threads = [threading.Thread(target=search) for _ in range(2)]
         for thread in threads:
             thread.start()
         run("model", "use", other, "--data-dir", str(data))

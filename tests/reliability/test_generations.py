@@ -11,6 +11,9 @@ from hybrid_search.files.atomic_files import damaged_copies, read_two_copies, wr
 from hybrid_search.files.quarantine import KEPT, Repairs
 from hybrid_search.files.versioned_dirs import VersionedDirs
 from tests.reliability.swapping import Asking, prepared, swap
+from tests.rounds import rounds
+
+SWAPS = rounds(3, 25)
 
 
 def made(folders: VersionedDirs, text: str = "x") -> Path:
@@ -130,14 +133,14 @@ def test_few_damaged_files_are_kept(tmp_path: Path) -> None:
 def test_every_result_comes_from_one_generation_during_publishing(
     tmp_path: Path,
 ) -> None:
-    """Five generations; ``bench/swaps.py`` uses fifty, and a reading process."""
+    """A few generations; ``bench/swaps.py`` uses fifty, and a reading process."""
     base = prepared(tmp_path)
     with (
         open_engine(base.settings, write=True, maintenance="thread") as engine,
         Asking(engine, base.allowed, threads=2) as asking,
     ):
-        served = {swap(engine, base, number) for number in range(5)}
+        served = {swap(engine, base, number) for number in range(SWAPS)}
         asking.wait_for(500)
-    assert len(served) == 5
+    assert len(served) == SWAPS
     assert asking.wrong == []
     assert min(asking.by_model) > 0
