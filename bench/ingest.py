@@ -36,13 +36,12 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from hybrid_search.core import Asset, AssetId, PictureFacts
+from hybrid_search.core import Asset, AssetId, PictureFacts, digest_of
 from hybrid_search.core.model_choice import EMBEDDED, RANDOM
 from hybrid_search.core.ports import Draft
 from hybrid_search.embedding.model_folder import EMBEDDED_FOLDER
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
-from hybrid_search.images.decode import digest_of
 from hybrid_search.ingest.manifests import Row
 from hybrid_search.settings.sections import EmbeddingSection, IngestSection
 from hybrid_search.settings.settings import Settings

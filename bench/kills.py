@@ -30,12 +30,11 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from hybrid_search.core import Asset, AssetId, Digest, Query
+from hybrid_search.core import Asset, AssetId, Digest, Query, digest_of
 from hybrid_search.core.errors import IndexLocked
 from hybrid_search.embedding.loader import load_embedder
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
-from hybrid_search.images.decode import digest_of
 from hybrid_search.ingest.manifests import Row
 from hybrid_search.settings.sections import (
     EmbeddingSection,

@@ -29,11 +29,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from hybrid_search.core import Asset, AssetId, PictureFacts
+from hybrid_search.core import Asset, AssetId, PictureFacts, digest_of
 from hybrid_search.core.ports import Draft
 from hybrid_search.embedding.loader import load_embedder
 from hybrid_search.embedding.text_encoder import text_model_key
-from hybrid_search.images.decode import digest_of
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.data_folder import open_catalog
 from hybrid_search.stores.embedded.rebuild import rebuild

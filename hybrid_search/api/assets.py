@@ -132,11 +132,9 @@ async def _picture(
     """The picture of the requested version, which never changes."""
     wanted = _ordinal(request)
 
-    def work(index: Index, asset_id: AssetId) -> tuple[bytes, PictureFacts]:
+    def work(index: Index, asset_id: AssetId) -> tuple[bytes, PictureFacts | None]:
         stored = index.find(asset_id, wanted)
-        data = read(index, stored)
-        assert stored.picture is not None  # else reading it raises
-        return data, stored.picture
+        return read(index, stored), stored.picture
 
     data, facts = await _read(request, work)
     return cached(request, data, media(facts), facts.digest)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from operator import itemgetter
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -20,18 +20,16 @@ COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STAGE_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-_VECTOR_GAUGES: dict[str, tuple[str, Callable[[VectorStatusJson], float]]] = {
-    "sealed": ("Vectors in the segment.", itemgetter("sealed")),
-    "tail": ("Vectors in the write buffer, which is scanned exactly.", itemgetter("tail")),
-    "tombstones": ("Deleted vectors that were not removed yet.", itemgetter("tombstones")),
-    "inserted": ("Vectors inserted after the index was built.", itemgetter("inserted")),
-    "bytes": ("Bytes that a vector search reads from memory.", itemgetter("bytes")),
-    "disk_bytes": ("Bytes of the vector index on disk.", itemgetter("disk_bytes")),
-    "drift": (
-        "Drift of the vector index: the largest of its measures, as a share.",
-        lambda vectors: max(vectors["drift"].values(), default=0.0),
-    ),
+_VECTOR_GAUGES = {
+    "sealed": "Vectors in the segment.",
+    "tail": "Vectors in the write buffer, which is scanned exactly.",
+    "tombstones": "Deleted vectors that were not removed yet.",
+    "inserted": "Vectors inserted after the index was built.",
+    "bytes": "Bytes that a vector search reads from memory.",
+    "disk_bytes": "Bytes of the vector index on disk.",
+    "drift": "Drift of the vector index: the largest of its measures, as a share.",
 }
+"""Fields of the status of a vector index, each with its help text."""
 
 
 class Metrics:
@@ -144,9 +142,14 @@ class _IndexCollector(Collector):
 def _vectors(status: StatusJson) -> Iterator[Metric]:
     """The gauges of each vector index, with a label for what its vectors describe."""
     indexes = {"picture": status["vector"], "copy": status["copy"]}
-    for name, (text, measure) in _VECTOR_GAUGES.items():
+    facts = {name: _numbers(vectors) for name, vectors in indexes.items() if vectors is not None}
+    for name, text in _VECTOR_GAUGES.items():
         family = GaugeMetricFamily(f"hybrid_search_vectors_{name}", text, labels=("subject",))
-        for subject, vectors in indexes.items():
-            if vectors is not None:
-                family.add_metric((subject,), measure(vectors))
+        for subject, numbers in facts.items():
+            family.add_metric((subject,), numbers[name])
         yield family
+
+
+def _numbers(vectors: VectorStatusJson) -> dict[str, Any]:
+    """The fields of the status; of the drift the largest measure."""
+    return {**vectors, "drift": max(vectors["drift"].values(), default=0.0)}

@@ -13,6 +13,7 @@ from hybrid_search.core.assets import (
     PictureFacts,
     StoredAsset,
     TextField,
+    digest_of,
 )
 from hybrid_search.core.candidate_lists import LIST_NAMES, LISTS, ListName, ListSpec, Mode
 from hybrid_search.core.filters import (
@@ -98,5 +99,6 @@ __all__ = [
     "StoredAsset",
     "Team",
     "TextField",
+    "digest_of",
     "restrict",
 ]

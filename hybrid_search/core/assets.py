@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NewType
@@ -18,6 +19,15 @@ Digest = NewType("Digest", str)
 
 AttributeValue = str | int | float | bool | tuple[str, ...]
 """The value of an attribute. Dates are ISO 8601 texts, whose order is that of the dates."""
+
+
+def digest_of(data: bytes) -> Digest:
+    """The SHA-256 of the bytes in hexadecimal.
+
+    >>> digest_of(b"")[:8]
+    'e3b0c442'
+    """
+    return Digest(hashlib.sha256(data).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

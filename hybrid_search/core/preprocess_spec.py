@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from hybrid_search.core.assets import PictureFacts
+
 Pixels = npt.NDArray[np.uint8]
 """``(h, w, 3)`` uint8, RGB; a batch is ``(n, h, w, 3)``."""
 
@@ -36,3 +38,11 @@ class PreprocessSpec:
     def least_side(self) -> int:
         """The side in pixels above which an image has no further detail for the model."""
         return math.ceil(_OVERSAMPLING * max(self.width, self.height))
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPicture:
+    """A decoded picture: its facts and a model's input."""
+
+    facts: PictureFacts
+    pixels: Pixels

@@ -12,9 +12,9 @@ import numpy as np
 from hybrid_search.core import Digest, PictureFacts
 from hybrid_search.core.errors import InvalidPicture
 from hybrid_search.core.ports import Catalog, Embedder, PictureStore
+from hybrid_search.core.preprocess_spec import PreparedPicture
 from hybrid_search.core.stages import batches, prefetch
 from hybrid_search.embedding.malloc import give_back, keep_freed
-from hybrid_search.images.decode import PreparedPicture
 from hybrid_search.images.decoder_pool import Decoders
 
 BATCHES_AHEAD = 2

@@ -10,15 +10,18 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from cachetools import LRUCache
-from PIL import Image
 
 from hybrid_search.core import Digest, Note
 from hybrid_search.core.errors import IndexMismatch
 from hybrid_search.core.ports import Embedder, ModelFacts, Vectors
 from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class LazyEmbedder:

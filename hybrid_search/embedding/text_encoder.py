@@ -13,10 +13,9 @@ from itertools import chain
 
 import numpy as np
 
-from hybrid_search.core import Asset, Digest
+from hybrid_search.core import Asset, Digest, digest_of
 from hybrid_search.core.field_schema import STANDARD, FieldRule, Fields
 from hybrid_search.core.ports import Catalog, Draft, Embedder, TextKey, Vectors
-from hybrid_search.images.decode import digest_of
 
 _BYTES_A_TOKEN = 2
 """Least UTF-8 bytes per token: a Hangul syllable has three, an English token mostly four."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hybrid_search.core.errors import IndexLocked, IndexMissing, InvalidConfig
 from hybrid_search.engine.generation import Generation, open_generation
 from hybrid_search.engine.index import Index
 from hybrid_search.files.atomic_files import check_room
-from hybrid_search.ingest.pipeline import Indexer
 from hybrid_search.settings.settings import Settings, load_settings
 from hybrid_search.stores.embedded.data_folder import CATALOG, Shared, open_shared, serving_folder
 from hybrid_search.stores.embedded.maintenance import MaintenanceMode
+
+if TYPE_CHECKING:
+    from hybrid_search.ingest.pipeline import Indexer
 
 
 def open_index(
@@ -77,6 +80,8 @@ def open_engine(
 
 def _indexer(shared: Shared, generation: Generation, stack: ExitStack) -> Indexer:
     settings = shared.settings
+    from hybrid_search.ingest.pipeline import Indexer
+
     indexer = Indexer(
         pictures=shared.data.pictures,
         target=generation.target(shared),

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hybrid_search.analysis.factory import make_analyzer, open_synonyms
 from hybrid_search.analysis.highlighter import Highlighter
 from hybrid_search.core import Query
-from hybrid_search.embedding.image_encoder import PictureEncoder
 from hybrid_search.embedding.query_encoder import LazyEmbedder, QueryEncoder
 from hybrid_search.embedding.text_encoder import TextEncoder
 from hybrid_search.files.versioned_dirs import Hold
-from hybrid_search.ingest.pipeline import Target
 from hybrid_search.search.query_tree import QueryCompiler
 from hybrid_search.search.retriever import Retriever
 from hybrid_search.search.searcher import Searcher
@@ -22,6 +21,9 @@ from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.data_folder import Shared, embedder_of
 from hybrid_search.stores.embedded.manifest import read_manifest
 from hybrid_search.stores.embedded.store import EmbeddedStore, open_store
+
+if TYPE_CHECKING:
+    from hybrid_search.ingest.pipeline import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,9 @@ class Generation:
 
     def target(self, shared: Shared) -> Target:
         """Where writes go."""
+        from hybrid_search.embedding.image_encoder import PictureEncoder
+        from hybrid_search.ingest.pipeline import Target
+
         catalog = shared.data.catalog
         text = TextEncoder(catalog, self.embedder, shared.settings.declared_fields())
         return Target(

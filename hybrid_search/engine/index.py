@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from hybrid_search.core import (
     Asset,
@@ -31,9 +31,6 @@ from hybrid_search.embedding.query_encoder import LazyEmbedder
 from hybrid_search.engine.generation import Generation, open_generation
 from hybrid_search.files.versioned_dirs import Hold, VersionedDirs
 from hybrid_search.images.near_duplicates import Duplicate, Duplicates
-from hybrid_search.ingest.manifests import read_assets
-from hybrid_search.ingest.pipeline import Indexer, IngestReport, Target
-from hybrid_search.ingest.rows import rows_of
 from hybrid_search.search.explain import explain
 from hybrid_search.search.query_fields import QueryFields, make_example, make_query
 from hybrid_search.search.retriever import Retrieval
@@ -41,9 +38,10 @@ from hybrid_search.search.searcher import Searcher, Suggested
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.catalog.catalog import SqliteCatalog
 from hybrid_search.stores.embedded.data_folder import Shared, embedder_of
-from hybrid_search.stores.embedded.manifest import (
-    read_manifest,
-)
+from hybrid_search.stores.embedded.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from hybrid_search.ingest.pipeline import Indexer, IngestReport, Target
 
 _EVERY = 0.5
 """Seconds between checks for a generation that another process has published."""
@@ -183,6 +181,8 @@ class Index:
         ones are left alone, and one that is not valid is skipped with a reason in the report.
         Raises ``IndexUnusable`` when the index was opened for reading.
         """
+        from hybrid_search.ingest.rows import rows_of
+
         return self.writer().ingest(rows_of(assets, self.settings.pictures.max_bytes))
 
     def ingest(
@@ -193,6 +193,8 @@ class Index:
         ``progress`` is called after each batch. Raises ``InvalidInput`` for a path that is
         neither, and ``IndexUnusable`` when the index was opened for reading.
         """
+        from hybrid_search.ingest.manifests import read_assets
+
         rows = read_assets(Path(path), self.settings.pictures.max_bytes)
         return self.writer().ingest(rows, progress)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from typing_extensions import TypedDict
 
 from hybrid_search import __version__
 from hybrid_search.core.ports import Rebuilt, Subject
 from hybrid_search.engine.index import Index
-from hybrid_search.stores.embedded.rebuild import Swapped
 from hybrid_search.stores.embedded.vector.index import FaissIndex
+
+if TYPE_CHECKING:
+    from hybrid_search.stores.embedded.rebuild import Swapped
 
 
 class VectorStatusJson(TypedDict):

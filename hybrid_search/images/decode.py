@@ -6,7 +6,6 @@ rotation is applied, 16-bit grey is scaled to 8 bits, and transparency is compos
 
 from __future__ import annotations
 
-import hashlib
 import io
 import itertools
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
 
-from hybrid_search.core import Digest, PictureFacts
+from hybrid_search.core import PictureFacts, digest_of
 from hybrid_search.core.errors import InvalidPicture
 from hybrid_search.core.picture_limits import PictureLimits
-from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
+from hybrid_search.core.preprocess_spec import PreparedPicture, PreprocessSpec
 from hybrid_search.images.preprocess import preprocess
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -39,14 +38,6 @@ class CheckedPicture:
     rgb: Image.Image
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedPicture:
-    """A decoded picture: its facts and a model's input."""
-
-    facts: PictureFacts
-    pixels: Pixels
-
-
 def difference_hash(rgb: Image.Image) -> int:
     """A 256-bit difference hash (dHash): a bit is set where brightness rises to the right.
 
@@ -59,15 +50,6 @@ def difference_hash(rgb: Image.Image) -> int:
     small = np.asarray(rgb.convert("L").resize((17, 16), Image.Resampling.LANCZOS), np.int16)
     rising = small[:, 1:] > small[:, :-1] + FLAT
     return int.from_bytes(np.packbits(rising).tobytes(), "big")
-
-
-def digest_of(data: bytes) -> Digest:
-    """The SHA-256 of the bytes in hexadecimal.
-
-    >>> digest_of(b"")[:8]
-    'e3b0c442'
-    """
-    return Digest(hashlib.sha256(data).hexdigest())
 
 
 def check_picture(

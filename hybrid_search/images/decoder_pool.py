@@ -28,8 +28,7 @@ import orjson
 from hybrid_search.core import PictureFacts
 from hybrid_search.core.errors import EngineFailure, InvalidPicture
 from hybrid_search.core.picture_limits import PictureLimits
-from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
-from hybrid_search.images.decode import PreparedPicture, prepare_picture
+from hybrid_search.core.preprocess_spec import Pixels, PreparedPicture, PreprocessSpec
 
 FEW = 8
 """Up to this many pictures are decoded faster than a process starts."""
@@ -59,6 +58,8 @@ class Decoders:
         A future raises ``InvalidPicture`` for bytes that are not an accepted picture, for a picture
         that ended two decoders, and for one that exceeds the time limit.
         """
+        from hybrid_search.images.decode import prepare_picture
+
         work = self._decode_apart if len(pictures) > self._few else prepare_picture
         return [self._threads.submit(work, data, self._limits, spec) for data in pictures]
 
@@ -159,6 +160,8 @@ class _Process:
 
 def answer_all(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer each request with a decoded picture or a refusal, until the requests end."""
+    from hybrid_search.images.decode import prepare_picture
+
     with suppress(EOFError, BrokenPipeError):
         while True:
             header, data = _read(requests)

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cachetools import LRUCache
-from PIL import Image
 
 from hybrid_search.core import Digest, StoredAsset
 from hybrid_search.core.errors import IndexCorrupt
 from hybrid_search.core.ports import Catalog, PictureStore, VectorIndex
-from hybrid_search.images.decode import difference_hash
 
 NEIGHBOURS = 50
 """Nearest neighbours that are compared."""
@@ -75,6 +73,10 @@ class Duplicates:
     def _hash(self, digest: Digest) -> int:
         known = self._hashes.get(digest)
         if known is None:
+            from PIL import Image
+
+            from hybrid_search.images.decode import difference_hash
+
             # The thumbnail is our own file, so it needs no checks.
             with Image.open(io.BytesIO(self._pictures.thumbnail(digest, _SIDE))) as small:
                 known = difference_hash(small)

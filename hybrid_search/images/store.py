@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hybrid_search.core import Digest
+from hybrid_search.core import Digest, digest_of
 from hybrid_search.core.errors import EngineFailure, IndexCorrupt, StorageFull
 from hybrid_search.core.picture_limits import PictureLimits
 from hybrid_search.files.atomic_files import make_folder, write_atomically
-from hybrid_search.images.decode import check_picture, digest_of, shrink
 
 
 class FolderPictures:
@@ -52,6 +51,8 @@ class FolderPictures:
         path = self._thumbnails / digest[:2] / f"{digest}.{side}.webp"
         if path.exists():
             return path.read_bytes()
+        from hybrid_search.images.decode import check_picture, shrink
+
         data = shrink(check_picture(self.read(digest), self._limits).rgb, side)
         try:
             make_folder(path.parent)

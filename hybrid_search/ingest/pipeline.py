@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from hybrid_search.core import Asset, AssetId, Digest
+from hybrid_search.core import Asset, AssetId, Digest, digest_of
 from hybrid_search.core.asset_codec import encode_asset
 from hybrid_search.core.errors import InvalidAsset
 from hybrid_search.core.field_schema import Fields
@@ -25,7 +25,6 @@ from hybrid_search.core.stages import batches, map_overlapped, prefetch
 from hybrid_search.embedding.image_encoder import BATCHES_AHEAD, Decoding, PictureEncoder
 from hybrid_search.embedding.malloc import give_back
 from hybrid_search.embedding.text_encoder import TextEncoder, text_key
-from hybrid_search.images.decode import digest_of
 from hybrid_search.ingest.manifests import Row, Skipped
 
 

@@ -15,6 +15,7 @@ from hybrid_search.core import (
     ListName,
     Note,
     Query,
+    digest_of,
 )
 from hybrid_search.core.arrays import Vectors
 from hybrid_search.core.candidate_lists import LISTS
@@ -25,7 +26,6 @@ from hybrid_search.core.field_schema import Fields
 from hybrid_search.core.ports.store import ListPlan, Plan, Store, View
 from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 from hybrid_search.embedding.query_encoder import QueryEncoder
-from hybrid_search.images.decode import digest_of
 from hybrid_search.search.confidence import assess
 from hybrid_search.search.query_tree import QueryCompiler
 

@@ -20,12 +20,12 @@ from hybrid_search.core import (
     Query,
     SearchResult,
     StoredAsset,
+    digest_of,
 )
 from hybrid_search.core.candidates import CandidateList
 from hybrid_search.core.deadline import stage
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.core.ports.store import Completion, View
-from hybrid_search.images.decode import digest_of
 from hybrid_search.search.cursor import RankingKey, hashed, read_cursor, to_cursor
 from hybrid_search.search.facets import facets_of
 from hybrid_search.search.fusion import Order, contributions, fuse

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hybrid_search.core import Digest
+from hybrid_search.core import Digest, digest_of
 from hybrid_search.core.errors import IndexCorrupt
 from hybrid_search.core.picture_limits import PictureLimits
 from hybrid_search.core.ports import PictureStore
-from hybrid_search.images.decode import digest_of
 from hybrid_search.images.store import FolderPictures
 from hybrid_search.stores.memory import MemoryPictures
 

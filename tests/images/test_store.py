@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from hybrid_search.core import digest_of
 from hybrid_search.core.errors import EngineFailure
 from hybrid_search.core.picture_limits import PictureLimits
-from hybrid_search.images.decode import digest_of
 from hybrid_search.images.store import FolderPictures
 
 

@@ -11,14 +11,13 @@ import pytest
 from PIL import Image
 
 from hybrid_search.analysis.rules import RulesAnalyzer
-from hybrid_search.core import Asset, AssetId
+from hybrid_search.core import Asset, AssetId, digest_of
 from hybrid_search.core.errors import EngineFailure
 from hybrid_search.core.field_schema import Fields
 from hybrid_search.core.picture_limits import PictureLimits
 from hybrid_search.core.ports import Vectors
 from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 from hybrid_search.embedding.image_encoder import PictureEncoder
-from hybrid_search.images.decode import digest_of
 from hybrid_search.images.decoder_pool import Decoders
 from hybrid_search.ingest.manifests import Row
 from hybrid_search.ingest.pipeline import Indexer, IngestReport, Target

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from hybrid_search.analysis.rules import RulesAnalyzer
-from hybrid_search.core import Asset, AssetId, Ordinal, Query, StoredAsset
+from hybrid_search.core import Asset, AssetId, Ordinal, Query, StoredAsset, digest_of
 from hybrid_search.core.errors import StorageFull
 from hybrid_search.core.picture_limits import PictureLimits
 from hybrid_search.engine.backup import snapshot
 from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
-from hybrid_search.images.decode import digest_of
 from hybrid_search.images.store import FolderPictures
 from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.settings.settings import load_settings

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
-
-from PIL import Image
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from hybrid_search.core.arrays import Vectors
 from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 from hybrid_search.analysis.factory import make_analyzer
 from hybrid_search.core.errors import IndexCorrupt, IndexMissing
 from hybrid_search.core.ports import Embedder
-from hybrid_search.embedding.image_encoder import PictureEncoder
 from hybrid_search.embedding.loader import load_embedder
 from hybrid_search.embedding.query_encoder import LazyEmbedder
 from hybrid_search.embedding.text_encoder import TextEncoder
@@ -81,6 +80,8 @@ class Shared:
 
         ``progress(done, all)`` is called for the pictures, then for the text.
         """
+        from hybrid_search.embedding.image_encoder import PictureEncoder
+
         catalog = self.data.catalog
         PictureEncoder(catalog, embedder, self.decoders).embed_missing(self.data.pictures, progress)
         if text:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from hybrid_search.core import Digest
+from hybrid_search.core import Digest, digest_of
 from hybrid_search.core.ports import ModelFacts, Vectors
 from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
-from hybrid_search.images.decode import digest_of
 from hybrid_search.images.preprocess import preprocess
 
 
