@@ -7,10 +7,12 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
@@ -76,7 +78,7 @@ def report(page: Page) -> None:
 
 def worse(page: Page) -> None:
     page.goto(f"file://{REPORT}")
-    page.locator(".lost").first.evaluate("(first) => first.parentElement.scrollIntoView()")
+    page.locator(".comparison").first.evaluate("(first) => first.parentElement.scrollIntoView()")
 
 
 WIDE, PHONE, TALL = (1280, 800), (390, 844), (1000, 1100)
@@ -134,9 +136,19 @@ def demonstration() -> Iterator[str]:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             try:
-                yield json.loads(server.stdout.readline())["address"]
+                address = json.loads(server.stdout.readline())["address"]
+                warm_up(address)
+                yield address
             finally:
                 server.terminate()
+
+
+def warm_up(address: str) -> None:
+    """Wait until the service is ready, and search once, so that no picture shows a first time."""
+    with httpx.Client(base_url=address, timeout=120) as client:
+        while client.get("/readyz").status_code != 200:
+            time.sleep(0.2)
+        client.get("/v1/search", params={"q": "여름"}).raise_for_status()
 
 
 if __name__ == "__main__":
