@@ -171,9 +171,12 @@ def _list_section(spec: ListSpec) -> Any:
     section = create_model(
         f"{spec.name}_section",
         __base__=ListSection,
+        __module__=__name__,
         window=(Window, spec.window),
         weight=(Weight, spec.weight),
     )
+    # Workers of the service unpickle settings, which finds classes by their names.
+    globals()[section.__name__] = section
     return section, Field(section(), description=spec.description)
 
 

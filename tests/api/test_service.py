@@ -22,7 +22,7 @@ from hybrid_search.engine.factory import open_engine
 from hybrid_search.engine.index import Index
 from hybrid_search.settings.sections import ServerSection
 from hybrid_search.settings.settings import load_settings
-from hybrid_search.stores.local.view import LocalView
+from hybrid_search.stores.local.list_retriever import ListRetriever
 from tests.clock import MovedClock
 
 
@@ -162,7 +162,7 @@ def test_search_stops_before_a_stage_past_the_deadline(
         return ()
 
     monkeypatch.setattr(engine.searcher._retriever, "_query_vectors", slow)
-    monkeypatch.setattr(LocalView, "_find", never)
+    monkeypatch.setattr(ListRetriever, "find", never)
 
     async def check() -> None:
         async with client_of(app) as client:

@@ -1,5 +1,6 @@
 """Settings from file, environment and arguments; invalid ones are rejected by name."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,10 @@ def test_environment_values_of_every_kind(tmp_path: Path, monkeypatch: pytest.Mo
     assert settings.fusion.lexical.window == 9
     monkeypatch.setenv("HYBRID_SEARCH_EMBEDDING__PROMPTS", '["a {}"]')
     assert load_settings(tmp_path).embedding.prompts == ("a {}",)
+
+
+def test_settings_survive_pickling(tmp_path: Path) -> None:
+    """The service sends them to its workers."""
+    written(tmp_path, "[fusion.lexical]\nwindow = 7\n")
+    settings = load_settings(tmp_path)
+    assert pickle.loads(pickle.dumps(settings)) == settings
