@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from rich.markup import escape
 from rich.table import Table
 
 from hybrid_search.cli.terminal import console
-from hybrid_search.core import LISTS, Contribution, Hit, ListReport, SearchResult
+from hybrid_search.core import (
+    LISTS,
+    Contribution,
+    FacetTotals,
+    FacetValue,
+    Hit,
+    ListReport,
+    SearchResult,
+)
 
 
 def print_answer(answer: SearchResult, *, explain: bool) -> None:
@@ -19,8 +28,7 @@ def print_answer(answer: SearchResult, *, explain: bool) -> None:
     """
     console.print(_table(answer, explain=explain) if answer.hits else "no hits")
     for field, values in answer.facets.items():
-        counts = ", ".join(f"{found.value} {found.assets}" for found in values) or "none"
-        console.print(f"{escape(field)}: {escape(counts)}")
+        console.print(f"{escape(field)}: {escape(_counts(values, answer.facet_totals[field]))}")
     if answer.did_you_mean:
         console.print(f"did you mean: {escape(' | '.join(answer.did_you_mean))}")
     for note in answer.notes:
@@ -28,9 +36,9 @@ def print_answer(answer: SearchResult, *, explain: bool) -> None:
     for report in answer.lists if explain else ():
         console.print(escape(_evidence(report)), style="dim")
     found = ", ".join(f"{LISTS[r.name].label} {r.found} ({r.plan})" for r in answer.lists)
-    console.print(
-        f"{answer.candidates} candidates in {answer.took_ms:.1f} ms: {found}", style="dim"
-    )
+    totals = answer.totals
+    console.print(_headline(totals.matched, totals.related))
+    console.print(f"{answer.took_ms:.1f} ms: {found}", style="dim")
     if answer.cursor is not None:
         console.print(f"next page: --cursor {answer.cursor}", style="dim", soft_wrap=True)
 
@@ -50,9 +58,30 @@ def _table(answer: SearchResult, *, explain: bool) -> Table:
         for report in answer.lists:
             table.add_column(LISTS[report.name].label, justify="right", no_wrap=True, min_width=7)
         table.add_column("matched in", no_wrap=True, max_width=11)
+    matched = True
     for hit in answer.hits:
+        if matched and not hit.matched:
+            table.add_row("", "[dim]── loosely related[/dim]")
+        matched = hit.matched
         table.add_row(*_cells(hit, answer, explain=explain))
     return table
+
+
+def _headline(matched: int, related: int) -> str:
+    """How many ads match.
+
+    >>> _headline(1, 20)
+    '1 ad matches; 20 more are loosely related'
+    """
+    ads = f"{matched:,} ad matches" if matched == 1 else f"{matched:,} ads match"
+    return f"{ads}; {related:,} more are loosely related" if related else ads
+
+
+def _counts(values: Sequence[FacetValue], totals: FacetTotals) -> str:
+    counts = [f"{found.value} {found.assets}" for found in values]
+    counts += [f"other {totals.other}"] if totals.other else []
+    counts += [f"missing {totals.missing}"] if totals.missing else []
+    return ", ".join(counts) or "none"
 
 
 def _cells(hit: Hit, answer: SearchResult, *, explain: bool) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 from hybrid_search.cli.options import DataDir, Json
 from hybrid_search.cli.search_answer import answer, named_values, pairs, read_picture
 from hybrid_search.cli.search_options import Explain, Filters, FusionOption, ModeOption, Size
+from hybrid_search.core.queries import Scope
 
 
 def command(
@@ -38,6 +39,9 @@ def command(
     sort: Annotated[
         str | None, typer.Option("--sort", help="A field to sort by; -field for descending.")
     ] = None,
+    scope: Annotated[
+        Scope | None, typer.Option("--scope", help="Matches alone, or related hits below them.")
+    ] = None,
     facet: Annotated[
         list[str] | None, typer.Option("--facet", help="A field whose values are counted.")
     ] = None,
@@ -62,7 +66,7 @@ def command(
     """Search by words, by pictures, or by both."""
     given = pairs(q=q, like=like, unlike=unlike, filter=filters, size=size, mode=mode)
     given += pairs(like_text=like_text, unlike_text=unlike_text, min_similarity=min_similarity)
-    given += pairs(sort=sort, facet=facet, fusion=fusion)
+    given += pairs(sort=sort, scope=scope, facet=facet, fusion=fusion)
     given += pairs(offset=offset, cursor=cursor, rank_constant=rank_constant, explain=explain)
     given += named_values("weight", weight) + named_values("window", window)
     pictures = [read_picture(path) for path in image or []]

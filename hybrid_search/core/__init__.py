@@ -35,6 +35,7 @@ from hybrid_search.core.queries import (
     FusionSettings,
     ListSettings,
     Query,
+    Scope,
     Sort,
     restrict,
 )
@@ -43,6 +44,8 @@ from hybrid_search.core.results import (
     Absence,
     Contribution,
     Explanation,
+    Facet,
+    FacetTotals,
     FacetValue,
     FusedHit,
     Hit,
@@ -50,6 +53,7 @@ from hybrid_search.core.results import (
     Otherwise,
     SearchResult,
     Span,
+    Totals,
 )
 
 __all__ = [
@@ -72,6 +76,8 @@ __all__ = [
     "Example",
     "Exists",
     "Explanation",
+    "Facet",
+    "FacetTotals",
     "FacetValue",
     "Filter",
     "FusedHit",
@@ -93,12 +99,14 @@ __all__ = [
     "PictureFacts",
     "Prefix",
     "Query",
+    "Scope",
     "SearchResult",
     "Sort",
     "Span",
     "StoredAsset",
     "Team",
     "TextField",
+    "Totals",
     "digest_of",
     "restrict",
 ]

@@ -32,6 +32,8 @@ class ListSpec:
     """How many candidates it may have, unless settings or a query say otherwise."""
     weight: float = 1.0
     """Its weight in fusion, unless settings or a query say otherwise."""
+    no_match_below: float = 0.35
+    """The confidence from which on a candidate matches, unless settings say otherwise."""
 
 
 _SPECS = (
@@ -79,9 +81,10 @@ _SPECS = (
         source="picture_vectors",
         asked_by="examples",
         modality="picture",
-        evidence="certain",
+        evidence="similarity",
         label="likeness",
         description="pictures similar to the examples",
+        no_match_below=0.15,
     ),
 )
 

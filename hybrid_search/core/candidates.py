@@ -38,6 +38,8 @@ class CandidateList:
     """``(k,)``: confidence in each candidate, 0 to 1; ``None`` where all have 1."""
     evidence: str = ""
     """What the confidence of the best candidate comes from, for people."""
+    calibrated: bool = True
+    """Whether confidence estimates a probability, so that a threshold on it means something."""
 
     @property
     def confidence(self) -> float:
@@ -50,6 +52,18 @@ class CandidateList:
     def exhausted(self) -> bool:
         """Whether the list holds all matches, so that an absent asset does not match."""
         return self.total is not None and self.total <= len(self.rows)
+
+    def above(self, threshold: float) -> Flags:
+        """``(k,)``: whether the confidence in each candidate reaches the threshold."""
+        if self.confidences is None:
+            return np.ones(len(self.rows), np.bool_)
+        return self.confidences >= threshold
+
+    def is_complete(self, threshold: float) -> bool:
+        """Whether no asset beyond the list can reach the threshold."""
+        if self.exhausted or (self.total is None and len(self.rows) < self.window):
+            return True
+        return bool(len(self.rows)) and not self.above(threshold)[-1]
 
     def cut(self, window: int) -> CandidateList:
         """The list as if it had been asked for a smaller window."""
@@ -87,8 +101,10 @@ class Retrieved:
     lists: tuple[CandidateList, ...] = ()
     information: float = 0.0
     """What the words of the query say together, in nats."""
-    among: int | None = None
-    """How many assets satisfy the filter and the binding operators; ``None`` without any."""
+    quoted: int = 0
+    """How many phrases the query quotes."""
+    beyond: Flags | None = None
+    """``(n,)``: which match by a list whose window does not reach them; ``None`` for no row."""
 
     @classmethod
     def of(
@@ -116,7 +132,8 @@ class Retrieved:
         """The same rows with only these lists, each to its window."""
         lists = [part for part in self.lists if part.name in windows]
         cut = tuple(replace(part.cut(w), window=w) for part in lists for w in (windows[part.name],))
-        return replace(self, lists=cut)
+        beyond = self.beyond if len(lists) == len(self.lists) else None
+        return replace(self, lists=cut, beyond=beyond)
 
     @property
     def nbytes(self) -> int:

@@ -15,6 +15,7 @@ NoteCode = Literal[
     "list_not_built",
     "list_disabled",
     "no_good_match",
+    "not_calibrated",
     "log_disabled",
 ]
 
@@ -28,7 +29,8 @@ NOTE_TEXTS: Mapping[NoteCode, str] = {
     "no_exact_phrase": "no asset contains the exact phrase; these are the closest",
     "list_not_built": "{list}: the index has no text vectors; run: hybrid-search rebuild",
     "list_disabled": "{list}: disabled; set {setting} = true and run: hybrid-search rebuild",
-    "no_good_match": "no good match: no result scores clearly above chance",
+    "no_good_match": "nothing matches; these are the closest",
+    "not_calibrated": "too few vectors to calibrate similarity: only words and phrases match",
     "log_disabled": "the search was not logged; set {setting} = true to keep a log",
 }
 """English text by code; names in braces are parameters."""

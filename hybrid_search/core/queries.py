@@ -24,8 +24,8 @@ class Example:
     weight: float = 1.0
 
 
-NO_MATCH = 0.1
-"""Below this confidence of every list, there is no good match."""
+NO_MATCH = 0.35
+"""The confidence from which on a candidate matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,7 @@ class ListSettings:
     window: int
     weight: float
     no_match_below: float = NO_MATCH
-    """Confidence of its best candidate, or of ``image_to_image`` its cosine, below which the list
-    has found no good match."""
+    """Confidence of a candidate below which it does not match by this list."""
 
 
 FusionMethod = Literal[
@@ -77,6 +76,10 @@ def restrict(settings: FusionSettings, mode: Mode) -> FusionSettings:
     return replace(settings, lists=kept)
 
 
+Scope = Literal["all", "matched"]
+"""Which hits a search shows: also those that are only related, or the matched ones alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sort:
     """An order by the value of a field instead of by relevance; assets without it come last."""
@@ -104,6 +107,8 @@ class Query:
     sort: Sort | None = None
     facets: tuple[str, ...] = ()
     """Fields whose values are counted over all matches."""
+    scope: Scope | None = None
+    """``None`` is all; matched for a sorted search, which shows nothing else."""
     highlight: bool = False
     """Whether hits say where in their copy the words stand."""
     search_id: str | None = None

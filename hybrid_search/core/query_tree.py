@@ -12,8 +12,8 @@ and ``names`` (whole titles, brands, campaigns and tags in one spelling).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -195,6 +195,23 @@ class Words:
     def wide(self) -> WordsQuery:
         """Also matches words that begin with a wanted word or contain it, for a lower score."""
         return self._widen()
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedSet:
+    """The assets that match a query: those within the binding that satisfy any of the rest."""
+
+    binding: Binding = field(default_factory=Binding)
+    words: Words | None = None
+    share: float = 0.0
+    """The least share of the information of ``words``; an asset named so matches with any."""
+    node: Node | None = None
+    among: Sequence[int] = ()
+    """Versions that match by their vectors, or are known to match."""
+    without: Sequence[int] = ()
+    """Versions that never match: the examples of the query."""
+    everything: bool = False
+    """Whether every asset matches, as for an empty query."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class FusedHit(NamedTuple):
     """How many of the query's quoted phrases the hit contains: the strict tier it stands in."""
     lift: float = 1.0
     """By what its score was raised for the lists that it cannot stand in."""
+    matched: bool = True
     team: Team | None = None
     """For whom it counts, where two rankings were mixed."""
 
@@ -64,6 +65,8 @@ class Hit:
     score: float
     stored: StoredAsset
     phrases: int
+    matched: bool = True
+    """Whether it matches the query, or is only related."""
     matched_fields: tuple[str, ...] = ()
     highlights: tuple[Span, ...] = ()
     contributions: tuple[Contribution, ...] = ()
@@ -91,6 +94,33 @@ class FacetValue:
 
     value: str | int | float | bool
     assets: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacetTotals:
+    """The matches that the listed values of a field do not show."""
+
+    other: int
+    """Those with other values only."""
+    missing: int
+    """Those without a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """The values of a field among the matches."""
+
+    values: tuple[FacetValue, ...]
+    """Those of most assets first, then by value."""
+    totals: FacetTotals
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many assets match, and how many candidates are only related."""
+
+    matched: int
+    related: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +183,16 @@ class SearchResult:
     notes: tuple[Note, ...]
     did_you_mean: tuple[str, ...]
     """The query with unknown words replaced by near ones, likeliest first."""
+    totals: Totals
     facets: Mapping[str, tuple[FacetValue, ...]]
-    """For each field asked for, its values, those of most assets first, then by value."""
+    """For each field asked for, its values among the matches: those of most assets first."""
+    facet_totals: Mapping[str, FacetTotals]
+    """For each of these fields, the matches that its values do not show."""
     lists: tuple[ListReport, ...]
     rank_constant: float
     fusion: FusionMethod
     good_match: bool
-    """Whether any list has a good match."""
+    """Whether anything matches, or confidence is not calibrated."""
     token: str
     """Names the candidates that this answer was fused from."""
     reused: bool

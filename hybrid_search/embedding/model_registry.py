@@ -6,14 +6,17 @@ The entries are read from ``models/catalogue.toml``.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import TypeAdapter
 
+from hybrid_search.core.candidate_lists import ListName
 from hybrid_search.core.model_choice import AS_TYPED, ModelChoice
+from hybrid_search.core.similarity_calibration import GENERAL, SimilarityCalibration
 
 _CATALOGUE = Path(__file__).parent / "models" / "catalogue.toml"
 
@@ -40,6 +43,8 @@ class CatalogueEntry:
     needs: tuple[str, ...] = ()
     """Further packages that it needs installed."""
     prompts: tuple[str, ...] = AS_TYPED
+    calibration: Mapping[ListName, tuple[float, float, float]] = field(default_factory=dict)
+    """Coefficients of its ``SimilarityCalibration`` of each list, where they were fitted."""
 
     def memory(self, precision: Literal["fp32", "bf16"]) -> int:
         """The size of the weights in bytes."""
@@ -65,3 +70,13 @@ def query_prompts(choice: ModelChoice) -> tuple[str, ...]:
         return choice.prompts
     key = (choice.model, choice.pretrained)
     return next((e.prompts for e in catalogue() if (e.model, e.pretrained) == key), AS_TYPED)
+
+
+@cache
+def calibrations_of(model: str) -> Mapping[ListName, SimilarityCalibration]:
+    """The calibration of each list for the model with that name in keys.
+
+    A model without one of its own has the general one.
+    """
+    fitted = next((e.calibration for e in catalogue() if e.model == model), {})
+    return {**GENERAL, **{name: SimilarityCalibration(*fitted[name]) for name in fitted}}

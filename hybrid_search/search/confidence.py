@@ -1,8 +1,9 @@
 """Per-candidate confidence in [0, 1], computed at query time from a list's evidence.
 
-A rank alone does not say whether a list knows anything. Confidence says how clearly a candidate
-exceeds chance; fusion multiplies its gain by it. ``docs/fusion.md`` has the experiments behind the
-constants.
+A rank alone does not say whether a list knows anything. Confidence estimates the probability that
+a candidate is relevant. Fusion multiplies its gain by it, and from a threshold on the candidate
+matches. Given query and index, it rises with one score of the list and depends on nothing else: not
+on rank, window or filter. ``docs/fusion.md`` has the experiments behind the constants.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hybrid_search.analysis.query_parser import ParsedQuery
-from hybrid_search.core import ListName
+from hybrid_search.core import LISTS, ListName, ListSettings
 from hybrid_search.core.arrays import Vectors
-from hybrid_search.core.candidate_lists import LISTS
 from hybrid_search.core.candidates import CandidateList, Floats, Retrieved
-from hybrid_search.core.ports.store import IndexStatistics, ListStatistics
-from hybrid_search.core.similarity_baseline import expected_best, script_of
+from hybrid_search.core.ports.store import IndexStatistics, ListPlan, ListStatistics
+from hybrid_search.core.query_tree import Words
+from hybrid_search.core.similarity_baseline import script_of
 
 CHANCE = 0.002
 """The expected number of false discoveries at which confidence is one half."""
@@ -28,8 +29,6 @@ DOUBT = 0.6
 """The part of the doubt that each matched word leaves."""
 _POWER = 5
 """A share of one half is worth a thirty-second."""
-_LEAST_DEVIATION = 1e-5
-"""Equal vectors differ only by rounding; none exceeds chance."""
 
 
 def confidence_of_words(
@@ -51,40 +50,13 @@ def confidence_of_words(
     return np.asarray(np.round(np.maximum(full, surprise), 4))
 
 
-def confidence_of_similarities(
-    similarities: ArrayLike, mean: float, deviation: float, vectors: int
-) -> Floats:
-    """Confidence in the nearest of so many vectors, best first; it never rises with the rank.
-
-    ``mean`` and ``deviation`` are those of the query's similarities to unrelated vectors, of which
-    ``vectors * P(Z > z)`` are as near by chance. Of r candidates that are at least as near, that
-    share is false (Benjamini and Hochberg: Controlling the False Discovery Rate, 1995). So many
-    candidates of middling similarity count as much as one that is outstanding.
-
-    >>> confidence_of_similarities([0.6, 0.32, 0.3], mean=0.1, deviation=0.1, vectors=1000)
-    array([0.7254, 0.0167, 0.016 ])
-    """
-    values = np.asarray(similarities, np.float64)
-    if not len(values):
-        return values
-    z = (values - mean) / max(deviation, _LEAST_DEVIATION)
-    found = np.arange(1, len(z) + 1)
-    false = math.log(max(vectors, 1)) + _log_tail(z) - np.log(found)
-    rate = np.minimum.accumulate(false[::-1])[::-1]
-    return np.asarray(np.round(_confidence(rate), 4))
-
-
 def assess(
     retrieved: Retrieved,
     parsed: ParsedQuery,
     statistics: IndexStatistics,
     vectors: Mapping[ListName, Vectors],
 ) -> Retrieved:
-    """The same candidates with the confidence of each, and what it comes from.
-
-    Examples are certain: pictures come in clusters whose members are all alike, so similarity to an
-    example says nothing against chance.
-    """
+    """The same candidates with the confidence of each, and what it comes from."""
     lists = tuple(
         _assessed(part, retrieved, parsed, statistics, vectors) for part in retrieved.lists
     )
@@ -103,7 +75,7 @@ def _assessed(
         return _by_information(part, retrieved.information, parsed, statistics.assets)
     if kind == "similarity" and len(part.rows):
         known = statistics.lists[part.name]
-        return _by_similarity(part, known, vectors[part.name], parsed.meaning, retrieved.among)
+        return _by_similarity(part, known, vectors[part.name], parsed.meaning)
     return part
 
 
@@ -113,8 +85,7 @@ def _by_information(
     """Confidence from the share of the query's information that each match holds."""
     shares = part.shares if part.shares is not None else np.ones(len(part.rows))
     named = part.named if part.named is not None else np.zeros(len(part.rows), np.bool_)
-    words = max(1, len(parsed.meaning.split()))
-    confidences = confidence_of_words(shares, named, information, words, assets)
+    confidences = confidence_of_words(shares, named, information, word_count(parsed), assets)
     name = ", as its name" if named.any() else ""
     held = float(shares.max(initial=0.0))
     why = f"up to {held:.0%} of the query's {information:.1f} nats{name}"
@@ -122,34 +93,76 @@ def _by_information(
 
 
 def _by_similarity(
-    part: CandidateList, known: ListStatistics, vector: Vectors, text: str, among: int | None
+    part: CandidateList, known: ListStatistics, vector: Vectors, text: str
 ) -> CandidateList:
-    """Confidence from how far each similarity exceeds the baseline of unrelated vectors."""
-    best = float(part.scores[0])
+    """Confidence from the similarities and how far they exceed those of unrelated vectors."""
     if known.baseline is None:
         # The list holds nearly all of the few vectors: they are their own baseline.
         mean, deviation = float(np.mean(part.scores)), float(np.std(part.scores))
     else:
         mean, deviation = known.baseline.against(vector, script_of(text))
-    count = known.vectors if among is None else among
+    best = float(part.scores[0])
     why = (
         f"similarity up to {best:.3f}, {(best - mean) / max(deviation, 1e-9):.1f} deviations above"
-        f" the baseline of {mean:.3f}; {expected_best(count):.1f} are expected of unrelated vectors"
+        f" the baseline of {mean:.3f}"
     )
-    confidences = confidence_of_similarities(part.scores, mean, deviation, count)
-    return replace(part, confidences=confidences, evidence=why)
+    confidences = known.calibration.probabilities(part.scores, mean, deviation)
+    return replace(
+        part, confidences=confidences, evidence=why, calibrated=known.baseline is not None
+    )
+
+
+class Cuts:
+    """The score of each list from which on its candidates reach the list's threshold."""
+
+    def __init__(
+        self,
+        parsed: ParsedQuery,
+        statistics: IndexStatistics,
+        lists: Mapping[ListName, ListSettings],
+        words: Words | None,
+    ) -> None:
+        self._parsed, self._statistics = parsed, statistics
+        self._lists, self._words = lists, words
+
+    def of(self, part: ListPlan) -> float | None:
+        """The cut, ``None`` where the list makes nothing match.
+
+        With quoted phrases only the list of phrases makes anything match.
+        """
+        if self._parsed.phrases:
+            return 1.0 if LISTS[part.name].source == "phrases" else None
+        threshold = self._lists[part.name].no_match_below
+        if part.vector is None:
+            return self._of_words(threshold)
+        known = self._statistics.lists[part.name]
+        if known.baseline is None:
+            return None
+        script = script_of(self._parsed.meaning)
+        mean, deviation = known.baseline.against(part.vector, script)
+        return known.calibration.cut(threshold, mean, deviation)
+
+    def _of_words(self, threshold: float) -> float:
+        """The least share, of those that an asset can hold; above 1 for none."""
+        if self._words is None:
+            return 0.0
+        query = self._words.narrow
+        units = query.all_units or 1
+        shares = np.arange(units + 1) / units
+        plain = np.zeros(len(shares), np.bool_)
+        count = word_count(self._parsed)
+        reached = confidence_of_words(
+            shares, plain, query.information, count, self._statistics.assets
+        )
+        above = np.flatnonzero(reached >= threshold)
+        return float(shares[above[0]]) if len(above) else math.inf
+
+
+def word_count(parsed: ParsedQuery) -> int:
+    """How many words the query has; at least 1."""
+    return max(1, len(parsed.meaning.split()))
 
 
 def _confidence(log_rate: float | Floats) -> Floats:
     """One half at the rate ``CHANCE``, ten to one at a hundredth of it."""
     return np.asarray(1.0 / (1.0 + np.exp(np.minimum(0.5 * (log_rate - math.log(CHANCE)), 60.0))))
-
-
-def _log_tail(z: Floats) -> Floats:
-    """The logarithm of P(Z > z), to one per cent from 2 upwards; below 0, that of 0.
-
-    Sampford: Some Inequalities on Mill's Ratio and Related Functions, 1953.
-    """
-    above = np.maximum(z, 0.0)
-    mills = 4.0 / (3.0 * above + np.sqrt(above**2 + 8.0))
-    return np.asarray(-0.5 * above**2 - 0.5 * math.log(2.0 * math.pi) + np.log(mills))

@@ -54,9 +54,18 @@ def explain(searcher: Searcher, query: Query, stored: StoredAsset) -> Explanatio
 def _hit(
     searcher: Searcher, view: View, ranking: Ranking, stored: StoredAsset, rank: int | None
 ) -> Hit:
-    fused = FusedHit(stored.arrival, 0.0, 0) if rank is None else ranking.order.hit(rank - 1)
+    absent = FusedHit(stored.arrival, 0.0, 0, matched=False)
+    fused = absent if rank is None else ranking.order.hit(rank - 1)
     (parts,) = explained(view, ranking, [fused])
-    hit = Hit(rank or 0, fused.score, stored, fused.phrases, contributions=parts, lift=fused.lift)
+    hit = Hit(
+        rank or 0,
+        fused.score,
+        stored,
+        fused.phrases,
+        fused.matched,
+        contributions=parts,
+        lift=fused.lift,
+    )
     return searcher.highlighted(ranking, hit)
 
 

@@ -27,6 +27,7 @@ from hybrid_search.core import (
 )
 from hybrid_search.core.candidate_lists import LISTS, list_rank
 from hybrid_search.core.candidates import CandidateList, Flags, Floats, Integers, Retrieved
+from hybrid_search.search.matched_set import matched_rows
 from hybrid_search.search.score_normalization import gains
 
 UNSEEN = 1 / 3
@@ -46,6 +47,8 @@ class Order:
     scores: Floats
     phrases: Integers
     lifts: Floats
+    matched: Flags
+    """Whether each matches the query, or is only related."""
     teams: tuple[Team, ...] = ()
     """Whom each hit counts for, when two orders are interleaved."""
 
@@ -60,6 +63,7 @@ class Order:
             float(self.scores[place]),
             int(self.phrases[place]),
             float(self.lifts[place]),
+            bool(self.matched[place]),
             self.teams[place] if self.teams else None,
         )
 
@@ -76,22 +80,36 @@ class Order:
             self.scores[places],
             self.phrases[places],
             self.lifts[places],
+            self.matched[places],
             tuple(self.teams[place] for place in places.tolist()) if self.teams else (),
+        )
+
+    def joined(self, other: Order) -> Order:
+        """This order, then the other one."""
+        return Order(
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.arrivals, other.arrivals]),
+            np.concatenate([self.scores, other.scores]),
+            np.concatenate([self.phrases, other.phrases]),
+            np.concatenate([self.lifts, other.lifts]),
+            np.concatenate([self.matched, other.matched]),
+            (*self.teams, *other.teams),
         )
 
     @property
     def nbytes(self) -> int:
         """Memory of the columns, in bytes."""
         columns = (self.rows, self.arrivals, self.scores, self.phrases, self.lifts)
-        return sum(column.nbytes for column in columns)
+        return sum(column.nbytes for column in columns) + self.matched.nbytes
 
 
 def fuse(retrieved: Retrieved, settings: FusionSettings) -> Order:
     """Every candidate once, best first.
 
-    Order: the number of quoted phrases, the fused score, the best single rank, the list that gave
-    it (in the order of ``LIST_NAMES``), arrival. The order of the lists does not matter. Where more
-    assets hold a phrase than its window gave, only those that hold one are in the order.
+    Order: the number of quoted phrases, matched before related, the fused score, the best single
+    rank, the list that gave it (in the order of ``LIST_NAMES``), arrival. The order of the lists
+    does not matter. Where more assets hold a phrase than its window gave, only those that hold one
+    are in the order.
 
     >>> from hybrid_search.core import ListSettings
     >>> ranks, one = np.arange(2), np.ones(1)
@@ -110,6 +128,7 @@ def fuse(retrieved: Retrieved, settings: FusionSettings) -> Order:
         fused.scores[0, rows],
         retrieved.phrases[rows],
         fused.factors[0, rows],
+        fused.matched[rows],
     )
 
 
@@ -135,6 +154,8 @@ class Fusion:
         self.factors = self._factors(held)
         """``(settings, n)``: what the sum of each candidate's gains was multiplied by."""
         self.scores *= self.factors
+        self.matched = matched_rows(retrieved, settings[0].lists)
+        """``(n,)``: which candidates match; the same under all settings."""
 
     def gains(self, part: CandidateList) -> NDArray[np.float64]:
         """Contributions of a list to its n candidates, ``(settings, n)``, before lift."""
@@ -151,8 +172,9 @@ class Fusion:
         base = present[np.argsort(self._best[present], kind="stable")]
         falling = np.argsort(-np.round(self.scores[:, base], _DIGITS), axis=1, kind="stable")
         found = base[falling]
-        if self._retrieved.phrases.any():
-            tiers = np.argsort(-self._retrieved.phrases[found], axis=1, kind="stable")
+        tier = 2 * self._retrieved.phrases + self.matched
+        if len(found[0]) and (tier[found[0]] != tier[found[0, 0]]).any():
+            tiers = np.argsort(-tier[found], axis=1, kind="stable")
             found = np.take_along_axis(found, tiers, axis=1)
         return np.asarray(found[:, :depth])
 

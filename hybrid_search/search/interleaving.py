@@ -84,18 +84,7 @@ def interleaved_order(own: Order, other: Order, search_id: str) -> Order:
     }
     hits = zip(drafted.hits, drafted.teams, strict=True)
     at = np.array([place[team][a] + len(own) * (team == "b") for a, team in hits], np.int64)
-    return replace(_concatenated(own, other).take(at), teams=drafted.teams)
-
-
-def _concatenated(one: Order, other: Order) -> Order:
-    """The columns of one order, followed by those of the other."""
-    return Order(
-        np.concatenate([one.rows, other.rows]),
-        np.concatenate([one.arrivals, other.arrivals]),
-        np.concatenate([one.scores, other.scores]),
-        np.concatenate([one.phrases, other.phrases]),
-        np.concatenate([one.lifts, other.lifts]),
-    )
+    return replace(own.joined(other).take(at), teams=drafted.teams)
 
 
 def search_rng(search_id: str) -> np.random.Generator:

@@ -13,6 +13,7 @@ from hybrid_search.core import (
     Filter,
     FusionSettings,
     Query,
+    Scope,
     Sort,
 )
 from hybrid_search.core.errors import InvalidQuery
@@ -38,6 +39,8 @@ class QueryFields(TypedDict, total=False):
     sort: Sort | str | None
     """A field name, with ``-`` before it for descending order."""
     facets: Sequence[str]
+    scope: Scope | None
+    """``matched`` shows matched hits alone, ``all`` related ones below them."""
     highlight: bool
     explain: bool
 
@@ -68,8 +71,15 @@ def make_query(query: str | Query, fields: QueryFields) -> Query:
 def _check_page(query: Query) -> None:
     if not 1 <= query.size <= MAX_SIZE:
         raise InvalidQuery(f"size = {query.size}: must be from 1 to {MAX_SIZE:,}")
+    check_scope(query)
     if query.offset < 0:
         raise InvalidQuery(f"offset = {query.offset}: must be 0 or more")
+
+
+def check_scope(query: Query) -> None:
+    """Refuse a scope that does not go with the rest of the query."""
+    if query.sort is not None and query.scope == "all":
+        raise InvalidQuery("scope = 'all': a sorted search shows matched ads alone; leave it out")
 
 
 def make_example(like: str | bytes | Path) -> Example:

@@ -27,11 +27,25 @@ class Ranking:
     order: Order
     retrieval: Retrieval
     settings: FusionSettings
+    total: int
+    """How many assets match, beyond the order too."""
     did_you_mean: tuple[str, ...]
     reused: bool
     """Whether it was fused from the candidates of an earlier search."""
     challenger: Challenger | None = None
     """Whose order is interleaved with it."""
+    extended: bool = False
+    """Whether matches beyond the windows are in the order."""
+
+    @property
+    def matched(self) -> int:
+        """How many matches are in the order; they come before the related hits."""
+        return int(self.order.matched.sum())
+
+    @property
+    def related(self) -> int:
+        """How many related hits are in the order."""
+        return len(self.order) - self.matched
 
     @property
     def configuration(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,14 +19,15 @@ from hybrid_search.core import (
 )
 from hybrid_search.core.arrays import Vectors
 from hybrid_search.core.candidate_lists import LISTS
-from hybrid_search.core.candidates import CandidateList, Retrieved
+from hybrid_search.core.candidates import Flags, Retrieved
 from hybrid_search.core.deadline import stage
 from hybrid_search.core.errors import InvalidQuery, UnknownAsset
 from hybrid_search.core.field_schema import Fields
-from hybrid_search.core.ports.store import ListPlan, Plan, Store, View
+from hybrid_search.core.ports.store import IndexStatistics, ListPlan, Plan, Store, View
 from hybrid_search.core.preprocess_spec import Pixels, PreprocessSpec
 from hybrid_search.embedding.query_encoder import QueryEncoder
-from hybrid_search.search.confidence import assess
+from hybrid_search.search.confidence import Cuts, assess
+from hybrid_search.search.matched_set import beyond, matched_rows, open_lists
 from hybrid_search.search.query_tree import QueryCompiler
 
 BROWSED = 10_000
@@ -46,24 +47,16 @@ class Retrieval:
     calibration: str = ""
     """Names the baselines that confidence was computed with."""
     calibrated: bool = False
-    """Whether every list of vectors has a baseline, so that low confidence says something."""
+    """Whether every list of vectors has a baseline, so that its candidates can match."""
 
     def good_match(self, settings: FusionSettings) -> bool:
-        """Whether any list has a confident candidate, or confidence is not calibrated."""
-        return not self.calibrated or any(
-            len(part.rows) and _best(part) >= settings.lists[part.name].no_match_below
-            for part in self.candidates.lists
-        )
+        """Whether anything matches, or confidence is not calibrated."""
+        return not self.calibrated or bool(matched_rows(self.candidates, settings.lists).any())
 
     @property
     def nbytes(self) -> int:
         """Memory of the candidates, in bytes."""
         return self.candidates.nbytes
-
-
-def _best(part: CandidateList) -> float:
-    """Confidence of the best candidate; for examples, which are certain, its cosine."""
-    return float(part.scores[0]) if LISTS[part.name].asked_by == "examples" else part.confidence
 
 
 class Retriever:
@@ -101,21 +94,44 @@ class Retriever:
         """
         self.fields.check(query)
         parsed = self.parse(query.text)
-        plan = self._plan(view, query, parsed, settings)
-        found = view.retrieve(plan)
-        vectors = {part.name: part.vector for part in plan.lists if part.vector is not None}
+        with stage("encode"):
+            vectors = self._query_vectors(view, query, parsed, settings)
         statistics = view.statistics(lists=list(vectors))
-        with stage("believe"):
-            candidates = assess(found, parsed, statistics, vectors)
+        words = self._compiler.words(parsed, view)
+        cuts = Cuts(parsed, statistics, settings.lists, words)
+        lists = self._list_plans(query, parsed, settings, vectors)
+        plan = Plan(
+            lists=tuple(replace(part, cut=cuts.of(part)) for part in lists),
+            words=words,
+            phrases=self._compiler.phrases(parsed),
+            binding=self._compiler.binding(parsed, query.filter, view),
+            without=frozenset(e.id for e in query.examples if e.id is not None),
+        )
+        candidates = self._candidates(view, plan, parsed, statistics)
         return Retrieval(
             parsed,
             plan,
-            candidates,
+            replace(candidates, beyond=_beyond(view, plan, candidates, settings)),
             view.version,
             self._truncation_notes(query, parsed, vectors),
             ".".join(statistics.lists[name].version for name in vectors),
             calibrated=all(statistics.lists[name].calibrated for name in vectors),
         )
+
+    def beyond(self, view: View, found: Retrieval, lists: Sequence[ListPlan]) -> Retrieved:
+        """The candidates of these lists down to their cuts, at most ``BROWSED`` of each."""
+        plan = replace(found.plan, lists=tuple(beyond(part, BROWSED) for part in lists))
+        vectors = [part.name for part in plan.lists if part.vector is not None]
+        return self._candidates(view, plan, found.parsed, view.statistics(lists=vectors))
+
+    @staticmethod
+    def _candidates(
+        view: View, plan: Plan, parsed: ParsedQuery, statistics: IndexStatistics
+    ) -> Retrieved:
+        found = view.retrieve(plan)
+        vectors = {part.name: part.vector for part in plan.lists if part.vector is not None}
+        with stage("believe"):
+            return assess(found, parsed, statistics, vectors)
 
     def matches_any(self, view: View, parsed: ParsedQuery) -> bool:
         """Whether any asset matches the words of the query."""
@@ -123,19 +139,6 @@ class Retriever:
         return bool(plan.words and view.retrieve(plan).lists[0].total)
 
     # -------------------------------------------------------------------------------- plan
-
-    def _plan(
-        self, view: View, query: Query, parsed: ParsedQuery, settings: FusionSettings
-    ) -> Plan:
-        with stage("encode"):
-            vectors = self._query_vectors(view, query, parsed, settings)
-        return Plan(
-            lists=tuple(self._list_plans(query, parsed, settings, vectors)),
-            words=self._compiler.words(parsed, view),
-            phrases=self._compiler.phrases(parsed),
-            binding=self._compiler.binding(parsed, query.filter, view),
-            without=frozenset(e.id for e in query.examples if e.id is not None),
-        )
 
     @staticmethod
     def _list_plans(
@@ -148,9 +151,7 @@ class Retriever:
         if "phrase" in lists and parsed.phrases:
             yield ListPlan("phrase", lists["phrase"].window)
         if "lexical" in lists and parsed.clauses:
-            # A sorted answer has every match of the words, not the best ones alone.
-            window = BROWSED if query.sort is not None else lists["lexical"].window
-            yield ListPlan("lexical", window)
+            yield ListPlan("lexical", lists["lexical"].window)
         for name, vector in vectors.items():
             of_pictures = LISTS[name].modality == "picture"
             floor = query.min_similarity if of_pictures else None
@@ -205,6 +206,16 @@ class Retriever:
             return self._encoder.text(example.text)
         data = example.picture or b""
         return self._encoder.picture(digest_of(data), lambda how: self._prepare(data, how))
+
+
+def _beyond(
+    view: View, plan: Plan, candidates: Retrieved, settings: FusionSettings
+) -> Flags | None:
+    """Which candidates match by a list whose window does not reach them."""
+    rest = open_lists(candidates, plan, settings.lists)
+    if not rest:
+        return None
+    return view.matches(replace(plan, lists=rest), candidates.arrivals.tolist())
 
 
 def _stored_vector(view: View, asset_id: AssetId) -> Vectors:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from hybrid_search.analysis.highlighter import Highlighter
 from hybrid_search.core import (
     Challenger,
     Contribution,
+    Facet,
     FusedHit,
     FusionSettings,
     Hit,
@@ -19,7 +20,9 @@ from hybrid_search.core import (
     Note,
     Query,
     SearchResult,
+    Sort,
     StoredAsset,
+    Totals,
     digest_of,
 )
 from hybrid_search.core.candidates import CandidateList
@@ -27,13 +30,17 @@ from hybrid_search.core.deadline import stage
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.core.ports.store import Completion, View
 from hybrid_search.search.cursor import RankingKey, hashed, read_cursor, to_cursor
-from hybrid_search.search.facets import facets_of
 from hybrid_search.search.fusion import Order, contributions, fuse
 from hybrid_search.search.interleaving import interleaved_order
+from hybrid_search.search.match_counts import count_matched, tail
+from hybrid_search.search.matched_set import open_lists
 from hybrid_search.search.ranking import Ranking, RankingCache
-from hybrid_search.search.retriever import Retrieval, Retriever
+from hybrid_search.search.retriever import BROWSED, Retrieval, Retriever
 from hybrid_search.search.sort import sorted_places
 from hybrid_search.search.spelling import SpellingCorrector
+
+FACET_VALUES = 50
+"""Values that a facet shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +85,28 @@ class Searcher:
         view = self.view()
         notes: list[Note] = []
         ranking, position = self._place(view, query, notes)
-        page = _page(view, ranking, position, query.size)
+        ranking = self._reaching(view, ranking, position + query.size)
+        end = ranking.matched if query.scope == "matched" else len(ranking.order)
+        page = _page(view, ranking, position, query.size, end)
         found, settings = ranking.retrieval, ranking.settings
         good = found.good_match(settings)
         notes += self._notes(view, query, ranking, good_match=good)
         with stage("facets"):
-            facets = facets_of(view, query, found)
+            facets = self._facets(view, query, ranking)
         with stage("render"):
             hits = self._render(view, ranking, page, query)
-        more = page.next < len(ranking.order)
+        more = page.next < end
         return SearchResult(
             hits=hits,
             candidates=len(ranking.order),
+            totals=Totals(ranking.total, ranking.related),
             cursor=to_cursor(ranking.key, page.next) if more else None,
             sequence=found.version,
             phrases=found.parsed.phrases,
             notes=(*found.parsed.notes, *found.notes, *notes),
             did_you_mean=ranking.did_you_mean,
-            facets=facets,
+            facets={name: facet.values for name, facet in facets.items()},
+            facet_totals={name: facet.totals for name, facet in facets.items()},
             lists=list_reports(ranking),
             rank_constant=settings.rank_constant,
             fusion=settings.method,
@@ -160,14 +171,51 @@ class Searcher:
         challenger = self._interleaved(query)
         with stage("fuse"):
             order = self._order(found, query, settings, challenger)
-        if query.sort is not None:
-            stored = view.fetch(order.arrivals.tolist())
-            order = order.take(sorted_places(order, stored, query.sort, self._retriever.fields))
         key = replace(self._key(query), version=found.version, calibration=found.calibration)
-        meant = self._corrections(view, found)
-        ranking = Ranking(key, order, found, settings, meant, kept is not None, challenger)
+        ranking = Ranking(
+            key,
+            order,
+            found,
+            settings,
+            count_matched(view, found, settings).total,
+            self._corrections(view, found),
+            kept is not None,
+            challenger,
+        )
+        if query.sort is not None:
+            ranking = self._sorted(view, ranking, query.sort)
         self._rankings.put(ranking)
         return ranking
+
+    def _sorted(self, view: View, ranking: Ranking, sort: Sort) -> Ranking:
+        """Every match by the value of the field, and nothing that is only related."""
+        order = self._reaching(view, ranking, BROWSED).order
+        order = order.take(np.flatnonzero(order.matched))
+        stored = view.fetch(order.arrivals.tolist())
+        order = order.take(sorted_places(order, stored, sort, self._retriever.fields))
+        return replace(ranking, order=order, extended=True)
+
+    def _reaching(self, view: View, ranking: Ranking, end: int) -> Ranking:
+        """The ranking with the matches beyond all windows, if a page to ``end`` shows any."""
+        inside = ranking.matched
+        if ranking.extended or ranking.total <= inside or end <= inside:
+            return ranking
+        found, settings = ranking.retrieval, ranking.settings
+        lists = open_lists(found.candidates, found.plan, settings.lists)
+        rest = tail(self._retriever.beyond(view, found, lists), ranking.order, settings.lists)
+        places = np.arange(len(ranking.order))
+        head = ranking.order.take(places[:inside]).joined(rest.take(np.arange(len(rest))[:BROWSED]))
+        order = head.joined(ranking.order.take(places[inside:]))
+        longer = replace(ranking, order=order, extended=True)
+        self._rankings.put(longer)
+        return longer
+
+    @staticmethod
+    def _facets(view: View, query: Query, ranking: Ranking) -> Mapping[str, Facet]:
+        if not query.facets:
+            return {}
+        found = ranking.retrieval
+        return count_matched(view, found, ranking.settings, query.facets, FACET_VALUES).facets
 
     @staticmethod
     def _order(
@@ -227,6 +275,8 @@ class Searcher:
         notes = []
         if any(part.name == "phrase" and not len(part.rows) for part in lists):
             notes.append(Note("no_exact_phrase"))
+        if not (ranking.retrieval.calibrated or ranking.retrieval.parsed.phrases):
+            notes.append(Note("not_calibrated"))
         notes += self._unavailable(view, query)
         if not good_match and len(ranking.order):
             notes.append(Note("no_good_match"))
@@ -251,6 +301,7 @@ class Searcher:
                 one.score,
                 stored,
                 one.phrases,
+                one.matched,
                 contributions=explanation,
                 lift=one.lift,
                 team=one.team,
@@ -267,12 +318,12 @@ class Searcher:
         return replace(hit, matched_fields=fields, highlights=spans)
 
 
-def _page(view: View, ranking: Ranking, start: int, size: int) -> _Page:
-    """Up to ``size`` hits that are live now."""
+def _page(view: View, ranking: Ranking, start: int, size: int, end: int) -> _Page:
+    """Up to ``size`` hits that are live now, none from ``end`` on."""
     hits: list[tuple[int, FusedHit, StoredAsset]] = []
-    position = min(start, len(ranking.order))
-    while len(hits) < size and position < len(ranking.order):
-        step = range(position, min(position + size - len(hits), len(ranking.order)))
+    position = min(start, end)
+    while len(hits) < size and position < end:
+        step = range(position, min(position + size - len(hits), end))
         fused = [ranking.order.hit(place) for place in step]
         stored = view.fetch([hit.arrival for hit in fused])
         hits += [

@@ -17,7 +17,7 @@ from hybrid_search.core.ports import (
     LexicalMatches,
     LexicalSnapshot,
 )
-from hybrid_search.core.query_tree import Term
+from hybrid_search.core.query_tree import Binding, MatchedSet, Term
 from hybrid_search.search.query_tree import QueryCompiler, TextView
 
 
@@ -82,7 +82,8 @@ class TextSearch:
         among: Sequence[Ordinal] | None = None,
     ) -> LexicalMatches:
         """The assets that contain the phrase, those with the same spacing first."""
-        return self.snapshot.phrase(self._compiler.phrase(phrase), limit, where, among)
+        binding = Binding(where=where)
+        return self.snapshot.phrase(self._compiler.phrase(phrase), limit, binding, among)
 
     def allowed(self, query: ParsedQuery, where: Filter | None) -> Ordinals | None:
         """The ordinals that satisfy filter and binding operators; ``None`` without any."""
@@ -96,11 +97,13 @@ class TextSearch:
         also: Sequence[Ordinal] = (),
         limit: int = 50,
     ) -> tuple[FacetBucket, ...]:
-        """The field's values over all matches; see ``LexicalSnapshot.facet``."""
+        """The field's values over all assets with any of the words, and those in ``also``."""
         view = self._view()
         words = self._compiler.words(query, view)
         binding = self._compiler.binding(query, where, view)
-        return self.snapshot.facet(field, words, binding, also, limit)
+        every = words is None and not also
+        matched = MatchedSet(binding, words, among=also, everything=every)
+        return self.snapshot.facet(field, matched, limit).buckets
 
     def _view(self) -> TextView:
         return SnapshotView(self.snapshot)

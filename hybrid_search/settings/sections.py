@@ -27,6 +27,7 @@ from hybrid_search.core.picture_limits import PictureLimits
 
 Window = Annotated[int, Field(ge=1, le=1000)]
 Weight = Annotated[float, Field(ge=0.0, le=100.0)]
+Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Section(BaseModel):
@@ -161,9 +162,8 @@ class ListSection(Section):
     """Maximum number of candidates of the list."""
     weight: Weight = 1.0
     """Weight of the list in fusion, relative to the other lists."""
-    no_match_below: Annotated[float, Field(ge=-1.0, le=1.0)] = NO_MATCH
-    """Confidence of its best candidate below which the list has no good match. For
-    ``image_to_image`` it is a cosine."""
+    no_match_below: Confidence = NO_MATCH
+    """Confidence of a candidate below which it does not match by this list."""
 
 
 def _list_section(spec: ListSpec) -> Any:
@@ -174,6 +174,7 @@ def _list_section(spec: ListSpec) -> Any:
         __module__=__name__,
         window=(Window, spec.window),
         weight=(Weight, spec.weight),
+        no_match_below=(Confidence, spec.no_match_below),
     )
     # Workers of the service unpickle settings, which finds classes by their names.
     globals()[section.__name__] = section

@@ -48,7 +48,7 @@ def test_requested_searches_and_clicks_are_logged(kept: tuple[httpx.Client, Path
     named = []
     for _ in range(8):
         answer = client.get("/v1/search", params={"q": "summer shoes", "log": True}).json()
-        assert answer["notes"] == []
+        assert [note["code"] for note in answer["note_codes"]] == ["not_calibrated"]
         clicked = {"search_id": answer["search_id"], "asset": answer["hits"][0]["id"]}
         taken = client.post("/v1/clicks", json=clicked)
         assert (taken.status_code, taken.json()) == (202, clicked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import get_args
@@ -18,6 +19,8 @@ from hybrid_search.core import (
     Asset,
     AssetId,
     Digest,
+    Facet,
+    FacetTotals,
     Filter,
     ListName,
     PictureFacts,
@@ -242,9 +245,7 @@ def test_filters_and_operators_bind_every_list(
     found = view.retrieve(plan_of(view, text, *lists, where=where))
     words, near = (set(names_in(view, found, part)) for part in found.lists)
     assert words == expected
-    if found.among is not None:
-        assert near <= {"red", "pink", "blue"}
-        assert len(near) <= found.among
+    assert near <= {"red", "pink", "blue"}
 
 
 def test_nearest_vectors_stand_in_order_and_above_the_floor(store: Store) -> None:
@@ -303,17 +304,61 @@ def view_ordinal(view: View, name: str) -> int:
     return stored.arrival
 
 
-def test_facets_count_matches_and_candidates_as_they_are_spelled(store: Store) -> None:
+HOLDING_ALL = ListPlan("lexical", 10, cut=1.0)
+HOLDING_ANY = ListPlan("lexical", 10, cut=0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "also", "expected"),
+    [
+        ("신발", HOLDING_ANY, (), {"phrase", "apart"}),
+        ("신발", HOLDING_ANY, ("english",), {"phrase", "apart", "english"}),
+        ("신발", ListPlan("lexical", 10), ("english",), {"english"}),
+        ("신발", ListPlan("lexical", 10, cut=float("inf")), (), set()),
+        ("여름 신발", HOLDING_ALL, (), {"phrase", "apart"}),
+        ("여름 신발", HOLDING_ANY, (), {"phrase", "apart", "blue"}),
+        ("여름 신발 -특가", HOLDING_ANY, (), {"blue"}),
+        ('"여름 신발"', ListPlan("phrase", 10, cut=1.0), (), {"phrase"}),
+        ("", HOLDING_ANY, (), {str(one.asset.id) for one in DRAFTS}),
+        ("-여름", HOLDING_ANY, (), {"red", "pink", "english"}),
+        ("", replace(NEAR_RED, cut=0.5), (), {"red", "pink"}),
+        ("", replace(NEAR_RED, window=1, cut=-0.5), (), {"red", "pink", "blue"}),
+        ("", replace(NEAR_RED, cut=0.5, floor=0.99), (), {"red"}),
+    ],
+)
+def test_matches_are_counted_whatever_the_window(
+    store: Store, text: str, part: ListPlan, also: Sequence[str], expected: set[str]
+) -> None:
     view = fill(store)
-    plan = plan_of(view, "신발")
-    counts = {v.value: v.assets for v in view.facets(plan, [], ["brand"], 10)["brand"]}
-    assert counts == {"하늘": 2}
+    more = [view_ordinal(view, name) for name in also]
+    plan = plan_of(view, text, part)
+    for name in (str(draft.asset.id) for draft in DRAFTS):
+        only = replace(plan, without=frozenset({AssetId(name)}))
+        assert view.matched(only, more, [], 0).total == len(expected - {name})
+    assert view.matched(plan, more, [], 0).total == len(expected)
+    names = [str(draft.asset.id) for draft in DRAFTS]
+    flags = view.matches(plan, [view_ordinal(view, name) for name in names])
+    assert {name for name, held in zip(names, flags, strict=True) if held} == expected - {*also}
+
+
+def test_facets_count_the_matches_as_they_are_spelled(store: Store) -> None:
+    view = fill(store)
+    plan = plan_of(view, "신발", HOLDING_ANY)
     also = [view_ordinal(view, "english")]
-    more = view.facets(plan, also, ["brand", "price"], 10)
-    assert [(v.value, v.assets) for v in more["brand"]] == [("하늘", 2), ("Sky", 1)]
-    assert {v.value for v in more["price"]} == {9900, 19900}
-    whole = view.facets(plan_of(view, ""), [], ["brand"], 1)
-    assert [(v.value, v.assets) for v in whole["brand"]] == [("Sky", 2)]
+    facets = view.matched(plan, also, ["brand", "price", "colour"], 10).facets
+    assert [(v.value, v.assets) for v in facets["brand"].values] == [("하늘", 2), ("Sky", 1)]
+    assert {v.value for v in facets["price"].values} == {9900, 19900}
+    assert facets["brand"].totals == FacetTotals(0, 0)
+    assert facets["colour"] == Facet((), FacetTotals(0, 3))
+
+
+def test_facets_say_what_they_do_not_list(store: Store) -> None:
+    view = fill(store)
+    matched = view.matched(plan_of(view, "", HOLDING_ANY), [], ["brand", "tags"], 1)
+    for facet in matched.facets.values():
+        listed = sum(one.assets for one in facet.values)
+        assert listed + facet.totals.other + facet.totals.missing == matched.total
+    assert [(v.value, v.assets) for v in matched.facets["brand"].values] == [("Sky", 2)]
 
 
 def test_statistics_are_of_the_whole_index(store: Store) -> None:
@@ -386,7 +431,7 @@ def matches_of(view: View, text: str) -> tuple[object, dict[str, float]]:
     named = [] if words.named is None else words.named.tolist()
     held = [name for name, one in zip(names, named, strict=False) if one]
     shares = [] if words.shares is None else words.shares.tolist()
-    same = (set(names_in(view, found, phrase)), set(names), held, words.total, found.among)
+    same = (set(names_in(view, found, phrase)), set(names), held, words.total)
     return same, dict(zip(names, shares, strict=False))
 
 

@@ -221,8 +221,18 @@ def test_empty_result_is_explained(page: Page) -> None:
 
 def test_no_good_match_is_reported(page: Page) -> None:
     look_for(page, "분자 생물학 학술지 논문 투고")
-    expect(page.locator("#no-match")).to_contain_text("No good match")
+    expect(page.locator("#no-match")).to_contain_text("No ad matches")
     expect(page.locator(".card").first).to_be_visible()
+
+
+def test_related_ads_stand_below_a_divider(page: Page) -> None:
+    answer = look_for(page, "puppy").json()
+    assert answer["totals"]["matched"] == 4
+    expect(page.locator("#heading")).to_have_text("4 ads match")
+    expect(page.locator("#hits .divider")).to_have_text("More, loosely related")
+    kinds = page.locator("#hits > li").evaluate_all("(all) => all.map((one) => one.className)")
+    assert kinds.index("divider") == 4
+    assert kinds.count("divider") == 1
 
 
 def test_failure_is_reported_and_can_be_retried(watched: Watched, page: Page) -> None:
@@ -245,7 +255,7 @@ def test_refused_request_is_reported(watched: Watched) -> None:
 def test_language_follows_the_browser_and_can_be_changed(watched: Watched) -> None:
     page = watched.open("/?q=coffee", locale="ko-KR")
     assert page.evaluate("() => document.documentElement.lang") == "ko"
-    expect(page.locator("#heading")).to_contain_text("광고")
+    expect(page.locator("#heading")).to_contain_text("검색 결과")
     with page.expect_navigation():
         page.locator("#language").click()
     expect(page.locator("html")).to_have_attribute("lang", "en")

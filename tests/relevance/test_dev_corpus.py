@@ -18,6 +18,7 @@ from hybrid_search.ingest.manifests import read_assets
 from hybrid_search.relevance.candidate_cache import Candidates, retrieve
 from hybrid_search.relevance.evaluation import evaluate, read_judgments, read_queries
 from hybrid_search.relevance.measurement import measure
+from hybrid_search.search.matched_set import matched_rows
 from hybrid_search.settings.sections import EmbeddingSection
 from hybrid_search.settings.settings import load_settings
 from tests.progress import HANG_SECONDS
@@ -108,7 +109,8 @@ def test_candidates_measure_what_searches_measure(
     again = measured_by(candidates, engine.settings.fusion.settings())
     for kind, values in again.items():
         for name, value in values.items():
-            assert measured["hybrid"][kind][name] == pytest.approx(value, abs=1e-4)
+            # A search also reaches matches beyond the windows, which queries of one source show.
+            assert measured["hybrid"][kind][name] == pytest.approx(value, abs=5e-4)
 
 
 def test_ingesting_again_changes_and_embeds_nothing(
@@ -247,7 +249,8 @@ def test_confident_rrf_is_better_than_plain_rrf(
 ) -> None:
     plain = replace(engine.settings.fusion.settings(), method="rrf", rank_constant=60.0)
     found = measured_by(candidates, plain)
-    assert measured["hybrid"]["all"]["nDCG@10"] > found["all"]["nDCG@10"] + 0.04
+    # Matches rank first under either method, which raises plain RRF from .746 to .776.
+    assert measured["hybrid"]["all"]["nDCG@10"] > found["all"]["nDCG@10"] + 0.02
 
 
 def test_good_match_is_reported_correctly(engine: Index, candidates: list[Candidates]) -> None:
@@ -256,9 +259,29 @@ def test_good_match_is_reported_correctly(engine: Index, candidates: list[Candid
     answered = [one.test.query for one, gain in zip(candidates, gains, strict=True) if gain]
     found = [engine.searcher.retrieve(query).good_match(usual) for query in answered]
     assert len(found) > 400
-    assert found.count(False) <= 0.02 * len(found)
+    assert found.count(False) <= 0.05 * len(found)
     refused = [not engine.searcher.retrieve(Query(text)).good_match(usual) for text in NOT_THERE]
     assert refused.count(True) >= 0.75 * len(refused)
+
+
+@pytest.mark.parametrize(
+    ("kind", "precision", "recall"),
+    [("ko_tag", 0.75, 0.88), ("en_tag", 0.8, 0.98), ("category", 0.72, 0.7), ("phrase", 1.0, 1.0)],
+)
+def test_matched_sets_are_precise_and_complete(
+    engine: Index, candidates: list[Candidates], kind: str, precision: float, recall: float
+) -> None:
+    lists = engine.settings.fusion.settings().lists
+    sets = []
+    for one in candidates:
+        matched = matched_rows(one.retrieved, lists) & one.in_scope
+        relevant = one.grades > 0
+        hits, wanted = (matched & relevant).sum(), sum(grade > 0 for grade in one.judged)
+        if one.test.type == kind:
+            sets.append((hits / max(1, matched.sum()), hits / max(1, wanted)))
+    found = np.mean(sets, axis=0)
+    assert found[0] >= precision
+    assert found[1] >= recall
 
 
 def test_random_model_does_not_hurt_results(tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ def test_hits_of_another_source_are_dropped_before_scoring(engine: Index, tmp_pa
 def test_other_fusion_settings_change_the_measures(engine: Index, tmp_path: Path) -> None:
     best = ranked(engine, tmp_path)
     (tmp_path / "q.txt").write_text(f"q 0 {best[0]} 1\nq 0 {best[1]} 1\n")
-    first = FusionSettings(60.0, {"lexical": ListSettings(1, 1.0)})
+    # Nothing reaches the threshold, so that the window alone decides what there is.
+    first = FusionSettings(60.0, {"lexical": ListSettings(1, 1.0, no_match_below=2.0)})
     tests = list(read_queries(tmp_path / "one.jsonl", first))
     found = evaluate(engine.searcher, tests, tmp_path / "q.txt")
     assert (found["t"]["R@1"], found["t"]["R@5"]) == (1.0, 0.5)

@@ -210,7 +210,7 @@ def test_settings_can_be_sampled_at_random(engine: Index, folder: Path) -> None:
 def test_threshold_refuses_the_allowed_share(engine: Index, results: Results) -> None:
     by_name = {cut.list: cut for cut in results.cut_offs}
     assert set(by_name) == {"lexical", "text_to_image", "copy_semantic", "image_to_image"}
-    assert (by_name["lexical"].by, by_name["image_to_image"].by) == ("confidence", "score")
+    assert (by_name["lexical"].by, by_name["image_to_image"].by) == ("confidence", "confidence")
     for cut in results.cut_offs:
         assert cut.chosen_on > 0
         # Eight picture queries: each is an eighth.
@@ -233,7 +233,7 @@ def test_search_uses_the_derived_thresholds(engine: Index, results: Results) -> 
     }
     learned, judged = replace(usual, lists=lists), read_judgments(FIXTURES / "qrels.txt")
     told = []
-    for test in list(read_queries(FIXTURES / "queries.jsonl", usual))[::5]:
+    for test in read_queries(FIXTURES / "queries.jsonl", usual):
         retrieved = engine.searcher.retrieve(test.query)
         candidates = retrieve(engine.searcher, test, judged.get(test.qid, {}))
         one = refusals([candidates], np.array([0]), {**NOTHING, **cuts})
@@ -324,7 +324,7 @@ lexical = { analyzer = "rules" }
 [[indexes]]
 name = "graph"
 vector = { kind = "hnsw", ef_search = 50 }
-fields = { title = { boost = 3 } }
+fields = { body = { searched = false } }
 
 [[configurations]]
 name = "base"
@@ -340,6 +340,7 @@ weights = { lexical = [0.5, 4] }
 windows = { lexical = [20, 150] }
 optuna = 30
 """
+TUNED = {"index", "rank_constant", "weights.lexical", "windows.lexical"}
 
 
 def traces(engine: Index) -> list[str]:
@@ -360,9 +361,11 @@ def test_other_indexes_are_built_and_searched(engine: Index, folder: Path, tmp_p
     assert told["tuned"] == again["tuned"]
     assert told["settings_tried"] == 32
     point = told["tuned"]["point"]
-    assert set(point) == {"index", "rank_constant", "weights.lexical", "windows.lexical"}
-    assert isinstance(point["windows.lexical"], int)
-    assert 20 <= point["windows.lexical"] <= 150
+    # Where nothing tried is better on the development half, the base is kept: an empty point.
+    assert set(point) in (set(), TUNED)
+    window = point.get("windows.lexical", 100)
+    assert isinstance(window, int)
+    assert 20 <= window <= 150
     names = [one["name"] for one in told["indexes"]]
     assert names == ["as built", "rules", "graph"]
     means = {one["name"]: one["means"]["nDCG@10"] for one in told["indexes"]}
@@ -374,11 +377,11 @@ def test_other_indexes_are_built_and_searched(engine: Index, folder: Path, tmp_p
     assert "R@10 over latency" in page
     assert (out / "over-windows.lexical.svg").is_file()
     # Queries that got worse are listed with the pictures of their hits.
-    assert page.count("data:image/webp") >= 12
-    if point["index"] == "graph":
+    assert page.count("data:image/webp") >= (12 if point else 0)
+    if point.get("index") == "graph":
         assert 'kind = "hnsw"' in told["tuned"]["settings"]
     settings = tomllib.loads(told["tuned"]["settings"])
-    assert settings["fusion"]["lexical"]["window"] == point["windows.lexical"]
+    assert settings.get("fusion", {}).get("lexical", {}).get("window", 100) == window
 
 
 def test_variant_index_equals_a_rebuilt_index(engine: Index) -> None:

@@ -1,20 +1,21 @@
 """Confidence of candidates: hand-computed values and properties."""
 
 import math
-import statistics
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_search.core import NO_MATCH
-from hybrid_search.search.confidence import (
-    CHANCE,
-    DOUBT,
-    confidence_of_similarities,
-    confidence_of_words,
-)
+from hybrid_search.analysis.query_parser import parse_query
+from hybrid_search.core import LISTS, ListName, ListSettings
+from hybrid_search.core.ports.store import IndexStatistics, ListPlan
+from hybrid_search.core.query_tree import Term, TermStatistics, WeightedNode, Words, WordsQuery
+from hybrid_search.core.similarity_calibration import GENERAL
+from hybrid_search.embedding.model_registry import calibrations_of
+from hybrid_search.search.confidence import CHANCE, DOUBT, Cuts, confidence_of_words
+
+CALIBRATIONS = (*GENERAL.values(), *calibrations_of("embedded").values())
 
 shares = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=40)
 similarities = st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=100).map(
@@ -50,51 +51,63 @@ def test_properties_of_word_confidence(
     assert all(a >= b for a, b in zip(fewer, mentioned, strict=True))
 
 
-@given(similarities, st.floats(-0.5, 0.5), st.floats(1e-3, 0.5), st.integers(1, 10**7))
+@given(similarities, st.floats(-0.5, 0.5), st.floats(1e-3, 0.5))
 def test_properties_of_similarity_confidence(
-    found: list[float], mean: float, deviation: float, vectors: int
+    found: list[float], mean: float, deviation: float
 ) -> None:
-    believed = confidence_of_similarities(found, mean, deviation, vectors)
-    assert all(0.0 <= value <= 1.0 for value in believed)
-    assert list(believed) == sorted(believed, reverse=True)
-    among_fewer = confidence_of_similarities(found, mean, deviation, max(1, vectors // 10))
-    assert all(a >= b for a, b in zip(among_fewer, believed, strict=True))
-    elsewhere = confidence_of_similarities(
-        [s + 0.25 for s in found], mean + 0.25, deviation, vectors
-    )
-    assert elsewhere == pytest.approx(believed, abs=2e-3)
+    for one in CALIBRATIONS:
+        values = one.probabilities(found, mean, deviation)
+        assert all(0.0 <= value <= 1.0 for value in values)
+        assert list(values) == sorted(values, reverse=True)
+        # It depends on nothing but the similarity: the rest of the list does not count.
+        assert one.probabilities(found[-1:], mean, deviation) == values[-1:]
 
 
-def test_false_discovery_rate_of_one_in_500_gives_half() -> None:
-    vectors = 1000
-    z = statistics.NormalDist().inv_cdf(1.0 - CHANCE / vectors)
-    assert confidence_of_similarities([z], 0.0, 1.0, vectors) == pytest.approx((0.5,), abs=0.005)
+@given(st.floats(0.01, 0.99), st.floats(-0.5, 0.5), st.floats(1e-3, 0.5))
+def test_the_cut_is_the_similarity_that_reaches_the_probability(
+    probability: float, mean: float, deviation: float
+) -> None:
+    for one in CALIBRATIONS:
+        cut = one.cut(probability, mean, deviation)
+        assert one.probabilities([cut], mean, deviation)[0] == pytest.approx(probability, abs=1e-4)
+        assert one.probabilities([cut - 0.01], mean, deviation)[0] <= probability
 
 
-def test_noise_reaches_the_limit_at_the_expected_rate() -> None:
-    """On noise alone, one list in six has a candidate as rare as the limit (Simes 1986)."""
-    rate = CHANCE * (1.0 / NO_MATCH - 1.0) ** 2
-    chance, refused = np.random.default_rng(5), 0
+@pytest.mark.parametrize("name", GENERAL)
+def test_noise_does_not_match(name: ListName) -> None:
+    """Of five thousand unrelated vectors none matches, in most queries."""
+    chance, matched = np.random.default_rng(5), 0
     for _ in range(200):
-        noise = np.sort(chance.normal(0.2, 0.03, 5000))[::-1]
-        believed = confidence_of_similarities(noise[:100].tolist(), 0.2, 0.03, 5000)
-        refused += believed[0] < NO_MATCH
-    assert refused / 200 == pytest.approx(1.0 - rate, abs=0.08)
-
-
-def test_many_medium_similarities_equal_one_outstanding() -> None:
-    """A class of a hundred pictures among five thousand: each one alone could be chance."""
-    alone = confidence_of_similarities([0.355, *[0.2] * 99], 0.2, 0.04, 5000)
-    together = confidence_of_similarities([0.355] * 100, 0.2, 0.04, 5000)
-    assert alone[0] < NO_MATCH
-    assert together[0] > 4 * NO_MATCH
+        noise = chance.normal(0.2, 0.03, 5000)
+        values = GENERAL[name].probabilities([noise.max()], 0.2, 0.03)
+        matched += values[0] >= LISTS[name].no_match_below
+    assert matched <= 40
 
 
 def test_equal_vectors_have_no_confidence() -> None:
-    believed = confidence_of_similarities([0.7 + 1e-8] * 50, 0.7, 1e-9, 1000)
-    assert believed[0] < NO_MATCH
+    for one in GENERAL.values():
+        assert one.probabilities([0.7 + 1e-8], 0.7, 1e-9)[0] < 0.1
 
 
-def test_empty_list_has_no_confidence() -> None:
-    assert not len(confidence_of_similarities([], 0.1, 0.1, 100))
+def test_the_embedded_model_has_calibrations_of_its_own() -> None:
+    own = calibrations_of("embedded")
+    assert set(own) == set(GENERAL)
+    assert all(own[name] != GENERAL[name] for name in own)
+    assert calibrations_of("ViT-B-32") == GENERAL
+
+
+def test_the_cut_of_words_is_the_least_share_that_matches() -> None:
+    words = [WeightedNode(Term("lemmas", text), 6.0, 10.0) for text in "abc"]
+    query = WordsQuery(tuple(words))
+    statistics = IndexStatistics(1000, TermStatistics(1000, {}), {})
+    lists: dict[ListName, ListSettings] = {"lexical": ListSettings(100, 1.0, 0.4)}
+    cuts = Cuts(parse_query("a b c"), statistics, lists, Words(query, lambda: query))
+    assert 2 / 3 < (cuts.of(ListPlan("lexical", 100)) or 0.0) <= 1.0
+    quoted = Cuts(parse_query('"a b"'), statistics, lists, Words(query, lambda: query))
+    assert quoted.of(ListPlan("lexical", 100)) is None
+    assert quoted.of(ListPlan("phrase", 200)) == 1.0
+
+
+def test_an_empty_list_has_no_confidence() -> None:
+    assert not len(GENERAL["text_to_image"].probabilities([], 0.1, 0.1))
     assert not len(confidence_of_words([], [], 0.0, 1, 0))

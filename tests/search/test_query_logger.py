@@ -45,7 +45,14 @@ log = true
 name = "pictures first"
 method = "rrf"
 weights = { lexical = 0, phrase = 0, copy_semantic = 0 }
+[fusion.lexical]
+no_match_below = 1
+[fusion.text_to_image]
+no_match_below = 1
+[fusion.copy_semantic]
+no_match_below = 1
 """
+"""A worse challenger. Next to nothing matches: matches rank first whatever the fusion."""
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +210,8 @@ def test_interleaving_contains_every_hit_once(a: list[int], b: list[int], name: 
 def order_of(ordinals: list[int], best: float) -> Order:
     rows, count = np.array(ordinals, np.int64), len(ordinals)
     scores = best / np.arange(1, count + 1)
-    return Order(rows, rows, scores, np.zeros(count, np.int64), np.ones(count))
+    phrases, matched = np.zeros(count, np.int64), np.ones(count, np.bool_)
+    return Order(rows, rows, scores, phrases, np.ones(count), matched)
 
 
 def hits_of(order: Order) -> list[FusedHit]:

@@ -23,7 +23,8 @@ def ranking(name: str, candidates: int) -> Ranking:
     part = CandidateList("lexical", rows, np.zeros(candidates), 10_000)
     found = Retrieved.of([part], rows + 1)
     retrieval = Retrieval(parse_query(name), Plan(), found, 1)
-    return Ranking(RankingKey(name, "f"), fuse(found, SETTINGS), retrieval, SETTINGS, (), False)
+    order = fuse(found, SETTINGS)
+    return Ranking(RankingKey(name, "f"), order, retrieval, SETTINGS, len(order), (), False)
 
 
 def test_the_cache_is_bounded_by_bytes_and_forgets_the_oldest() -> None:
@@ -53,8 +54,9 @@ def test_a_large_ranking_takes_the_place_of_many_small_ones() -> None:
 
 
 def test_a_ranking_takes_what_its_columns_take() -> None:
-    # Rows, arrivals, scores, phrases, lifts; arrivals, phrases, two flags; rows and scores.
-    assert ranking("a", 10_000).nbytes - ranking("b", 0).nbytes == 10_000 * (5 * 8 + 2 * 8 + 2 + 16)
+    # Rows, arrivals, scores, phrases, lifts, matched; arrivals, phrases, two flags; rows, scores.
+    each = (5 * 8 + 1) + (2 * 8 + 2) + 16
+    assert ranking("a", 10_000).nbytes - ranking("b", 0).nbytes == 10_000 * each
 
 
 names = st.text("0123456789abcdef", min_size=1, max_size=32)

@@ -22,6 +22,7 @@ let shownCandidates = null;
 let answer = null;
 let ranks = new Map();
 let seen = new Set();
+let divided = false;
 
 const isFusion = (name) => name.startsWith("weight.") || name === "rank_constant" || name === "fusion";
 
@@ -59,13 +60,22 @@ function show(found, fusedAgain) {
   answer = found;
   if (!fusedAgain) ranks = new Map(found.hits.map((hit) => [hit.id, hit.rank]));
   seen = new Set(found.hits.map((hit) => hit.id));
-  clear(hits, found.hits.map((hit) => card(hit, fusedAgain ? movement(hit) : null)));
+  // Where nothing matches, the notice says what the hits are.
+  divided = found.totals.matched === 0;
+  clear(hits, found.hits.flatMap((hit) => withDivider(hit, card(hit, fusedAgain ? movement(hit) : null))));
   showHead();
   showTuning(found, fusedAgain ? moved(found) : null);
   setAnswer(found);
   watchResults(found, PAGE_SIZE);
   refreshExplanation();
   if (!fusedAgain) count(found.token).catch(() => {});
+}
+
+// The card, below a divider when it is the first that is only related.
+function withDivider(hit, shown) {
+  if (divided || hit.matched) return [shown];
+  divided = true;
+  return [make("li", { class: "divider" }, make("h2", {}, t("related"))), shown];
 }
 
 // How far a hit has moved since the sliders were moved.
@@ -87,8 +97,7 @@ const moved = (found) => ({
 function showHead() {
   const nothing = answer.hits.length === 0;
   const wanted = state.value("q") || state.board().length || state.values("filter").length;
-  const found = answer.candidates === 1 ? t("result") : t("results", { count: number(answer.candidates) });
-  byId("heading").textContent = nothing ? t("nothing") : wanted ? found : t("newest");
+  byId("heading").textContent = nothing ? t("nothing") : wanted ? howMany() : t("newest");
   byId("took").textContent = t("took", { ms: number(answer.took_ms, 1) });
   byId("message").textContent = nothing ? t("nothing_hint") : "";
   byId("no-match").hidden = nothing || answer.good_match;
@@ -98,6 +107,14 @@ function showHead() {
   clear(byId("rescue"), nothing && state.values("filter").length > 0 && button(t("clear_filters"), clearAll));
   showEnd();
   document.title = state.value("q") ? `${state.value("q")} – ${t("title")}` : t("title");
+}
+
+// How many ads match; of a search by filters alone, how many there are.
+function howMany() {
+  const asked = state.value("q") || state.board().length;
+  const { matched } = answer.totals;
+  if (matched === 1) return t(asked ? "match" : "result");
+  return matched ? t(asked ? "matches" : "results", { count: number(matched) }) : t("no_match");
 }
 
 // The notes as texts; a search without a good match has a place of its own on the page.
@@ -129,7 +146,7 @@ async function more() {
   answer = { ...answer, cursor: found.cursor };
   const fresh = found.hits.filter((hit) => !seen.has(hit.id));
   for (const hit of fresh) seen.add(hit.id);
-  hits.append(...fresh.map((hit) => card(hit)));
+  hits.append(...fresh.flatMap((hit) => withDivider(hit, card(hit))));
   showEnd();
   // The button may still be visible; the observer only reports changes.
   if (isNear(byId("more"))) more();

@@ -14,12 +14,12 @@ from hybrid_search.core.json_input import parse_model, read_json
 
 SINGLE = (
     *("q", "size", "offset", "cursor", "reuse", "mode", "fusion", "rank_constant"),
-    *("min_similarity", "sort", "highlight", "explain", "search_id", "log"),
+    *("min_similarity", "sort", "scope", "highlight", "explain", "search_id", "log"),
 )
 """Fields of ``SearchBody`` with a parameter of the same name."""
 REPEATED = {
     "filter": "A condition: field:value, field:10..20, field:abc*, field:*, or a JSON filter.",
-    "facet": "A field to count values of, over all matches.",
+    "facet": "A field to count values of, over the matches.",
     "like": "The id of an asset that hits should look like.",
     "unlike": "The id of an asset that hits should not look like.",
     "like_text": "A description that hits should look like.",

@@ -18,12 +18,14 @@ from hybrid_search.core import (
     ListSettings,
     Mode,
     Query,
+    Scope,
     Sort,
     restrict,
 )
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.core.filter_json import filter_from_json
 from hybrid_search.core.json_input import decode_base64, parse_model
+from hybrid_search.search.query_fields import check_scope
 
 MAX_SIZE = 200
 MAX_EXAMPLES = 20
@@ -107,9 +109,13 @@ class SearchBody(BaseModel):
     min_similarity: Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)] | None = None
     """Lowest cosine similarity of a candidate in the lists of pictures."""
     sort: Annotated[str, Field(max_length=101)] | None = None
-    """A field to sort by instead of relevance; a leading minus sorts in descending order."""
+    """A field to sort by instead of relevance; a leading minus sorts in descending order. A sorted
+    search shows the matches alone."""
+    scope: Scope | None = None
+    """``matched`` shows the matches alone; ``all``, the default without ``sort``, shows related
+    hits below them."""
     facets: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)] = []
-    """Fields to count values of, over all matches."""
+    """Fields to count values of, over the matches."""
     highlight: bool = False
     """Return the matched fields of each hit, and the positions of the query's words in them."""
     search_id: SearchId | None = None
@@ -143,7 +149,7 @@ class SearchBody(BaseModel):
         examples += pictures
         if len(examples) > MAX_EXAMPLES:
             raise InvalidQuery(f"like: {len(examples)} examples, the limit is {MAX_EXAMPLES}")
-        return Query(
+        query = Query(
             text=self.q,
             examples=tuple(examples),
             filter=where if self.filter is None else filter_from_json(self.filter),
@@ -159,7 +165,10 @@ class SearchBody(BaseModel):
             search_id=self.search_id,
             log=self.log,
             explain=self.explain,
+            scope=self.scope,
         )
+        check_scope(query)
+        return query
 
     def _settings(self, defaults: FusionSettings) -> FusionSettings:
         settings = restrict(defaults, self.mode)

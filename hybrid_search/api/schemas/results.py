@@ -53,6 +53,7 @@ class HitJson(TypedDict):
     rank: int
     id: str
     score: float
+    matched: bool
     lift: float
     phrases: int
     matched_fields: list[str]
@@ -88,6 +89,23 @@ class FacetValueJson(TypedDict):
     assets: int
 
 
+class FacetTotalsJson(TypedDict):
+    """Matches that the listed values of a field do not show.
+
+    ``other`` counts those with other values only, ``missing`` those without any.
+    """
+
+    other: int
+    missing: int
+
+
+class TotalsJson(TypedDict):
+    """How many assets match, and how many hits beside them are only related."""
+
+    matched: int
+    related: int
+
+
 class NoteJson(TypedDict):
     """A note for programs: its code, and the values that its text contains."""
 
@@ -98,20 +116,22 @@ class NoteJson(TypedDict):
 class AnswerJson(TypedDict):
     """A page of hits, and how it was found.
 
-    ``good_match`` is false when no list reaches its confidence for a match. A search with ``token``
-    as ``reuse`` fuses the same candidates again; ``reused`` says that this happened. ``search_id``
-    is the id in the query log, null without a log. ``note_codes`` has the notes of ``notes`` in the
-    same order.
+    ``facets`` count the matches. ``candidates`` is the number of ranked hits. ``good_match`` is
+    false when nothing matches though confidence is calibrated. A search with ``token`` as ``reuse``
+    fuses the same candidates again; ``reused`` says that this happened. ``search_id`` is the id in
+    the query log, null without a log. ``note_codes`` has the notes of ``notes`` in the same order.
     """
 
     hits: list[HitJson]
     candidates: int
+    totals: TotalsJson
     cursor: str | None
     phrases: list[str]
     notes: list[str]
     note_codes: list[NoteJson]
     did_you_mean: list[str]
     facets: dict[str, list[FacetValueJson]]
+    facet_totals: dict[str, FacetTotalsJson]
     good_match: bool
     token: str
     reused: bool
@@ -128,6 +148,7 @@ def answer_to_json(answer: SearchResult) -> AnswerJson:
     return {
         "hits": [hit_to_json(hit) for hit in answer.hits],
         "candidates": answer.candidates,
+        "totals": {"matched": answer.totals.matched, "related": answer.totals.related},
         "cursor": answer.cursor,
         "phrases": list(answer.phrases),
         "notes": [note.text for note in answer.notes],
@@ -136,6 +157,10 @@ def answer_to_json(answer: SearchResult) -> AnswerJson:
         "facets": {
             field: [{"value": found.value, "assets": found.assets} for found in values]
             for field, values in answer.facets.items()
+        },
+        "facet_totals": {
+            field: {"other": totals.other, "missing": totals.missing}
+            for field, totals in answer.facet_totals.items()
         },
         "good_match": answer.good_match,
         "token": answer.token,
@@ -155,6 +180,7 @@ def hit_to_json(hit: Hit) -> HitJson:
         "rank": hit.rank,
         "id": hit.stored.asset.id,
         "score": hit.score,
+        "matched": hit.matched,
         "lift": hit.lift,
         "phrases": hit.phrases,
         "matched_fields": list(hit.matched_fields),

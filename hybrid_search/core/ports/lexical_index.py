@@ -10,7 +10,7 @@ from hybrid_search.core.arrays import Ordinals
 from hybrid_search.core.assets import Ordinal, StoredAsset
 from hybrid_search.core.filters import Filter
 from hybrid_search.core.ports.store import Completion
-from hybrid_search.core.query_tree import Binding, Node, Term, TermStatistics, Words
+from hybrid_search.core.query_tree import Binding, MatchedSet, Node, Term, TermStatistics, Words
 
 PARTIAL = 0.5
 """What a share of the information is worth that only parts of words hold."""
@@ -57,6 +57,17 @@ class FacetBucket(NamedTuple):
     """How many have it."""
 
 
+class FacetBuckets(NamedTuple):
+    """The values of a field among the matches."""
+
+    buckets: tuple[FacetBucket, ...]
+    """Those of most assets first, then by key."""
+    having: int
+    """How many of the matches have any value of the field."""
+    listed: int
+    """How many have a value of the buckets."""
+
+
 class LexicalSnapshot(Protocol):
     """One commit of the index; nothing in it changes."""
 
@@ -84,9 +95,9 @@ class LexicalSnapshot(Protocol):
         """The assets that match the words.
 
         First those of which a name is the query, then those with the larger share of its
-        information, in sixtieths; among equals BM25 decides. Below ``WIDEN_BELOW`` matches, those
-        of the wide query follow. ``where`` must match but does not score; ``among`` restricts to
-        these versions.
+        information, in sixtieths; among equals BM25 decides. Where fewer than ``WIDEN_BELOW``
+        assets match without a filter, those of the wide query follow. ``where`` must match but does
+        not score; ``among`` restricts to these versions.
         """
         ...
 
@@ -94,23 +105,26 @@ class LexicalSnapshot(Protocol):
         self,
         phrase: Node,
         limit: int,
-        where: Filter | None = None,
+        binding: Binding | None = None,
         among: Sequence[Ordinal] | None = None,
     ) -> LexicalMatches:
-        """The assets that match the node, by its score."""
+        """The assets that match the node, by its score, within the binding."""
         ...
 
     def allowed(self, binding: Binding) -> Ordinals | None:
         """The ordinals that satisfy the binding, ascending; ``None`` when it restricts nothing."""
         ...
 
-    def facet(
-        self, field: str, words: Words | None, binding: Binding, also: Sequence[Ordinal], limit: int
-    ) -> tuple[FacetBucket, ...]:
-        """The field's values over all assets that match the words or are among ``also``.
+    def matching(self, matched: MatchedSet) -> int:
+        """How many assets are in the matched set."""
+        ...
 
-        Without both, over all that satisfy the binding. Those of most assets first.
-        """
+    def members(self, matched: MatchedSet, wanted: Sequence[Ordinal]) -> set[Ordinal]:
+        """Those of these versions that are in the matched set."""
+        ...
+
+    def facet(self, field: str, matched: MatchedSet, limit: int) -> FacetBuckets:
+        """The field's values in the matched set, at most ``limit`` of them."""
         ...
 
     def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:

@@ -16,12 +16,13 @@ import numpy as np
 from hybrid_search.core.arrays import Vectors
 from hybrid_search.core.assets import AssetId, Digest, Ordinal, PictureFacts, StoredAsset
 from hybrid_search.core.candidate_lists import ListName
-from hybrid_search.core.candidates import Floats, Retrieved
+from hybrid_search.core.candidates import Flags, Floats, Retrieved
 from hybrid_search.core.notes import Note
 from hybrid_search.core.ports.catalog import Draft, Subject
 from hybrid_search.core.query_tree import Binding, Node, Term, TermStatistics, Words
-from hybrid_search.core.results import FacetValue
+from hybrid_search.core.results import Facet
 from hybrid_search.core.similarity_baseline import SimilarityBaseline
+from hybrid_search.core.similarity_calibration import SimilarityCalibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ class ListPlan:
     """``(d,)`` float32, L2-normalised: for lists of nearest neighbours."""
     floor: float | None = None
     """Candidates with a lower score are left out; ``None`` keeps all."""
+    cut: float | None = None
+    """The score from which on a candidate matches: a cosine, or for words the share of their
+    information; ``None`` where the list makes no asset match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class ListStatistics:
     """How similar unrelated ones are; ``None`` before it was measured."""
     version: str
     """Changes with every measurement."""
+    calibration: SimilarityCalibration
+    """The probability of a similarity, given the baseline."""
 
     @property
     def calibrated(self) -> bool:
@@ -77,6 +83,14 @@ class IndexStatistics:
     """How many live assets there are."""
     terms: TermStatistics
     lists: Mapping[ListName, ListStatistics]
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The assets that match a query, counted."""
+
+    total: int
+    facets: Mapping[str, Facet]
 
 
 class Completion(NamedTuple):
@@ -136,15 +150,21 @@ class View(Protocol):
         """The scores of these versions in every list of the plan."""
         ...
 
-    def facets(
+    def matched(
         self, plan: Plan, also: Sequence[int], fields: Sequence[str], limit: int
-    ) -> dict[str, tuple[FacetValue, ...]]:
-        """The values of each field over the assets that match, as assets spell them.
+    ) -> Matched:
+        """How many assets match, and which values they have in the fields, as they spell them.
 
-        An asset matches when it matches the words or is among ``also``; without both, when it
-        satisfies the binding. Values of most assets come first, then by value; texts that differ
-        only in case count as one. At most ``limit`` values a field.
+        An asset within the binding matches when it is among ``also`` or reaches the cut of a list
+        of the plan: it holds every phrase, at least that share of the words' information or the
+        name, or its vector is at least that similar. A list of words without words matches every
+        asset. The examples of the plan never match. Values of most assets come first, then by
+        value; texts that differ only in case count as one. At most ``limit`` values a field.
         """
+        ...
+
+    def matches(self, plan: Plan, arrivals: Sequence[int]) -> Flags:
+        """``(n,)``: whether each of these versions reaches the cut of a list; see ``matched``."""
         ...
 
     def fetch(self, arrivals: Sequence[int]) -> dict[int, StoredAsset]:

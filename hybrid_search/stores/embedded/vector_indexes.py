@@ -10,6 +10,7 @@ from pathlib import Path
 from hybrid_search.core import ListName, Note
 from hybrid_search.core.candidate_lists import LISTS
 from hybrid_search.core.ports import Catalog, Subject, Vectors
+from hybrid_search.embedding.model_registry import calibrations_of
 from hybrid_search.files.quarantine import Repairs
 from hybrid_search.settings.settings import Settings
 from hybrid_search.stores.embedded.baseline_file import BaselineFile, Calibrator
@@ -46,6 +47,10 @@ class VectorStore:
         return IndexMaintenance(
             catalog, self.index, self.key, texts, self.subject, calibrator=calibrator
         )
+
+    def source(self) -> VectorSource:
+        """The vectors as they are now, with the baseline measured last."""
+        return VectorSource(self.index.snapshot(), self.baseline.current(), self.baseline.version)
 
     def calibrator(self, texts: Callable[[list[str]], Vectors]) -> Calibrator:
         """Measures the baseline; ``texts`` embeds."""
@@ -103,15 +108,15 @@ def vector_index(
 
 def sources_by_list(stores: VectorStores) -> dict[ListName, VectorSource]:
     """The vectors behind each candidate list, with the baselines measured last."""
-    sources = {
-        subject: VectorSource(
-            store.index.snapshot(), store.baseline.current(), store.baseline.version
-        )
-        for subject, store in stores.items()
-    }
+    sources = {subject: store.source() for subject, store in stores.items()}
+    calibrations = calibrations_of(stores["picture"].key.partition("@")[0])
     subjects: dict[str, Subject] = {"picture_vectors": "picture", "text_vectors": "copy"}
     found = {name: subjects.get(spec.source) for name, spec in LISTS.items()}
-    return {name: sources[s] for name, s in found.items() if s is not None and s in sources}
+    return {
+        name: replace(sources[subject], calibration=calibrations[name])
+        for name, subject in found.items()
+        if subject is not None and subject in sources
+    }
 
 
 def unavailable_lists(settings: Settings, stores: VectorStores) -> dict[ListName, Note]:

@@ -14,8 +14,12 @@ from hybrid_search.core.deadline import stage
 from hybrid_search.core.ports.catalog import Catalog
 from hybrid_search.core.ports.lexical_index import LexicalSnapshot
 from hybrid_search.core.ports.store import ListPlan, Plan
-from hybrid_search.core.ports.vector_index import VectorReads
+from hybrid_search.core.ports.vector_index import VectorMatches, VectorReads
 from hybrid_search.core.similarity_baseline import SimilarityBaseline
+from hybrid_search.core.similarity_calibration import SimilarityCalibration
+
+MOST = 10_000
+"""The most vectors of a list that can match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class VectorSource:
     """How similar unrelated vectors are; ``None`` before it was measured."""
     version: str = ""
     """Changes with every measurement of the baseline."""
+    calibration: SimilarityCalibration | None = None
+    """From similarity to probability; ``None`` for the general one of the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ class ListRetriever:
         held: dict[Ordinal, list[float]] = {}
         totals = []
         for phrase in plan.phrases:
-            found = self._text.phrase(phrase, part.window, plan.binding.where)
+            found = self._text.phrase(phrase, part.window, plan.binding)
             totals.append(found.total)
             for ordinal, score in zip(found.ordinals, found.scores, strict=True):
                 held.setdefault(ordinal, []).append(score)
@@ -130,17 +136,14 @@ class ListRetriever:
     def _newest(self, part: ListPlan, allowed: Ordinals | None) -> Found:
         """The newest assets, for a query without words and pictures."""
         if allowed is None:
-            newest = _integers(self._catalog.newest(part.window))
+            newest, total = _integers(self._catalog.newest(part.window)), self._text.count()
         else:
-            newest = allowed[::-1][: part.window]
-        return Found(part, newest, np.zeros(len(newest)), len(newest), "newest first")
+            newest, total = allowed[::-1][: part.window], len(allowed)
+        return Found(part, newest, np.zeros(len(newest)), total, "newest first")
 
     def _nearest(self, part: ListPlan, allowed: Ordinals | None, spare: int) -> Found:
         """The nearest vectors, ``spare`` more than the window: so many may be left out."""
-        if part.vector is None:
-            raise ValueError(f"{part.name}: a list of nearest neighbours needs a vector")
-        source = self._vectors[part.name].index
-        found = source.search(part.vector, part.window + spare, allowed)
+        found = self._search(part, part.window + spare, allowed)
         ordinals, scores = _integers(found.ordinals), np.array(found.scores, np.float64)
         if part.floor is None:
             return Found(part, ordinals, scores, None, found.plan)
@@ -148,6 +151,29 @@ class ListRetriever:
         total = count if count < len(scores) else None
         how = f"{found.plan}, from {part.floor} up"
         return Found(part, ordinals[:count], scores[:count], total, how)
+
+    def above(self, part: ListPlan, allowed: Ordinals | None) -> list[int]:
+        """The vectors from the cut of the list up, at most ``MOST``: k grows while it is passed."""
+        cut = _least(part)
+        k = 2 * part.window
+        while True:
+            found = self._search(part, min(k, MOST), allowed)
+            if k >= MOST or len(found.scores) < k or found.scores[-1] < cut:
+                scores = zip(found.ordinals, found.scores, strict=True)
+                return [int(ordinal) for ordinal, score in scores if score >= cut]
+            k *= 2
+
+    def above_of(self, part: ListPlan, wanted: Sequence[Ordinal]) -> list[int]:
+        """Those of these vectors that are from the cut of the list up."""
+        if part.vector is None:
+            return []
+        known = self._vectors[part.name].index.similarities(part.vector, wanted)
+        return [int(ordinal) for ordinal, score in known.items() if score >= _least(part)]
+
+    def _search(self, part: ListPlan, k: int, allowed: Ordinals | None) -> VectorMatches:
+        if part.vector is None:
+            raise ValueError(f"{part.name}: a list of nearest neighbours needs a vector")
+        return self._vectors[part.name].index.search(part.vector, k, allowed)
 
     def phrases_held(self, plan: Plan, candidates: Integers) -> Integers:
         """How many of the quoted phrases each candidate holds."""
@@ -176,3 +202,8 @@ class ListRetriever:
 
 def _integers(values: Sequence[int]) -> Integers:
     return np.array(values, np.int64)
+
+
+def _least(part: ListPlan) -> float:
+    """The least similarity of a match: of cut and floor the higher one."""
+    return max(-1.0 if bound is None else bound for bound in (part.cut, part.floor))

@@ -9,7 +9,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 
-from hybrid_search.core import LISTS, AssetId, FacetValue, ListName, Note, Ordinal, StoredAsset
+from hybrid_search.core import LISTS, AssetId, ListName, Note, Ordinal, StoredAsset
 from hybrid_search.core.arrays import Vectors
 from hybrid_search.core.candidates import CandidateList, Flags, Integers, Retrieved
 from hybrid_search.core.deadline import stage
@@ -20,12 +20,14 @@ from hybrid_search.core.ports.store import (
     Completion,
     IndexStatistics,
     ListStatistics,
+    Matched,
     Plan,
     Scores,
 )
 from hybrid_search.core.query_tree import Term
-from hybrid_search.stores.local.facet_counts import FacetCounts
+from hybrid_search.core.similarity_calibration import GENERAL
 from hybrid_search.stores.local.list_retriever import ListRetriever, VectorSource
+from hybrid_search.stores.local.matched_counts import MatchedCounts
 
 
 class LocalView:
@@ -45,7 +47,7 @@ class LocalView:
         self._text = text
         self._vectors = vectors
         self._lists = ListRetriever(catalog, text, vectors)
-        self._facets = FacetCounts(catalog, text, fields)
+        self._counts = MatchedCounts(catalog, text, self._lists, fields)
         self.version = version
         self.unavailable = unavailable
 
@@ -58,7 +60,12 @@ class LocalView:
     ) -> IndexStatistics:
         sources = {name: self._vectors[name] for name in lists if name in self._vectors}
         known = {
-            name: ListStatistics(source.index.count(), source.baseline, source.version)
+            name: ListStatistics(
+                source.index.count(),
+                source.baseline,
+                source.version,
+                source.calibration or GENERAL[name],
+            )
             for name, source in sources.items()
         }
         return IndexStatistics(self._text.count(), self._text.statistics(terms), known)
@@ -89,7 +96,7 @@ class LocalView:
             has_picture=has_picture,
             lists=tuple(lists),
             information=max((part.information for part in found), default=0.0),
-            among=None if allowed is None else len(allowed),
+            quoted=len(plan.phrases),
         )
 
     def _ordinals_of(self, ids: Collection[AssetId]) -> set[Ordinal]:
@@ -139,13 +146,17 @@ class LocalView:
             np.ones(len(wanted), np.bool_) if allowed is None else np.isin(wanted, allowed),
         )
 
-    # ------------------------------------------------------------------------------ facets
+    # ------------------------------------------------------------------------------ matched
 
-    def facets(
+    def matched(
         self, plan: Plan, also: Sequence[int], fields: Sequence[str], limit: int
-    ) -> dict[str, tuple[FacetValue, ...]]:
-        more = [Ordinal(arrival) for arrival in also]
-        return {field: self._facets.of(field, plan, more, limit) for field in fields}
+    ) -> Matched:
+        without = sorted(self._ordinals_of(plan.without))
+        return self._counts.of(plan, also, without, fields, limit)
+
+    def matches(self, plan: Plan, arrivals: Sequence[int]) -> Flags:
+        without = sorted(self._ordinals_of(plan.without))
+        return self._counts.members(plan, without, [Ordinal(arrival) for arrival in arrivals])
 
     # ------------------------------------------------------------------------------- fetch
 

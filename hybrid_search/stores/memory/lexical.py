@@ -19,11 +19,12 @@ from hybrid_search.core import AttributeValue, Filter, Ordinal, StoredAsset, Tex
 from hybrid_search.core.arrays import Ordinals
 from hybrid_search.core.errors import EngineFailure
 from hybrid_search.core.field_schema import UNDECLARED, Fields
-from hybrid_search.core.ports.lexical_index import FacetBucket, LexicalMatches
+from hybrid_search.core.ports.lexical_index import FacetBucket, FacetBuckets, LexicalMatches
 from hybrid_search.core.ports.store import Completion
 from hybrid_search.core.query_tree import (
     WIDEN_BELOW,
     Binding,
+    MatchedSet,
     Node,
     Term,
     TermStatistics,
@@ -76,7 +77,7 @@ class MemorySnapshot:
         among: Sequence[Ordinal] | None = None,
     ) -> LexicalMatches:
         found = self._words(query.narrow, limit, where, among)
-        if found.total >= min(limit, WIDEN_BELOW):
+        if not self._widens(query):
             return found
         return found.extended(self._words(query.wide, limit, where, among), limit)
 
@@ -84,13 +85,14 @@ class MemorySnapshot:
         self,
         phrase: Node,
         limit: int,
-        where: Filter | None = None,
+        binding: Binding | None = None,
         among: Sequence[Ordinal] | None = None,
     ) -> LexicalMatches:
         scored = [
             (-score, ordinal)
-            for ordinal, entry in self._among(where, among)
+            for ordinal, entry in self._among(None, among)
             if (score := self._score(phrase, entry)) is not None
+            and (binding is None or self._admits(binding, entry))
         ]
         best = sorted(scored)[: max(0, limit)]
         scores = tuple(-score for score, _ in best)
@@ -102,19 +104,24 @@ class MemorySnapshot:
         kept = [o for o, entry in self._entries.items() if self._admits(binding, entry)]
         return np.array(sorted(kept), np.int64)
 
-    def facet(
-        self, field: str, words: Words | None, binding: Binding, also: Sequence[Ordinal], limit: int
-    ) -> tuple[FacetBucket, ...]:
-        kept = {o for o, entry in self._entries.items() if self._admits(binding, entry)}
-        if words is not None or also:
-            found = () if words is None else self._every_match(words.narrow)
-            kept &= {*found, *also}
-        having: dict[str, list[Ordinal]] = defaultdict(list)
-        for ordinal in sorted(kept):
-            for key in values_in(self._entries[ordinal].values, field):
-                having[key].append(ordinal)
-        counted = sorted(having.items(), key=lambda item: (-len(item[1]), item[0]))
-        return tuple(FacetBucket(held[0], key, len(held)) for key, held in counted[:limit])
+    def matching(self, matched: MatchedSet) -> int:
+        return len(self._matching(matched))
+
+    def members(self, matched: MatchedSet, wanted: Sequence[Ordinal]) -> set[Ordinal]:
+        return set(self._matching(matched)) & set(wanted)
+
+    def facet(self, field: str, matched: MatchedSet, limit: int) -> FacetBuckets:
+        holding: dict[str, list[Ordinal]] = defaultdict(list)
+        having = 0
+        for ordinal in self._matching(matched):
+            keys = values_in(self._entries[ordinal].values, field)
+            having += bool(keys)
+            for key in keys:
+                holding[key].append(ordinal)
+        counted = sorted(holding.items(), key=lambda item: (-len(item[1]), item[0]))[:limit]
+        listed = {ordinal for _, held in counted for ordinal in held}
+        buckets = tuple(FacetBucket(held[0], key, len(held)) for key, held in counted)
+        return FacetBuckets(buckets, having, len(listed))
 
     def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
         for beginning in beginnings(typed):
@@ -160,8 +167,28 @@ class MemorySnapshot:
     def _score(self, node: Node, entry: _Entry) -> float | None:
         return TreeEvaluator(self.statistics, entry).score(node)
 
-    def _every_match(self, query: WordsQuery) -> tuple[Ordinal, ...]:
-        return self._words(query, len(self._entries), None, None).ordinals
+    def _matching(self, matched: MatchedSet) -> list[Ordinal]:
+        """The versions of the matched set, ascending."""
+        found = set(matched.among) | (set(self._entries) if matched.everything else set())
+        if matched.node is not None:
+            found |= set(self.phrase(matched.node, len(self._entries)).ordinals)
+        if matched.words is not None:
+            found |= self._holding(matched.words, matched.share)
+        return [
+            ordinal
+            for ordinal, entry in sorted(self._entries.items())
+            if ordinal in found
+            and ordinal not in matched.without
+            and self._admits(matched.binding, entry)
+        ]
+
+    def _holding(self, words: Words, share: float) -> set[Ordinal]:
+        found = self.words(words, len(self._entries))
+        rows = zip(found.ordinals, found.shares, found.named, strict=True)
+        return {ordinal for ordinal, held, named in rows if named or held >= share - 1e-9}
+
+    def _widens(self, query: Words) -> bool:
+        return self._words(query.narrow, 0, None, None).total < WIDEN_BELOW
 
     def _words(
         self,

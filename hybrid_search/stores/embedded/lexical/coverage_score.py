@@ -20,6 +20,7 @@ from hybrid_search.core.query_tree import WordsQuery
 Query, Occur = tantivy.Query, tantivy.Occur
 _NAME = 128
 """Steps of a name: more than all words have."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +73,24 @@ def scored(
     if name is not None:
         beside.append((Occur.Should, Query.const_score_query(name, step * _NAME)))
     return beside, CoverageScore(Query.empty_query(), query, step)
+
+
+def holding(query: WordsQuery, words: Sequence[tantivy.Query], share: float) -> tantivy.Query:
+    """What holds at least that share of the query's information, whatever its score.
+
+    Each word stands in the query as often as it has units, so that Tantivy's least number of
+    clauses counts units.
+    """
+    if share > 1.0:
+        return Query.empty_query()
+    needed = math.ceil(share * query.all_units - _ROUNDING) - query.required_units
+    if needed <= 0:
+        return Query.all_query()
+    units = [unit for unit in query.units if unit]
+    common = math.gcd(*units)
+    clauses = [
+        (Occur.Should, word)
+        for word, unit in zip(words, query.units, strict=True)
+        for _ in range(unit // common)
+    ]
+    return Query.boolean_query(clauses, minimum_number_should_match=-(-needed // common))

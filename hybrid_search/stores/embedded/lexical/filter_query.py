@@ -32,7 +32,7 @@ def facet_terms(values: Iterable[tuple[str, AttributeValue]]) -> Iterator[str]:
     """The terms that an asset with these values of its fields is found by."""
     yield EVERY_ASSET
     for field, value in values:
-        yield _exists(field)
+        yield has_value(field)
         for single in value if isinstance(value, tuple) else (value,):
             yield facet_term(field, single)
 
@@ -49,10 +49,11 @@ def facet_values_begin(field: str) -> str:
 
 def is_value(field: str, term: str) -> bool:
     """Whether the term holds a value, not only that there is one."""
-    return term != _exists(field)
+    return term != has_value(field)
 
 
-def _exists(field: str) -> str:
+def has_value(field: str) -> str:
+    """The term of an asset with any value of the field."""
     return f"{field}\x1fe"
 
 
@@ -83,7 +84,7 @@ class FilterCompiler:
         if isinstance(where, AnyOf):
             return self._any([self._term(facet_term(where.field, v)) for v in where.values])
         if isinstance(where, Exists):
-            return self._term(_exists(where.field))
+            return self._term(has_value(where.field))
         if isinstance(where, Prefix):
             start = facet_term(where.field, where.value)
             return self._among(where.field, start, lambda term: True)

@@ -11,11 +11,12 @@ from cachetools import LRUCache
 
 from hybrid_search.core import Filter, Ordinal
 from hybrid_search.core.arrays import Ordinals
-from hybrid_search.core.ports.lexical_index import FacetBucket, LexicalMatches
+from hybrid_search.core.ports.lexical_index import FacetBuckets, LexicalMatches
 from hybrid_search.core.ports.store import Completion
 from hybrid_search.core.query_tree import (
     WIDEN_BELOW,
     Binding,
+    MatchedSet,
     Node,
     Term,
     TermStatistics,
@@ -23,7 +24,7 @@ from hybrid_search.core.query_tree import (
     WordsQuery,
 )
 from hybrid_search.stores.embedded.lexical.collector import best_matches, ordinals_at
-from hybrid_search.stores.embedded.lexical.facets import count_values
+from hybrid_search.stores.embedded.lexical.facets import count, count_values
 from hybrid_search.stores.embedded.lexical.suggester import Suggester
 from hybrid_search.stores.embedded.lexical.translate_errors import translated
 from hybrid_search.stores.embedded.lexical.tree_queries import TreeTranslator
@@ -32,6 +33,7 @@ MAX_LIMIT = 10_000
 MAX_TYPED = 100
 """Characters that are completed."""
 _CACHED_FILTERS = 64
+_CACHED_WORDS = 1024
 
 
 class TantivySnapshot:
@@ -44,6 +46,7 @@ class TantivySnapshot:
         self._translator = TreeTranslator(schema, searcher)
         self._suggester = Suggester(schema, searcher)
         self._allowed: LRUCache[str, Ordinals] = LRUCache(_CACHED_FILTERS)
+        self._widened: LRUCache[Words, bool] = LRUCache(_CACHED_WORDS)
         self._guard = threading.Lock()
         self.watermark = self._read_watermark()
 
@@ -61,7 +64,8 @@ class TantivySnapshot:
     ) -> LexicalMatches:
         with translated():
             found = self._read(query.narrow, limit, where, among)
-            if found.total >= min(limit, WIDEN_BELOW):
+            whole = where is None and among is None
+            if found.total >= WIDEN_BELOW or not (whole or self._widens(query)):
                 return found
             return found.extended(self._read(query.wide, limit, where, among), limit)
 
@@ -69,11 +73,11 @@ class TantivySnapshot:
         self,
         phrase: Node,
         limit: int,
-        where: Filter | None = None,
+        binding: Binding | None = None,
         among: Sequence[Ordinal] | None = None,
     ) -> LexicalMatches:
         with translated():
-            return self._run(self._translator.phrase(phrase), limit, where, among)
+            return self._run(self._translator.phrase(phrase), limit, binding, among)
 
     def allowed(self, binding: Binding) -> Ordinals | None:
         if not binding:
@@ -90,11 +94,18 @@ class TantivySnapshot:
             self._allowed[key] = ordinals
         return ordinals
 
-    def facet(
-        self, field: str, words: Words | None, binding: Binding, also: Sequence[Ordinal], limit: int
-    ) -> tuple[FacetBucket, ...]:
+    def matching(self, matched: MatchedSet) -> int:
         with translated():
-            matches = self._translator.matches(words, binding, also)
+            return count(self._searcher, self._matches(matched))
+
+    def members(self, matched: MatchedSet, wanted: Sequence[Ordinal]) -> set[Ordinal]:
+        with translated():
+            found = self._run(self._matches(matched), len(wanted), None, wanted)
+        return set(found.ordinals)
+
+    def facet(self, field: str, matched: MatchedSet, limit: int) -> FacetBuckets:
+        with translated():
+            matches = self._matches(matched)
             return count_values(self._schema, self._searcher, field, matches, limit)
 
     def complete(self, typed: str, limit: int) -> tuple[Completion, ...]:
@@ -119,6 +130,21 @@ class TantivySnapshot:
     def count(self) -> int:
         return int(self._searcher.num_docs) - (self.watermark > 0)
 
+    def _matches(self, matched: MatchedSet) -> tantivy.Query:
+        widens = matched.words is not None and self._widens(matched.words)
+        return self._translator.matches(matched, widens=widens)
+
+    def _widens(self, query: Words) -> bool:
+        """Whether so few assets match that parts of words count, whatever the filter."""
+        with self._guard:
+            known = self._widened.get(query)
+        if known is None:
+            found = count(self._searcher, self._translator.words(query.narrow).query)
+            known = found < WIDEN_BELOW
+            with self._guard:
+                self._widened[query] = known
+        return known
+
     def _read(
         self,
         query: WordsQuery,
@@ -127,19 +153,19 @@ class TantivySnapshot:
         among: Sequence[Ordinal] | None,
     ) -> LexicalMatches:
         coverage = self._translator.words(query)
-        return coverage.read(self._run(coverage.query, limit, where, among))
+        return coverage.read(self._run(coverage.query, limit, Binding(where=where), among))
 
     def _run(
         self,
         query: tantivy.Query,
         limit: int,
-        where: Filter | None,
+        binding: Binding | None,
         among: Sequence[Ordinal] | None,
     ) -> LexicalMatches:
         if limit < 1 or (among is not None and not among):
             return LexicalMatches((), (), 0)
         parts = [(tantivy.Occur.Must, query)]
-        if (restriction := self._translator.binding(Binding(where=where))) is not None:
+        if (restriction := self._translator.binding(binding or Binding())) is not None:
             parts.append((tantivy.Occur.Must, restriction))
         if among is not None:
             parts.append((tantivy.Occur.Must, self._translator.among(among)))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import tantivy
 from cachetools import LRUCache
 
-from hybrid_search.core import Ordinal
+from hybrid_search.core.ports.lexical_index import PARTIAL
 from hybrid_search.core.query_tree import (
     All,
     Any,
@@ -17,15 +17,15 @@ from hybrid_search.core.query_tree import (
     Boost,
     Constant,
     Filtered,
+    MatchedSet,
     Node,
     Phrase,
     PhrasePrefix,
     Prefer,
     Term,
-    Words,
     WordsQuery,
 )
-from hybrid_search.stores.embedded.lexical.coverage_score import CoverageScore, scored
+from hybrid_search.stores.embedded.lexical.coverage_score import CoverageScore, holding, scored
 from hybrid_search.stores.embedded.lexical.field_views import FieldView, field_view
 from hybrid_search.stores.embedded.lexical.filter_query import FilterCompiler
 
@@ -90,20 +90,39 @@ class TreeTranslator:
             parts.append((Occur.Must, _unscored(self._filters.compile(binding.where))))
         return self._joined(parts) if parts else None
 
-    def matches(
-        self, words: Words | None, binding: Binding, also: Sequence[Ordinal]
-    ) -> tantivy.Query:
-        """Every asset that matches the words or is among ``also``, within the binding."""
-        either = [self.among(also)] if also else []
-        if words is not None:
-            either.append(self.words(words.narrow).query)
-        bound = self.binding(binding) or self._filters.every_asset()
+    def matches(self, matched: MatchedSet, *, widens: bool) -> tantivy.Query:
+        """Every asset of the matched set; ``widens`` has parts of words count as well."""
+        bound = self.binding(matched.binding)
+        parts = [] if bound is None else [(Occur.Must, bound)]
+        if matched.without:
+            parts.append((Occur.MustNot, self.among(matched.without)))
+        if matched.everything:
+            return Query.boolean_query([(Occur.Must, self._filters.every_asset()), *parts])
+        either = [(Occur.Should, part) for part in self._any_of(matched, widens)]
         if not either:
-            return bound
-        any_of = Query.boolean_query([(Occur.Should, part) for part in either])
-        return Query.boolean_query([(Occur.Must, any_of), (Occur.Must, bound)])
+            return Query.empty_query()
+        return Query.boolean_query([(Occur.Must, Query.boolean_query(either)), *parts])
 
-    def among(self, ordinals: Sequence[Ordinal]) -> tantivy.Query:
+    def _any_of(self, matched: MatchedSet, widens: bool) -> Iterator[tantivy.Query]:
+        if matched.among:
+            yield self.among(matched.among)
+        if matched.node is not None:
+            yield self.phrase(matched.node)
+        if matched.words is not None:
+            yield self._holding(matched.words.narrow, matched.share)
+            if widens:
+                yield self._holding(matched.words.wide, matched.share / PARTIAL)
+
+    def _holding(self, query: WordsQuery, share: float) -> tantivy.Query:
+        """The matches with at least that share of the information, or with the name."""
+        words = [self.node(word.node) for word in query.words]
+        least = holding(query, words, share)
+        name = [] if query.name is None else [(Occur.Should, self.node(query.name))]
+        either = Query.boolean_query([(Occur.Should, least), *name])
+        every = self.words(query).query
+        return Query.boolean_query([(Occur.Must, every), (Occur.Must, either)])
+
+    def among(self, ordinals: Sequence[int]) -> tantivy.Query:
         """Only these versions, without a score."""
         return _unscored(Query.term_set_query(self._schema, "ordinal", list(ordinals)))
 
