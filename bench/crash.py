@@ -201,7 +201,7 @@ def ingest_logged(manifest: Path, data: Path, log: Path) -> None:
     def write(line: str) -> None:
         os.write(descriptor, line.encode() + b"\n")
 
-    ClipEmbedder.pixels = pixels  # type: ignore[method-assign]
+    ClipEmbedder.pixels = pixels  # type: ignore[method-assign]  # it tells what it embeds
     with open_engine(settings_in(data), write=True) as engine:
         engine.warm_up()
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

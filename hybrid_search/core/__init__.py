@@ -15,7 +15,7 @@ from hybrid_search.core.assets import (
     TextField,
     digest_of,
 )
-from hybrid_search.core.candidate_lists import LIST_NAMES, LISTS, ListName, ListSpec, Mode
+from hybrid_search.core.candidate_lists import LIST_NAMES, LISTS, NO_MATCH, ListName, ListSpec, Mode
 from hybrid_search.core.filters import (
     AllOf,
     AnyOf,
@@ -29,7 +29,6 @@ from hybrid_search.core.filters import (
 from hybrid_search.core.notes import NOTE_CODES, Note, NoteCode
 from hybrid_search.core.queries import (
     FUSION_METHODS,
-    NO_MATCH,
     Example,
     FusionMethod,
     FusionSettings,

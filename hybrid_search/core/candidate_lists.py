@@ -9,6 +9,9 @@ from typing import Literal
 ListName = Literal["phrase", "lexical", "text_to_image", "copy_semantic", "image_to_image"]
 """The names of the candidate lists, for the type checker; a test compares them with ``LISTS``."""
 
+NO_MATCH = 0.35
+"""The confidence from which on a candidate matches, unless list or settings say otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class ListSpec:
@@ -32,7 +35,7 @@ class ListSpec:
     """How many candidates it may have, unless settings or a query say otherwise."""
     weight: float = 1.0
     """Its weight in fusion, unless settings or a query say otherwise."""
-    no_match_below: float = 0.35
+    no_match_below: float = NO_MATCH
     """The confidence from which on a candidate matches, unless settings say otherwise."""
 
 

@@ -138,7 +138,8 @@ class Retrieved:
     @property
     def nbytes(self) -> int:
         """Memory of the columns, in bytes."""
-        own = (self.arrivals, self.phrases, self.has_text, self.has_picture)
+        own = [self.arrivals, self.phrases, self.has_text, self.has_picture]
+        own += [] if self.beyond is None else [self.beyond]
         columns = [c for part in self.lists for c in _columns(part)]
         return sum(column.nbytes for column in (*own, *columns))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from hybrid_search.core.assets import AssetId
-from hybrid_search.core.candidate_lists import ListName, Mode, lists_of
+from hybrid_search.core.candidate_lists import NO_MATCH, ListName, Mode, lists_of
 from hybrid_search.core.filters import Filter
 
 
@@ -22,10 +22,6 @@ class Example:
     id: AssetId | None = None
     text: str | None = None
     weight: float = 1.0
-
-
-NO_MATCH = 0.35
-"""The confidence from which on a candidate matches."""
 
 
 @dataclass(frozen=True, slots=True)

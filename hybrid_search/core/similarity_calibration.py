@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hybrid_search.core.candidate_lists import ListName
 
+_DIGITS = 4
 _LEAST_DEVIATION = 1e-5
 """Equal vectors differ only by rounding; none lies above chance."""
 
@@ -41,16 +42,16 @@ class SimilarityCalibration:
         values = np.asarray(similarities, np.float64)
         z = (values - mean) / max(deviation, _LEAST_DEVIATION)
         odds = self.intercept + self.cosine * values + self.deviations * z
-        return np.asarray(np.round(1.0 / (1.0 + np.exp(-np.clip(odds, -60.0, 60.0))), 4))
+        return np.asarray(np.round(1.0 / (1.0 + np.exp(-np.clip(odds, -60.0, 60.0))), _DIGITS))
 
     def cut(self, probability: float, mean: float, deviation: float) -> float:
-        """The cosine from which on the probability is reached.
+        """The cosine from which on the probability, rounded as above, is reached.
 
         >>> round(SimilarityCalibration(-7.0, 7.0, 0.5).cut(0.5, mean=0.1, deviation=0.1), 4)
         0.625
         """
         width = max(deviation, _LEAST_DEVIATION)
-        bounded = min(max(probability, 1e-9), 1.0 - 1e-9)
+        bounded = min(max(probability - 0.5 * 10**-_DIGITS, 1e-9), 1.0 - 1e-9)
         odds = log(bounded / (1.0 - bounded))
         return (odds - self.intercept + self.deviations * mean / width) / (
             self.cosine + self.deviations / width

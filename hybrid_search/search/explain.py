@@ -19,8 +19,9 @@ from hybrid_search.core import (
 from hybrid_search.core.deadline import stage
 from hybrid_search.core.ports.store import View
 from hybrid_search.search.fusion import Fusion
+from hybrid_search.search.hit_evidence import explained, list_reports, to_hit
 from hybrid_search.search.ranking import Ranking
-from hybrid_search.search.searcher import Searcher, explained, list_reports
+from hybrid_search.search.searcher import Searcher
 
 _CONSTANTS = (1.0, 10.0, 30.0, 60.0, 200.0)
 """Rank constants that are tried."""
@@ -57,15 +58,7 @@ def _hit(
     absent = FusedHit(stored.arrival, 0.0, 0, matched=False)
     fused = absent if rank is None else ranking.order.hit(rank - 1)
     (parts,) = explained(view, ranking, [fused])
-    hit = Hit(
-        rank or 0,
-        fused.score,
-        stored,
-        fused.phrases,
-        fused.matched,
-        contributions=parts,
-        lift=fused.lift,
-    )
+    hit = to_hit(rank or 0, fused, stored, parts)
     return searcher.highlighted(ranking, hit)
 
 

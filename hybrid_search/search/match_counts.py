@@ -27,6 +27,8 @@ def count_matched(
     The store is asked only for what the windows do not show.
     """
     candidates, lists = found.candidates, settings.lists
+    if fields and found.plan.browses:
+        return view.matched(found.plan, (), fields, limit)
     matched = candidates.arrivals[matched_rows(candidates, lists)]
     rest = open_lists(candidates, found.plan, lists)
     if not rest and not fields:

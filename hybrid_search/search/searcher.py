@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,12 +11,10 @@ import numpy as np
 from hybrid_search.analysis.highlighter import Highlighter
 from hybrid_search.core import (
     Challenger,
-    Contribution,
     Facet,
     FusedHit,
     FusionSettings,
     Hit,
-    ListReport,
     Note,
     Query,
     SearchResult,
@@ -25,12 +23,12 @@ from hybrid_search.core import (
     Totals,
     digest_of,
 )
-from hybrid_search.core.candidates import CandidateList
 from hybrid_search.core.deadline import stage
 from hybrid_search.core.errors import InvalidQuery
 from hybrid_search.core.ports.store import Completion, View
 from hybrid_search.search.cursor import RankingKey, hashed, read_cursor, to_cursor
-from hybrid_search.search.fusion import Order, contributions, fuse
+from hybrid_search.search.fusion import Order, fuse
+from hybrid_search.search.hit_evidence import explained, list_reports, to_hit
 from hybrid_search.search.interleaving import interleaved_order
 from hybrid_search.search.match_counts import count_matched, tail
 from hybrid_search.search.matched_set import open_lists
@@ -296,16 +294,7 @@ class Searcher:
         parts = explained(view, ranking, fused) if query.explain else [()] * len(fused)
         hits = []
         for (rank, one, stored), explanation in zip(page.hits, parts, strict=True):
-            hit = Hit(
-                rank,
-                one.score,
-                stored,
-                one.phrases,
-                one.matched,
-                contributions=explanation,
-                lift=one.lift,
-                team=one.team,
-            )
+            hit = to_hit(rank, one, stored, explanation)
             marked = query.highlight or query.explain
             hits.append(self.highlighted(ranking, hit) if marked else hit)
         return tuple(hits)
@@ -333,53 +322,3 @@ def _page(view: View, ranking: Ranking, start: int, size: int, end: int) -> _Pag
         ]
         position = step.stop
     return _Page(hits, position)
-
-
-def explained(
-    view: View, ranking: Ranking, hits: Sequence[FusedHit]
-) -> list[tuple[Contribution, ...]]:
-    """The contributions of each hit; for lists without it, its score there and why it is absent."""
-    found, arrivals = ranking.retrieval, [hit.arrival for hit in hits]
-    rows = [found.candidates.row(arrival) for arrival in arrivals]
-    parts = contributions(
-        [-1 if row is None else row for row in rows],
-        [hit.lift for hit in hits],
-        found.candidates,
-        ranking.settings,
-    )
-    scores = view.score(found.plan, arrivals).lists
-    exhausted = {part.name for part in found.candidates.lists if part.exhausted}
-    return [
-        tuple(
-            part
-            if part.rank is not None
-            else _absent(part, np.nan if part.list in exhausted else scores[part.list][place])
-            for part in one
-        )
-        for place, one in enumerate(parts)
-    ]
-
-
-def _absent(part: Contribution, score: float) -> Contribution:
-    if np.isnan(score):
-        return replace(part, score=None, absent="not_matched")
-    return replace(part, score=float(score), absent="below_window")
-
-
-def list_reports(ranking: Ranking) -> tuple[ListReport, ...]:
-    """What each list did, in their order."""
-    lists = ranking.retrieval.candidates.lists
-    return tuple(_report(part, ranking.settings) for part in lists)
-
-
-def _report(part: CandidateList, settings: FusionSettings) -> ListReport:
-    return ListReport(
-        name=part.name,
-        window=part.window,
-        weight=settings.lists[part.name].weight,
-        found=len(part.rows),
-        total=part.total,
-        plan=part.plan,
-        confidence=part.confidence if settings.method == "confident_rrf" else 1.0,
-        evidence=part.evidence,
-    )

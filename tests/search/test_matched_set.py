@@ -145,12 +145,14 @@ def test_only_holders_of_all_phrases_match(engine: Index) -> None:
     assert not none.good_match
 
 
-def test_excluded_words_bind_the_exact_phrases(engine: Index) -> None:
+def test_operators_bind_the_exact_phrases(engine: Index) -> None:
     held = engine.search(Query('"half price"', size=50, scope="matched"))
     without = engine.search(Query('"half price" -swimsuit', size=50, scope="matched"))
     swimsuits = {hit.id for hit in held.hits if "swimsuit" in str(hit.asset).lower()}
     assert swimsuits
     assert {hit.id for hit in without.hits} == {hit.id for hit in held.hits} - swimsuits
+    required = engine.search(Query('"half price" +swimsuit', size=50, scope="matched"))
+    assert {hit.id for hit in required.hits} == swimsuits
 
 
 def test_too_few_vectors_match_nothing(tmp_path: Path) -> None:

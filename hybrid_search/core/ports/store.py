@@ -55,6 +55,12 @@ class Plan:
     without: frozenset[AssetId] = frozenset()
     """Assets that no list shows: the examples of the query."""
 
+    @property
+    def browses(self) -> bool:
+        """Whether nothing is asked but the binding, so that every asset within it matches."""
+        vectors = any(part.vector is not None for part in self.lists)
+        return self.words is None and not self.phrases and not vectors
+
 
 @dataclass(frozen=True, slots=True)
 class ListStatistics:
